@@ -1,0 +1,92 @@
+//! Why a call failed, and whether the same call may succeed later.
+
+use std::time::Duration;
+
+/// What a caller may do about a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// The same request will fail again.
+    Never,
+    /// The same request may succeed later: the failure was a passing one.
+    Transient,
+    /// The provider is full; waiting is no failure and spends no retry.
+    RateLimited {
+        /// How long the provider asked to wait.
+        after: Option<Duration>,
+    },
+}
+
+/// What went wrong, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClientErrorKind {
+    /// No connection could be made, or it broke before an answer came.
+    Unreachable,
+    /// The answer did not come in time.
+    Timeout,
+    /// The key is missing, wrong or not allowed to do this.
+    Authentication,
+    /// The provider refused the request.
+    Refused,
+    /// The provider is full.
+    RateLimited,
+    /// The provider failed.
+    Server,
+    /// The answer was not what the wire format promises.
+    MalformedReply,
+}
+
+impl ClientErrorKind {
+    /// The kind as it appears in results: `snake_case`, never changing.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Authentication => "authentication",
+            Self::Refused => "refused",
+            Self::RateLimited => "rate_limited",
+            Self::Server => "server",
+            Self::MalformedReply => "malformed_reply",
+        }
+    }
+}
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ClientError {
+    /// The cause.
+    pub kind: ClientErrorKind,
+    /// A sentence for people: what happened, with the server's own words where
+    /// it had any. Never holds a key.
+    pub message: String,
+    /// Whether to try again.
+    pub retry: Retry,
+}
+
+impl ClientError {
+    /// An error of `kind` with the retry advice that usually goes with it.
+    pub fn new(kind: ClientErrorKind, message: impl Into<String>) -> Self {
+        let retry = match kind {
+            ClientErrorKind::Authentication | ClientErrorKind::Refused => Retry::Never,
+            ClientErrorKind::RateLimited => Retry::RateLimited { after: None },
+            ClientErrorKind::Unreachable
+            | ClientErrorKind::Timeout
+            | ClientErrorKind::Server
+            | ClientErrorKind::MalformedReply => Retry::Transient,
+        };
+        Self {
+            kind,
+            message: message.into(),
+            retry,
+        }
+    }
+
+    /// The same error with other advice.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+}

@@ -1,0 +1,94 @@
+//! What a model answered, in no provider's format.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Tokens that a call was charged for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the request, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens of the answer.
+    pub output_tokens: u64,
+    /// Those of `input_tokens` that the provider had cached.
+    pub cached_tokens: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cached_tokens += other.cached_tokens;
+    }
+}
+
+/// Why a model stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// It was done, or met a stop text.
+    Stop,
+    /// It reached the most tokens that it may write: the answer is cut off.
+    Length,
+    /// It wants tools to be called.
+    ToolCalls,
+    /// The provider withheld the answer.
+    ContentFilter,
+    /// Whatever else the provider said.
+    Other(String),
+}
+
+/// A tool that the model wants to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The provider's identifier of this call.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments, as the JSON text that the model wrote.
+    pub arguments: String,
+}
+
+/// How long a call took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From sending the request to the first byte of the answer's head.
+    pub first_byte: Duration,
+    /// From sending the request to the last byte of the answer.
+    pub total: Duration,
+}
+
+/// The answer to an [`LlmRequest`](super::LlmRequest).
+#[derive(Debug, Clone, PartialEq)]
+pub struct LlmResponse {
+    /// The text of the answer; empty if the model only called tools.
+    pub text: String,
+    /// Tools that the model wants to be called.
+    pub tool_calls: Vec<ToolCall>,
+    /// Why the model stopped.
+    pub finish_reason: FinishReason,
+    /// Tokens charged; zeros if the provider did not say.
+    pub usage: Usage,
+    /// The model that answered, by the provider's own account.
+    pub model: String,
+    /// How long the call took.
+    pub timings: Timings,
+    /// The provider's identifier of the request, for asking its support.
+    pub request_id: Option<String>,
+}
+
+impl LlmResponse {
+    /// An answer that says `text`, with everything else at its default.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            tool_calls: Vec::new(),
+            finish_reason: FinishReason::Stop,
+            usage: Usage::default(),
+            model: String::new(),
+            timings: Timings::default(),
+            request_id: None,
+        }
+    }
+}

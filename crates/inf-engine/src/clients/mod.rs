@@ -1,0 +1,25 @@
+//! Providers of language models: one call in, one answer out.
+//!
+//! An [`LlmClient`] turns an [`LlmRequest`] into an [`LlmResponse`] or a
+//! [`ClientError`]; it knows nothing of graphs, aliases or limits. Each wire
+//! format has a folder with the same file names:
+//!
+//! * [`openai`]: chat completions over HTTP, for OpenAI and every server that
+//!   speaks its format (vLLM, TGI, llama.cpp, LiteLLM, …);
+//! * [`simulated`]: in process and deterministic, for tests, dry runs and load.
+//!
+//! `http` is the one pooled HTTP stack that all of them share.
+
+mod client_error;
+mod http;
+mod llm_client;
+mod llm_request;
+mod llm_response;
+pub mod openai;
+pub mod simulated;
+
+pub use client_error::{ClientError, ClientErrorKind, Retry};
+pub use http::HttpStack;
+pub use llm_client::{LlmClient, LlmFuture};
+pub use llm_request::{LlmRequest, Message, OutputSchema, Role};
+pub use llm_response::{FinishReason, LlmResponse, Timings, ToolCall, Usage};

@@ -1,0 +1,2 @@
+//! inf-engine
+pub mod clients;
