@@ -1,0 +1,150 @@
+//! `prompt!`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Expr, Ident, LitStr, Result, Token};
+
+/// `"text with {holes}", name = expression, …`
+pub(crate) struct Prompt {
+    text: LitStr,
+    arguments: Vec<(Ident, Expr)>,
+}
+
+impl Parse for Prompt {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let text = input.parse().map_err(|error| {
+            let message = "`prompt!` takes a text in quotes, as in `prompt!(\"Summarize {text}\")`";
+            Error::new(error.span(), message)
+        })?;
+        let mut arguments = Vec::new();
+        while !input.is_empty() {
+            input.parse::<Token![,]>()?;
+            if input.is_empty() {
+                break;
+            }
+            let name: Ident = input.parse().map_err(|error| {
+                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
+            })?;
+            input.parse::<Token![=]>().map_err(|error| {
+                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
+            })?;
+            arguments.push((name, input.parse()?));
+        }
+        Ok(Self { text, arguments })
+    }
+}
+
+enum Part {
+    Text(String),
+    Hole(String),
+}
+
+impl Prompt {
+    pub(crate) fn expand(&self) -> Result<TokenStream> {
+        let span = self.text.span();
+        let parts = split(&self.text.value()).map_err(|message| Error::new(span, message))?;
+        for (name, _) in &self.arguments {
+            let root = |hole: &str| hole.split('.').next() == Some(name.to_string().as_str());
+            if !parts.iter().any(|part| matches!(part, Part::Hole(hole) if root(hole))) {
+                let message = format!("`{name}` is not in the text: write `{{{name}}}` where it goes");
+                return Err(Error::new(name.span(), message));
+            }
+        }
+        let mut calls = TokenStream::new();
+        for part in parts {
+            calls.extend(match part {
+                Part::Text(text) => quote!(.text(#text)),
+                Part::Hole(hole) => {
+                    let value = self.value(&hole)?;
+                    // A prompt that names a part of a value names no node.
+                    let name = if hole.contains('.') { "" } else { &hole };
+                    if name.is_empty() {
+                        quote!(.part(&#value))
+                    } else {
+                        quote!(.value(#name, &#value))
+                    }
+                }
+            });
+        }
+        Ok(quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish()))
+    }
+
+    /// The expression that a hole stands for.
+    fn value(&self, hole: &str) -> Result<TokenStream> {
+        let span = self.text.span();
+        let mut names = hole.split('.');
+        let root = names.next().unwrap_or_default();
+        let argument = self.arguments.iter().find(|(name, _)| name == root);
+        let mut value = match argument {
+            Some((_, expression)) => quote!((#expression)),
+            None => {
+                let root = identifier(root, hole, span)?;
+                quote!(#root)
+            }
+        };
+        for name in names {
+            value = if let Ok(index) = name.parse::<usize>() {
+                quote!(#value.index(#index))
+            } else {
+                let name = identifier(name, hole, span)?;
+                // `self` is a struct that is there; everything else is a proxy.
+                if root == "self" { quote!(#value.#name) } else { quote!(#value.#name()) }
+            };
+        }
+        Ok(value)
+    }
+}
+
+fn identifier(name: &str, hole: &str, span: Span) -> Result<Ident> {
+    let error = |_| {
+        let message = if hole.trim().is_empty() {
+            "an empty hole: write the name of a variable in it, as in `{text}`".to_owned()
+        } else {
+            format!(
+                "`{{{hole}}}` is no hole: write a variable `{{text}}`, a field `{{self.style}}` or \
+                 `{{pair.a}}`, or name an expression with `prompt!(\"{{topic}}\", topic = …)`; for a \
+                 brace write `{{{{` or `}}}}`"
+            )
+        };
+        Error::new(span, message)
+    };
+    let mut ident: Ident = if name == "self" {
+        syn::parse_str::<Token![self]>(name).map(|token| Ident::from(token)).map_err(error)?
+    } else {
+        syn::parse_str(name).map_err(error)?
+    };
+    ident.set_span(span);
+    Ok(ident)
+}
+
+/// Splits a text at its holes.
+fn split(text: &str) -> std::result::Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, brace) = rest.split_at(at);
+        plain.push_str(before);
+        if let Some(after) = brace.strip_prefix("{{") {
+            plain.push('{');
+            rest = after;
+        } else if let Some(after) = brace.strip_prefix("}}") {
+            plain.push('}');
+            rest = after;
+        } else if let Some(hole) = brace.strip_prefix('{') {
+            let Some((hole, after)) = hole.split_once('}') else {
+                return Err("a `{` is not closed: write `}`, or `{{` for a brace".to_owned());
+            };
+            parts.push(Part::Text(std::mem::take(&mut plain)));
+            parts.push(Part::Hole(hole.to_owned()));
+            rest = after;
+        } else {
+            return Err("a `}` has no `{` before it: write `}}` for a brace".to_owned());
+        }
+    }
+    plain.push_str(rest);
+    parts.push(Part::Text(plain));
+    parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+    Ok(parts)
+}

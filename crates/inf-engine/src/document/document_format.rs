@@ -1,0 +1,46 @@
+//! [`DocumentFormat`]: how a document is written.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::ReadError;
+
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentFormat {
+    /// YAML 1.2.
+    Yaml,
+    /// JSON, indented.
+    Json,
+}
+
+impl DocumentFormat {
+    /// The format that a file's name says: `.json` is JSON, and everything
+    /// else is YAML.
+    pub fn of(path: &Path) -> Self {
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("json") => Self::Json,
+            _ => Self::Yaml,
+        }
+    }
+
+    /// Reads either format: JSON is YAML too, and gets the better diagnostics
+    /// that way.
+    pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
+        serde_saphyr::from_str(text).map_err(|error| ReadError::new(&error))
+    }
+
+    /// Writes `document`; texts of several lines become YAML blocks.
+    pub(crate) fn write<T: Serialize>(self, document: &T) -> String {
+        let written = match self {
+            Self::Yaml => serde_saphyr::to_string(document).map_err(|error| error.to_string()),
+            Self::Json => serde_json::to_string_pretty(document)
+                .map(|json| json + "\n")
+                .map_err(|error| error.to_string()),
+        };
+        // Documents are structs of texts, numbers, lists and maps from text.
+        written.expect("every document has a YAML and a JSON form")
+    }
+}

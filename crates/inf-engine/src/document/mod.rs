@@ -1,0 +1,13 @@
+//! YAML and JSON texts: read with diagnostics, written to be read by people.
+//!
+//! Pipelines, state dicts and resource configurations are all written in
+//! either format. Reading says where a mistake is (line and column, with the
+//! line shown) and proposes the nearest name for a misspelt key.
+
+mod document_format;
+mod nearest;
+mod read_error;
+
+pub use document_format::DocumentFormat;
+pub(crate) use nearest::{did_you_mean, nearest};
+pub use read_error::ReadError;

@@ -1,0 +1,9 @@
+//! Drawings of a graph, as text for tools that draw: DOT and Mermaid.
+//!
+//! Both show the same: the input and the output as rounded ends, a box for
+//! each node with its name, what it does and the module that made it, and an
+//! arrow for each value that flows.
+
+mod dot;
+mod labels;
+mod mermaid;

@@ -1,0 +1,272 @@
+//! [`GraphBuilder`]: nodes in any order, to a validated graph.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+
+use super::graph_error::{GraphError, Problem};
+use super::inference_graph::{GraphParameter, InferenceGraph};
+use super::reference::is_identifier;
+use super::{Accessor, GraphNode, HostFunction, LlmCall, NodeRef, Operation, ParameterRef};
+use super::{Reference, Shape};
+use crate::document::did_you_mean;
+use crate::parameter::{Parameter, ParameterPath};
+use crate::value::Schema;
+
+/// Puts a graph together, for front ends that do not trace modules.
+///
+/// Nodes may refer to nodes that are added later; [`finish`](Self::finish)
+/// sorts them and reports every problem at once.
+///
+/// ```
+/// use inf_engine::graph::{GraphBuilder, GraphNode, LlmCall, NodeRef, Operation, Template};
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("shout", Schema::of::<String>());
+/// let call = LlmCall::new("fast", Template::of(NodeRef::INPUT));
+/// let loud = builder.add(GraphNode::new("loud", Operation::Llm(call)));
+/// let graph = builder.finish(loud.into())?;
+/// assert_eq!(graph.nodes().len(), 2);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
+#[derive(Debug)]
+pub struct GraphBuilder {
+    name: String,
+    input: Schema,
+    nodes: Vec<GraphNode>,
+    parameters: Vec<GraphParameter>,
+    host_functions: Vec<Option<HostFunction>>,
+}
+
+impl GraphBuilder {
+    /// A graph of nothing but its input.
+    pub fn new(name: impl Into<String>, input: Schema) -> Self {
+        Self {
+            name: name.into(),
+            input,
+            nodes: vec![GraphNode::new("input", Operation::Input).with_module("")],
+            parameters: Vec::new(),
+            host_functions: vec![None],
+        }
+    }
+
+    /// Adds a node.
+    pub fn add(&mut self, node: GraphNode) -> NodeRef {
+        self.nodes.push(node);
+        self.host_functions.push(None);
+        NodeRef::new(self.nodes.len() - 1)
+    }
+
+    /// Gives `node` the code of the host function that it calls.
+    pub fn set_host_function(&mut self, node: NodeRef, function: HostFunction) {
+        self.host_functions[node.index()] = Some(function);
+    }
+
+    /// Adds a parameter under `path`.
+    pub fn add_parameter(
+        &mut self,
+        path: impl Into<ParameterPath>,
+        parameter: Parameter,
+    ) -> ParameterRef {
+        let path = path.into();
+        self.parameters.push(GraphParameter { path, parameter });
+        ParameterRef::new(self.parameters.len() - 1)
+    }
+
+    /// Sorts the nodes and checks everything; the error lists every problem.
+    pub fn finish(mut self, output: Shape) -> Result<InferenceGraph, GraphError> {
+        let mut problems = self.problems(&output);
+        let order = match self.topological_order() {
+            Ok(order) => order,
+            Err(cycle) => {
+                problems.push(cycle);
+                return Err(GraphError { problems });
+            }
+        };
+        GraphError::check(problems)?;
+
+        let mut renumbered = vec![NodeRef::INPUT; order.len()];
+        for (index, old) in order.iter().enumerate() {
+            renumbered[old.index()] = NodeRef::new(index);
+        }
+        let new = |old: NodeRef| renumbered[old.index()];
+        let mut output = output;
+        output.renumber(&new);
+        let mut nodes = Vec::with_capacity(order.len());
+        let mut host_functions = Vec::with_capacity(order.len());
+        let mut unsorted: Vec<Option<GraphNode>> = self.nodes.into_iter().map(Some).collect();
+        for old in &order {
+            // Each node stands in the order exactly once.
+            if let Some(mut node) = unsorted[old.index()].take() {
+                node.operation.renumber(&new);
+                nodes.push(node);
+                host_functions.push(self.host_functions[old.index()].take());
+            }
+        }
+        Ok(InferenceGraph {
+            name: self.name,
+            input: self.input,
+            nodes,
+            parameters: self.parameters,
+            output,
+            host_functions,
+        })
+    }
+
+    /// Kahn's algorithm (Communications of the ACM 5.11, 1962), which here
+    /// keeps the order of addition where it can; or the cycle that forbids it.
+    fn topological_order(&self) -> Result<Vec<NodeRef>, Problem> {
+        let count = self.nodes.len();
+        let dependencies: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| node.operation.dependencies())
+            .collect();
+        let mut missing: Vec<usize> = dependencies.iter().map(Vec::len).collect();
+        let mut dependents = vec![Vec::new(); count];
+        for (index, dependencies) in dependencies.iter().enumerate() {
+            for dependency in dependencies {
+                dependents[dependency.index()].push(index);
+            }
+        }
+        let mut ready: BinaryHeap<Reverse<usize>> =
+            (0..count).filter(|&index| missing[index] == 0).map(Reverse).collect();
+        let mut order = Vec::with_capacity(count);
+        while let Some(Reverse(index)) = ready.pop() {
+            order.push(NodeRef::new(index));
+            for &dependent in &dependents[index] {
+                missing[dependent] -= 1;
+                if missing[dependent] == 0 {
+                    ready.push(Reverse(dependent));
+                }
+            }
+        }
+        if order.len() == count {
+            return Ok(order);
+        }
+        Err(self.cycle(&dependencies, &missing))
+    }
+
+    /// Names one cycle among the nodes that could not be ordered.
+    fn cycle(&self, dependencies: &[Vec<NodeRef>], missing: &[usize]) -> Problem {
+        let unordered = |node: &NodeRef| missing[node.index()] > 0;
+        let mut path: Vec<NodeRef> = Vec::new();
+        let mut current = (0..missing.len()).map(NodeRef::new).find(unordered);
+        // Every unordered node has an unordered dependency: the walk must meet itself.
+        while let Some(node) = current {
+            if let Some(start) = path.iter().position(|&earlier| earlier == node) {
+                path.drain(..start);
+                break;
+            }
+            path.push(node);
+            current = dependencies[node.index()].iter().copied().find(unordered);
+        }
+        // The walk went from user to used; data flows the other way.
+        let mut names: Vec<&str> = path.iter().map(|&node| self.name_of(node)).collect();
+        names.reverse();
+        names.extend(names.first().copied());
+        let cycle = names.join(" → ");
+        Problem::new("", format!("the nodes need each other in a cycle: {cycle}"))
+    }
+
+    fn name_of(&self, node: NodeRef) -> &str {
+        &self.nodes[node.index()].name
+    }
+
+    fn problems(&self, output: &Shape) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Err(error) = self.input.validate() {
+            problems.push(Problem::new("input", error.to_string()));
+        }
+        let mut names = HashSet::from(["parameters"]);
+        for node in &self.nodes {
+            let place = format!("node `{}`", node.name);
+            if !names.insert(&node.name) {
+                problems.push(Problem::new(&place, "another node has this name"));
+            }
+            if !is_identifier(&node.name) {
+                problems.push(Problem::new(
+                    &place,
+                    "a node's name is letters, digits, `_` and `-`, and begins with a letter",
+                ));
+            }
+            if let Operation::Llm(call) = &node.operation {
+                let wrong = call_problems(call);
+                problems.extend(wrong.into_iter().map(|text| Problem::new(&place, text)));
+            }
+            let mut parts = |reference| problems.extend(self.part_problem(&place, reference));
+            node.operation.visit_references(&mut parts);
+        }
+        let mut parts = |reference| problems.extend(self.part_problem("output", reference));
+        output.visit_references(&mut parts);
+        let mut paths = HashSet::new();
+        for GraphParameter { path, parameter } in &self.parameters {
+            let place = format!("parameter `{path}`");
+            if !paths.insert(path) {
+                problems.push(Problem::new(&place, "another parameter has this path"));
+            }
+            if let Err(error) = parameter.validate() {
+                problems.push(Problem::new(&place, error.to_string()));
+            }
+        }
+        problems
+    }
+
+    /// Finds references into values that, by their schema, have no such part.
+    fn part_problem(&self, place: &str, reference: &Reference) -> Option<Problem> {
+        let mut schema = match &self.nodes.get(reference.node.index())?.operation {
+            Operation::Input => self.input.as_json().clone(),
+            Operation::Llm(LlmCall { output: Some(output), .. }) => output.as_json().clone(),
+            Operation::Llm(_) | Operation::Prompt(_) => serde_json::json!({"type": "string"}),
+            _ => return None,
+        };
+        let whole = self.name_of(reference.node);
+        let mut so_far = Reference::from(reference.node);
+        for accessor in &reference.path {
+            let at = so_far.display(whole).to_string();
+            let problem = |message: String| Some(Problem::new(place, message));
+            let kind = schema.get("type").and_then(serde_json::Value::as_str);
+            schema = match (accessor, kind) {
+                (Accessor::Key(key), Some("object")) => {
+                    let fields = schema.get("properties")?.as_object()?;
+                    if let Some(field) = fields.get(&**key) {
+                        field.clone()
+                    } else if schema.get("additionalProperties").is_some() {
+                        return None;
+                    } else {
+                        let hint = did_you_mean(key, fields.keys().map(String::as_str));
+                        return problem(format!("`{at}` has no field `{key}`; {hint}"));
+                    }
+                }
+                (Accessor::Index(_), Some("array")) => schema.get("items")?.clone(),
+                (Accessor::Key(key), Some(kind @ ("string" | "number" | "integer" | "boolean"))) => {
+                    return problem(format!("`{at}` has no field `{key}`: it is of type {kind}"));
+                }
+                (Accessor::Index(_), Some(kind @ ("string" | "number" | "integer" | "boolean"))) => {
+                    return problem(format!("`{at}` is no list: it is of type {kind}"));
+                }
+                _ => return None,
+            };
+            so_far.path.push(accessor.clone());
+        }
+        None
+    }
+}
+
+fn call_problems(call: &LlmCall) -> Vec<String> {
+    let mut problems = Vec::new();
+    if call.alias.as_str().trim().is_empty() {
+        problems.push("the alias is empty: name the model to call, as in `llm: fast`".to_owned());
+    }
+    if let Some(temperature) = call.temperature
+        && !(temperature.is_finite() && temperature >= 0.0)
+    {
+        problems.push(format!("the temperature is {temperature}, but it must be 0 or more"));
+    }
+    if call.max_tokens == Some(0) {
+        problems.push("`max_tokens` is 0, but an answer needs at least 1".to_owned());
+    }
+    if let Some(Err(error)) = call.output.as_ref().map(Schema::validate) {
+        problems.push(format!("output: {error}"));
+    }
+    problems
+}

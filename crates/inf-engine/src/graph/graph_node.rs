@@ -1,0 +1,111 @@
+//! [`GraphNode`]: one operation and where it comes from.
+
+use std::fmt;
+
+use super::Operation;
+
+/// One operation of a graph.
+#[derive(Debug, Clone)]
+pub struct GraphNode {
+    /// The name by which files, drawings and errors call this node; unique in
+    /// its graph.
+    pub(crate) name: String,
+    /// The dotted path of the module that made it; empty at the root.
+    pub(crate) module: String,
+    /// What it does.
+    pub(crate) operation: Operation,
+    /// Among ready nodes the one with the lowest number goes first.
+    pub(crate) priority: i32,
+    /// The line that made it, if it was traced.
+    pub(crate) location: Option<SourceLocation>,
+}
+
+impl GraphNode {
+    /// A node that does `operation`, with priority 0.
+    pub fn new(name: impl Into<String>, operation: Operation) -> Self {
+        let name = name.into();
+        Self {
+            module: name.clone(),
+            name,
+            operation,
+            priority: 0,
+            location: None,
+        }
+    }
+
+    /// Sets the dotted path of the module that this node belongs to.
+    #[must_use]
+    pub fn with_module(mut self, module: impl Into<String>) -> Self {
+        self.module = module.into();
+        self
+    }
+
+    /// Sets the priority: among ready nodes the lowest number goes first.
+    #[must_use]
+    pub fn with_priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The name, unique in the graph.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The dotted path of the module that made this node; empty at the root.
+    pub fn module(&self) -> &str {
+        &self.module
+    }
+
+    /// What the node does.
+    pub fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// The priority: among ready nodes the lowest number goes first.
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// The line of the program that made this node, if it was traced.
+    pub fn location(&self) -> Option<SourceLocation> {
+        self.location
+    }
+}
+
+impl PartialEq for GraphNode {
+    /// Everything but the source line: a saved graph has none.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.module == other.module
+            && self.operation == other.operation
+            && self.priority == other.priority
+    }
+}
+
+/// A line of the program that was traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLocation {
+    /// The file, as the compiler names it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl SourceLocation {
+    /// The line that called the function marked `#[track_caller]`.
+    #[track_caller]
+    pub(crate) fn caller() -> Self {
+        let location = std::panic::Location::caller();
+        Self {
+            file: location.file(),
+            line: location.line(),
+        }
+    }
+}
+
+impl fmt::Display for SourceLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.file, self.line)
+    }
+}

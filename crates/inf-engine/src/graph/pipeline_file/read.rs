@@ -1,0 +1,222 @@
+//! From the text of a pipeline file to a graph.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
+use super::reference_text::Names;
+use super::{VERSION, shape_text, template_text, type_expression};
+use crate::document::{DocumentFormat, ReadError, did_you_mean};
+use crate::graph::graph_error::{GraphError, Problem};
+use crate::graph::{
+    Compute, GraphBuilder, GraphNode, HostCall, InferenceGraph, LlmCall, Operation, Shape, Template,
+};
+use crate::parameter::Parameter;
+use crate::value::Schema;
+
+/// Why the text of a pipeline file is no graph.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineFileError {
+    /// It is not written as a pipeline file is.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is written by a later version of this library.
+    #[error(
+        "the pipeline file has version {0}, and this program reads versions up to {VERSION}: use a \
+         newer version of it"
+    )]
+    Version(u32),
+    /// What it says is no graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+impl InferenceGraph {
+    /// Reads the text of a pipeline file, YAML or JSON.
+    ///
+    /// Host functions that it names have to be given with
+    /// [`with_host_functions`](Self::with_host_functions) before it can run.
+    pub fn from_text(text: &str) -> Result<Self, PipelineFileError> {
+        let document: PipelineDocument = DocumentFormat::read(text)?;
+        if document.version != VERSION {
+            return Err(PipelineFileError::Version(document.version));
+        }
+        let mut reader = Reader {
+            names: Names {
+                nodes: ["input"].into_iter().chain(document.nodes.keys().map(String::as_str)).collect(),
+            },
+            parameters: document.parameters.keys().map(String::as_str).collect(),
+            problems: Vec::new(),
+        };
+        let input = reader.schema("input", &document.input);
+        let mut builder = GraphBuilder::new(&document.name, input);
+        add_parameters(&mut builder, &document.parameters);
+        for (name, node) in &document.nodes {
+            builder.add(reader.node(name, node));
+        }
+        let output = reader.shape("output", &document.output);
+        GraphError::check(reader.problems)?;
+        Ok(builder.finish(output)?)
+    }
+}
+
+fn add_parameters(builder: &mut GraphBuilder, parameters: &IndexMap<String, ParameterDocument>) {
+    for (path, document) in parameters {
+        let mut parameter = Parameter::new(document.value.as_str());
+        if let Some(description) = &document.description {
+            parameter = parameter.described(description.as_str());
+        }
+        parameter.requires_grad_(document.requires_grad);
+        builder.add_parameter(path.as_str(), parameter);
+    }
+}
+
+/// Reads the parts of a file and gathers what is wrong with them.
+struct Reader<'d> {
+    names: Names<'d>,
+    parameters: Vec<&'d str>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn node(&mut self, name: &str, document: &NodeDocument) -> GraphNode {
+        let operation = self.operation(name, document);
+        let mut node = GraphNode::new(name, operation);
+        if let Some(module) = &document.module {
+            node = node.with_module(module);
+        }
+        node.with_priority(document.priority.unwrap_or(0))
+    }
+
+    fn operation(&mut self, name: &str, document: &NodeDocument) -> Operation {
+        let place = format!("nodes.{name}");
+        let kinds = [
+            ("llm", document.llm.is_some()),
+            ("host", document.host.is_some()),
+            ("compute", document.compute.is_some()),
+            ("pack", document.pack.is_some()),
+        ];
+        let mut said: Vec<&str> = kinds.iter().filter(|kind| kind.1).map(|kind| kind.0).collect();
+        if said.is_empty() && document.prompt.is_some() {
+            said.push("prompt");
+        }
+        let [kind] = said[..] else {
+            let message = if said.is_empty() {
+                "nothing says what the node does: add `llm`, `host`, `compute`, `pack` or `prompt`".to_owned()
+            } else {
+                format!("the node can't be `{}` at once: keep one of them", said.join("` and `"))
+            };
+            self.problems.push(Problem::new(place, message));
+            return Operation::Prompt(Template::default());
+        };
+        self.refuse_foreign_keys(&place, kind, document);
+        match kind {
+            "llm" => Operation::Llm(self.call(&place, document)),
+            "host" => Operation::Host(HostCall {
+                function: document.host.as_deref().unwrap_or_default().into(),
+                input: self.node_input(&place, document),
+            }),
+            "compute" => self.compute(&place, document),
+            "pack" => {
+                let place = format!("{place}.pack");
+                Operation::Pack(self.shape(&place, document.pack.as_ref().unwrap_or(&Json::Null)))
+            }
+            _ => {
+                let text = document.prompt.as_deref().unwrap_or_default();
+                Operation::Prompt(self.template(&format!("{place}.prompt"), text))
+            }
+        }
+    }
+
+    /// A key that means nothing for a node of this kind is a mistake.
+    fn refuse_foreign_keys(&mut self, place: &str, kind: &str, document: &NodeDocument) {
+        let keys = [
+            ("input", document.input.is_some(), ["host", "compute"].as_slice()),
+            ("prompt", document.prompt.is_some(), &["llm", "prompt"]),
+            ("system", document.system.is_some(), &["llm"]),
+            ("temperature", document.temperature.is_some(), &["llm"]),
+            ("max_tokens", document.max_tokens.is_some(), &["llm"]),
+            ("stop", document.stop.is_some(), &["llm"]),
+            ("output", document.output.is_some(), &["llm"]),
+        ];
+        for (key, said, kinds) in keys {
+            if said && !kinds.contains(&kind) {
+                let message = format!("a `{kind}` node has no `{key}`; nodes with `{}` do", kinds.join("` or `"));
+                self.problems.push(Problem::new(format!("{place}.{key}"), message));
+            }
+        }
+    }
+
+    fn call(&mut self, place: &str, document: &NodeDocument) -> LlmCall {
+        let prompt = match &document.prompt {
+            Some(text) => self.template(&format!("{place}.prompt"), text),
+            None => {
+                let message = "the node has no `prompt`: say what to ask, as in `prompt: \"Summarize {input}\"`";
+                self.problems.push(Problem::new(place, message));
+                Template::default()
+            }
+        };
+        let system = document.system.as_ref();
+        let output = document.output.as_ref();
+        LlmCall {
+            system: system.map(|text| self.template(&format!("{place}.system"), text)),
+            temperature: document.temperature,
+            max_tokens: document.max_tokens,
+            stop: document.stop.clone().unwrap_or_default(),
+            output: output
+                .map(|expression| self.schema(&format!("{place}.output"), expression))
+                .filter(|schema| !schema.is_string()),
+            ..LlmCall::new(document.llm.as_deref().unwrap_or_default(), prompt)
+        }
+    }
+
+    fn compute(&mut self, place: &str, document: &NodeDocument) -> Operation {
+        let name = document.compute.as_deref().unwrap_or_default();
+        let function = Compute::ALL.into_iter().find(|function| function.name() == name);
+        if function.is_none() {
+            let hint = did_you_mean(name, Compute::ALL.iter().map(|function| function.name()));
+            let message = format!("there is no function `{name}`; {hint}");
+            self.problems.push(Problem::new(format!("{place}.compute"), message));
+        }
+        Operation::Compute {
+            function: function.unwrap_or(Compute::Keys),
+            input: self.node_input(place, document),
+        }
+    }
+
+    fn node_input(&mut self, place: &str, document: &NodeDocument) -> Shape {
+        if let Some(json) = &document.input {
+            return self.shape(&format!("{place}.input"), json);
+        }
+        let message = "the node has no `input`: name the value that it gets, as in `input: facts`";
+        self.problems.push(Problem::new(place, message));
+        Shape::List(Vec::new())
+    }
+
+    fn template(&mut self, place: &str, text: &str) -> Template {
+        let parsed = template_text::parse(text, &self.names, &self.parameters);
+        self.or_problem(place, parsed).unwrap_or_default()
+    }
+
+    fn shape(&mut self, place: &str, json: &Json) -> Shape {
+        let parsed = shape_text::parse(json, &self.names);
+        self.or_problem(place, parsed).unwrap_or(Shape::List(Vec::new()))
+    }
+
+    fn schema(&mut self, place: &str, expression: &Json) -> Schema {
+        let parsed = type_expression::parse(expression);
+        self.or_problem(place, parsed).map_or_else(Schema::any, Schema::from_json)
+    }
+
+    /// Notes an error and goes on, so that all of them are told at once.
+    fn or_problem<T>(&mut self, place: &str, result: Result<T, String>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.problems.push(Problem::new(place, message));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! From a graph to the text of a pipeline file.
+
+use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
+use super::{VERSION, type_expression};
+use crate::document::DocumentFormat;
+use crate::graph::{GraphNode, HostCall, InferenceGraph, LlmCall, Operation};
+
+impl InferenceGraph {
+    /// The text of a pipeline file that holds this graph, with the present
+    /// texts of its parameters. Host functions are named, their code is not
+    /// kept.
+    pub fn to_text(&self, format: DocumentFormat) -> String {
+        format.write(&self.to_document())
+    }
+
+    pub(in crate::graph) fn to_document(&self) -> PipelineDocument {
+        let parameters = self.parameters().iter().map(|found| {
+            let parameter = ParameterDocument {
+                value: found.parameter.value().to_string(),
+                description: found.parameter.description().map(|text| text.to_string()),
+                requires_grad: found.parameter.requires_grad(),
+            };
+            (found.path.to_string(), parameter)
+        });
+        let nodes = self.nodes().iter().skip(1);
+        PipelineDocument {
+            version: VERSION,
+            name: self.name().to_owned(),
+            input: type_expression::write(self.input().as_json()),
+            parameters: parameters.collect(),
+            nodes: nodes.map(|node| (node.name.clone(), self.node_document(node))).collect(),
+            output: self.shape_json(self.output()),
+        }
+    }
+
+    fn node_document(&self, node: &GraphNode) -> NodeDocument {
+        let mut document = NodeDocument {
+            priority: Some(node.priority).filter(|&priority| priority != 0),
+            module: Some(node.module.clone()).filter(|module| *module != node.name),
+            ..NodeDocument::default()
+        };
+        match &node.operation {
+            Operation::Input => {}
+            Operation::Llm(call) => self.write_call(call, &mut document),
+            Operation::Prompt(template) => document.prompt = Some(self.template_text(template)),
+            Operation::Host(HostCall { function, input }) => {
+                document.host = Some(function.to_string());
+                document.input = Some(self.shape_json(input));
+            }
+            Operation::Pack(shape) => document.pack = Some(self.shape_json(shape)),
+            Operation::Compute { function, input } => {
+                document.compute = Some(function.name().to_owned());
+                document.input = Some(self.shape_json(input));
+            }
+        }
+        document
+    }
+
+    fn write_call(&self, call: &LlmCall, document: &mut NodeDocument) {
+        document.llm = Some(call.alias.to_string());
+        document.system = call.system.as_ref().map(|system| self.template_text(system));
+        document.prompt = Some(self.template_text(&call.prompt));
+        document.temperature = call.temperature;
+        document.max_tokens = call.max_tokens;
+        document.stop = Some(call.stop.clone()).filter(|stop| !stop.is_empty());
+        document.output = call.output.as_ref().map(|output| type_expression::write(output.as_json()));
+    }
+}

@@ -1,0 +1,29 @@
+//! Modules: pipelines as trees of parts, as in `PyTorch`.
+//!
+//! `#[derive(Module)]` registers the children and the [`Parameter`]s of a
+//! struct by field name ([`members`](Module::members)); [`Forward`] says what
+//! the module does, over proxies; [`LlmInference`] is the atom that calls a
+//! model. Every module can list and address what is in it ([`Module`]'s
+//! provided methods) and save and load the texts of its parameters
+//! ([`StateDict`]).
+//!
+//! [`Parameter`]: crate::Parameter
+
+mod containers;
+mod forward;
+mod llm_inference;
+mod member;
+mod mode;
+mod module_trait;
+pub mod registration;
+mod sequential;
+mod state_dict;
+
+pub use containers::Identity;
+pub use forward::{Forward, ForwardExt};
+pub use llm_inference::{LlmInference, SystemPrompt};
+pub use member::{Member, Members};
+pub use mode::Mode;
+pub use module_trait::Module;
+pub use sequential::Sequential;
+pub use state_dict::{LoadReport, StateDict, StateDictError};

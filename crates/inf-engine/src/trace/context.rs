@@ -1,0 +1,305 @@
+//! The ambient context of the trace that runs on this thread.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Proxy;
+use crate::graph::{
+    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem, Shape,
+    SourceLocation, Template,
+};
+use crate::parameter::Parameter;
+use crate::value::Value;
+
+/// What one trace records. References in it are places in `nodes`.
+pub(crate) struct Context {
+    id: u32,
+    pub(super) nodes: Vec<TraceNode>,
+    pub(super) parameters: Vec<GraphParameter>,
+    pub(super) problems: Vec<Problem>,
+    modules: HashMap<ModuleKey, String>,
+    /// The modules whose `forward` runs, innermost last.
+    scopes: Vec<Scope>,
+}
+
+/// One recorded step.
+pub(super) struct TraceNode {
+    pub(super) step: Step,
+    /// The dotted path of the module whose `forward` recorded it.
+    pub(super) module: String,
+    /// The name that the program gave it, if any.
+    pub(super) name: Option<String>,
+    pub(super) priority: i32,
+    pub(super) location: SourceLocation,
+}
+
+/// What was done.
+pub(super) enum Step {
+    Input,
+    Constant(Value),
+    Access { of: NodeRef, accessor: Accessor },
+    Prompt(Template),
+    Pack(Shape),
+    /// The prompt of the call is the text of the node `prompt`.
+    Llm { call: LlmCall, prompt: NodeRef },
+    Host { function: HostFunction, input: NodeRef },
+    Compute { function: Compute, input: NodeRef },
+    /// Stands for a proxy that could not be used; a problem says why.
+    Invalid,
+}
+
+/// Identifies a module of the traced tree: its address and its type, because a
+/// struct has the address of its first field.
+pub(crate) type ModuleKey = (usize, &'static str);
+
+struct Scope {
+    path: String,
+    location: SourceLocation,
+}
+
+thread_local! {
+    static STACK: RefCell<Vec<Context>> = const { RefCell::new(Vec::new()) };
+    /// What the last trace that ended on this thread made, to name a proxy
+    /// that escaped from it.
+    static ENDED: RefCell<Option<Context>> = const { RefCell::new(None) };
+}
+
+static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+
+/// Runs `trace` under a new context and returns what was recorded. A panic
+/// passes through and takes the context with it.
+pub(super) fn scoped<R>(
+    modules: HashMap<ModuleKey, String>,
+    parameters: Vec<GraphParameter>,
+    trace: impl FnOnce() -> R,
+) -> (R, Context) {
+    struct Unwind;
+    impl Drop for Unwind {
+        fn drop(&mut self) {
+            STACK.with_borrow_mut(Vec::pop);
+        }
+    }
+    let context = Context {
+        id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+        nodes: Vec::new(),
+        parameters,
+        problems: Vec::new(),
+        modules,
+        scopes: Vec::new(),
+    };
+    STACK.with_borrow_mut(|stack| stack.push(context));
+    let unwind = Unwind;
+    let result = trace();
+    std::mem::forget(unwind);
+    let context = STACK.with_borrow_mut(Vec::pop);
+    (result, context.expect("only this function pops the context that it pushed"))
+}
+
+/// Keeps an ended trace for the messages of later ones.
+pub(super) fn keep_ended(context: Context) {
+    ENDED.with_borrow_mut(|ended| *ended = Some(context));
+}
+
+/// Works on the context of the running trace.
+///
+/// # Panics
+/// If nothing is being traced on this thread.
+#[track_caller]
+fn with_current<R>(what: &str, work: impl FnOnce(&mut Context, &[Context]) -> R) -> R {
+    let result = STACK.with_borrow_mut(|stack| {
+        let (current, outer) = stack.split_last_mut()?;
+        Some(work(current, outer))
+    });
+    match result {
+        Some(result) => result,
+        None => panic!(
+            "{what} was used where nothing is being traced: use it inside `forward`; to run a \
+             module call `.bind(resources)?.run(input).await`"
+        ),
+    }
+}
+
+/// Records the step that `make` returns and gives a proxy of its value.
+#[track_caller]
+pub(super) fn record<T>(
+    what: &str,
+    location: SourceLocation,
+    make: impl FnOnce(&mut Recorder<'_>) -> Step,
+) -> Proxy<T> {
+    with_current(what, |context, outer| {
+        let mut recorder = Recorder { context, outer, location };
+        let step = make(&mut recorder);
+        context.push(step, location)
+    })
+}
+
+/// Runs `forward` as the module that `key` identifies.
+#[track_caller]
+pub(crate) fn enter<R>(key: ModuleKey, forward: impl FnOnce() -> R) -> R {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            STACK.with_borrow_mut(|stack| {
+                if let Some(context) = stack.last_mut() {
+                    context.scopes.pop();
+                }
+            });
+        }
+    }
+    let location = SourceLocation::caller();
+    with_current("a module", |context, _| {
+        let path = context.modules.get(&key).cloned();
+        let path = path.unwrap_or_else(|| context.path_of_stranger(key.1));
+        context.scopes.push(Scope { path, location });
+    });
+    let _leave = Leave;
+    forward()
+}
+
+/// Records a call of a model by the module whose `forward` runs.
+#[track_caller]
+pub(crate) fn record_call<T>(
+    prompt: Proxy<String>,
+    priority: i32,
+    make: impl FnOnce(&mut Recorder<'_>) -> LlmCall,
+) -> Proxy<T> {
+    let caller = SourceLocation::caller();
+    with_current("a model", |context, outer| {
+        let location = context.scopes.last().map_or(caller, |scope| scope.location);
+        let mut recorder = Recorder { context, outer, location };
+        let prompt = recorder.node(prompt);
+        let step = Step::Llm { call: make(&mut recorder), prompt };
+        let proxy: Proxy<T> = context.push(step, location);
+        context.nodes[proxy.node().index()].priority = priority;
+        proxy
+    })
+}
+
+/// Names the node behind `proxy`.
+#[track_caller]
+pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
+    let location = SourceLocation::caller();
+    with_current("a proxy", |context, outer| {
+        let node = Recorder { context, outer, location }.node(proxy);
+        context.nodes[node.index()].name = Some(name.to_owned());
+    });
+}
+
+/// Proposes a name for the node behind `proxy`: it is taken if the node has
+/// none and was made by a call from the `forward` that runs now.
+#[track_caller]
+pub(super) fn propose_name<T>(proxy: Proxy<T>, name: &str) {
+    with_current("a proxy", |context, _| {
+        let scope = context.scopes.last().map_or("", |scope| scope.path.as_str());
+        if proxy.trace() == context.id
+            && let Some(node) = context.nodes.get_mut(proxy.node().index())
+            && node.name.is_none()
+        {
+            let parent = node.module.rsplit_once('.').map_or("", |(parent, _)| parent);
+            if parent == scope || node.module == scope {
+                node.name = Some(name.to_owned());
+            }
+        }
+    });
+}
+
+impl Context {
+    fn push<T>(&mut self, step: Step, location: SourceLocation) -> Proxy<T> {
+        let module = self.scopes.last().map_or("", |scope| scope.path.as_str());
+        self.nodes.push(TraceNode {
+            step,
+            module: module.to_owned(),
+            name: None,
+            priority: 0,
+            location,
+        });
+        Proxy::new(self.id, NodeRef::new(self.nodes.len() - 1))
+    }
+
+    /// A path for a module that is no field of the traced one: where it is
+    /// called, under the name of its type.
+    fn path_of_stranger(&self, type_name: &str) -> String {
+        let plain = type_name.split('<').next().unwrap_or(type_name);
+        let plain = plain.rsplit("::").next().unwrap_or(plain);
+        let mut path = self.scopes.last().map_or(String::new(), |scope| scope.path.clone());
+        if !path.is_empty() {
+            path.push('.');
+        }
+        for (at, character) in plain.char_indices() {
+            if character.is_uppercase() && at > 0 {
+                path.push('_');
+            }
+            path.extend(character.to_lowercase());
+        }
+        path
+    }
+
+    /// What a recorded node is called in messages.
+    fn describe(&self, node: NodeRef) -> Option<String> {
+        let found = self.nodes.get(node.index())?;
+        let name = found.name.as_deref().unwrap_or(match &found.step {
+            Step::Input => "input",
+            _ => &found.module,
+        });
+        let name = if name.is_empty() { "a node of the root" } else { name };
+        Some(format!("`{name}` (made at {})", found.location))
+    }
+}
+
+/// Turns what the program hands in into references of the running trace.
+pub(crate) struct Recorder<'c> {
+    context: &'c mut Context,
+    outer: &'c [Context],
+    location: SourceLocation,
+}
+
+impl Recorder<'_> {
+    /// The recorded node behind a proxy. One of another trace is a problem,
+    /// and an invalid node stands for it.
+    pub(super) fn node<T>(&mut self, proxy: Proxy<T>) -> NodeRef {
+        if proxy.trace() == self.context.id {
+            return proxy.node();
+        }
+        let running = self.outer.iter().find(|context| context.id == proxy.trace());
+        let (state, name) = match running {
+            Some(context) => ("an outer trace", context.describe(proxy.node())),
+            None => ("a trace that has ended", ENDED.with_borrow(|ended| {
+                let ended = ended.as_ref().filter(|context| context.id == proxy.trace())?;
+                ended.describe(proxy.node())
+            })),
+        };
+        let name = name.unwrap_or_else(|| format!("node {}", proxy.node().index()));
+        self.problem(format!(
+            "the proxy of {name} belongs to {state}: a proxy can only be used inside the `forward` \
+             that it was made in"
+        ));
+        let location = self.location;
+        self.context.push::<T>(Step::Invalid, location).node()
+    }
+
+    /// The place of a parameter in the table of the traced module.
+    pub(crate) fn parameter(&mut self, parameter: &Parameter) -> ParameterRef {
+        let table = &self.context.parameters;
+        let known = table.iter().position(|known| known.parameter.is_same(parameter));
+        ParameterRef::new(known.unwrap_or_else(|| {
+            self.problem(format!(
+                "the parameter {:?} is used but is no field of the traced module: make it a field, \
+                 so that it has a path",
+                excerpt(&parameter.value())
+            ));
+            0
+        }))
+    }
+
+    /// Notes what is wrong with the step that is being recorded.
+    pub(super) fn problem(&mut self, message: String) {
+        let place = self.location.to_string();
+        self.context.problems.push(Problem { place, message });
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    let start: String = text.chars().take(40).collect();
+    if start.len() < text.len() { start + "…" } else { start }
+}

@@ -1,0 +1,270 @@
+//! From what a trace recorded to a graph in which only work is a node.
+
+use std::collections::HashSet;
+
+use super::context::{Context, Step, TraceNode};
+use crate::graph::{
+    Accessor, GraphBuilder, GraphError, GraphNode, HostCall, InferenceGraph, LlmCall, NodeRef,
+    Operation, ParameterRef, Reference, Shape, Template, TemplatePart,
+};
+use crate::value::Schema;
+
+/// Makes the graph. References of `context` are places in its list of nodes;
+/// references of the graph are places in the graph.
+pub(super) fn lower(
+    name: &str,
+    input: Schema,
+    context: &mut Context,
+    output: NodeRef,
+) -> Result<InferenceGraph, GraphError> {
+    GraphError::check(std::mem::take(&mut context.problems))?;
+    let mut lowering = Lowering {
+        nodes: &context.nodes,
+        uses: uses(&context.nodes),
+        lowered: Vec::with_capacity(context.nodes.len()),
+        names: HashSet::from(["input".to_owned(), "parameters".to_owned()]),
+        builder: GraphBuilder::new(name, input),
+        parameters: vec![None; context.parameters.len()],
+    };
+    // Only the parameters that are used become the graph's, in the order of
+    // the module's own list.
+    let used = used_parameters(&context.nodes);
+    for (index, known) in context.parameters.iter().enumerate() {
+        if used.contains(&index) {
+            let parameter = known.parameter.clone();
+            let added = lowering.builder.add_parameter(known.path.clone(), parameter);
+            lowering.parameters[index] = Some(added);
+        }
+    }
+    for node in &context.nodes {
+        let lowered = lowering.lower(node)?;
+        lowering.lowered.push(lowered);
+    }
+    let output = lowering.shape(output);
+    lowering.builder.finish(output)
+}
+
+/// What became of a recorded step.
+#[derive(Clone)]
+enum Lowered {
+    /// A value put together from nodes, without a node of its own.
+    Shape(Shape),
+    /// A text that moves into the one place which uses it.
+    Template(Template),
+}
+
+struct Lowering<'t> {
+    nodes: &'t [TraceNode],
+    /// How often each step is used, and whether as something else than text.
+    uses: Vec<usize>,
+    lowered: Vec<Lowered>,
+    names: HashSet<String>,
+    builder: GraphBuilder,
+    /// The graph's parameter for each of the module's, if it is used.
+    parameters: Vec<Option<ParameterRef>>,
+}
+
+impl Lowering<'_> {
+    fn lower(&mut self, node: &TraceNode) -> Result<Lowered, GraphError> {
+        let shape = match &node.step {
+            Step::Input => NodeRef::INPUT.into(),
+            Step::Invalid => unreachable!("an invalid step comes with a problem"),
+            Step::Constant(value) => Shape::Constant(value.clone()),
+            Step::Access { of, accessor } => {
+                let shape = self.shape(*of);
+                part(shape, accessor).map_err(|message| GraphError {
+                    problems: vec![crate::graph::Problem {
+                        place: node.location.to_string(),
+                        message,
+                    }],
+                })?
+            }
+            Step::Pack(shape) => self.resolve(shape),
+            Step::Prompt(template) => {
+                let template = self.template(template);
+                let at = self.lowered.len();
+                if self.uses[at] <= 1 {
+                    return Ok(Lowered::Template(template));
+                }
+                self.add(node, "prompt", Operation::Prompt(template)).into()
+            }
+            Step::Llm { call, prompt } => {
+                let prompt = self.template(&Template::of(*prompt));
+                let system = call.system.as_ref().map(|system| self.template(system));
+                let call = LlmCall { prompt, system, ..call.clone() };
+                let base = if node.module.is_empty() { "llm" } else { &node.module };
+                self.add(node, base, Operation::Llm(call)).into()
+            }
+            Step::Host { function, input } => {
+                let call = HostCall {
+                    function: function.name().clone(),
+                    input: self.shape(*input),
+                };
+                let added = self.add(node, function.name(), Operation::Host(call));
+                self.builder.set_host_function(added, function.clone());
+                added.into()
+            }
+            Step::Compute { function, input } => {
+                let input = self.shape(*input);
+                let operation = Operation::Compute { function: *function, input };
+                self.add(node, function.name(), operation).into()
+            }
+        };
+        Ok(Lowered::Shape(shape))
+    }
+
+    /// The value of a step, put together from nodes.
+    fn shape(&mut self, step: NodeRef) -> Shape {
+        match self.lowered[step.index()].clone() {
+            Lowered::Shape(shape) => shape,
+            Lowered::Template(template) => {
+                let node = &self.nodes[step.index()];
+                let added = self.add(node, "prompt", Operation::Prompt(template));
+                self.lowered[step.index()] = Lowered::Shape(added.into());
+                added.into()
+            }
+        }
+    }
+
+    /// A shape of steps as a shape of nodes.
+    fn resolve(&mut self, shape: &Shape) -> Shape {
+        match shape {
+            Shape::Reference(reference) => self.shape(reference.node),
+            Shape::Constant(value) => Shape::Constant(value.clone()),
+            Shape::List(elements) => {
+                Shape::List(elements.iter().map(|element| self.resolve(element)).collect())
+            }
+            Shape::Map(entries) => {
+                let entries = entries.iter();
+                Shape::Map(entries.map(|(key, part)| (key.clone(), self.resolve(part))).collect())
+            }
+        }
+    }
+
+    /// A template of steps as a template of nodes.
+    fn template(&mut self, template: &Template) -> Template {
+        let mut lowered = Template::default();
+        for part in template.parts() {
+            match part {
+                TemplatePart::Text(text) => lowered.push(TemplatePart::Text(text.clone())),
+                TemplatePart::Parameter(parameter) => {
+                    let parameter = self.parameters[parameter.index()];
+                    lowered.push(TemplatePart::Parameter(
+                        parameter.expect("every parameter of a template counts as used"),
+                    ));
+                }
+                TemplatePart::Reference(Reference { node, .. }) => self.fill(*node, &mut lowered),
+            }
+        }
+        lowered
+    }
+
+    /// Puts the value of a step into a template.
+    fn fill(&mut self, step: NodeRef, template: &mut Template) {
+        let shape = match self.lowered[step.index()].clone() {
+            Lowered::Template(inner) => {
+                inner.parts().iter().for_each(|part| template.push(part.clone()));
+                return;
+            }
+            Lowered::Shape(shape) => shape,
+        };
+        match shape {
+            Shape::Reference(reference) => template.push(TemplatePart::Reference(reference)),
+            Shape::Constant(value) => template.push(TemplatePart::Text(value.to_string())),
+            Shape::List(_) | Shape::Map(_) => {
+                let node = &self.nodes[step.index()];
+                let added = self.add(node, "pack", Operation::Pack(shape));
+                self.lowered[step.index()] = Lowered::Shape(added.into());
+                template.push(TemplatePart::Reference(added.into()));
+            }
+        }
+    }
+
+    fn add(&mut self, node: &TraceNode, base: &str, operation: Operation) -> NodeRef {
+        let name = self.unique(node.name.as_deref().unwrap_or(base));
+        let mut added = GraphNode::new(name, operation)
+            .with_module(node.module.clone())
+            .with_priority(node.priority);
+        added.location = Some(node.location);
+        self.builder.add(added)
+    }
+
+    /// `layers.0` becomes `layers_0`, and `layers_0_2` if that is taken.
+    fn unique(&mut self, base: &str) -> String {
+        let plain = |character: char| {
+            character.is_alphanumeric() || character == '_' || character == '-'
+        };
+        let mut base: String =
+            base.chars().map(|character| if plain(character) { character } else { '_' }).collect();
+        if !base.starts_with(|first: char| first.is_alphabetic() || first == '_') {
+            base.insert(0, '_');
+        }
+        let mut name = base.clone();
+        let mut count = 1;
+        while !self.names.insert(name.clone()) {
+            count += 1;
+            name = format!("{base}_{count}");
+        }
+        name
+    }
+}
+
+/// A part of a shape: known at once where the shape was put together here.
+fn part(shape: Shape, accessor: &Accessor) -> Result<Shape, String> {
+    let missing = || {
+        Err(match accessor {
+            Accessor::Key(key) => format!("the value has no field `{key}`"),
+            Accessor::Index(index) => format!("the value has no element {index}"),
+        })
+    };
+    match (shape, accessor) {
+        (Shape::Reference(mut reference), accessor) => {
+            reference.path.push(accessor.clone());
+            Ok(Shape::Reference(reference))
+        }
+        (Shape::List(mut elements), Accessor::Index(index)) if *index < elements.len() => {
+            Ok(elements.swap_remove(*index))
+        }
+        (Shape::Map(mut entries), Accessor::Key(key)) => {
+            entries.shift_remove(&**key).map_or_else(missing, Ok)
+        }
+        (Shape::Constant(value), Accessor::Key(key)) => {
+            value.get(key).cloned().map(Shape::Constant).map_or_else(missing, Ok)
+        }
+        (Shape::Constant(value), Accessor::Index(index)) => {
+            value.at(*index).cloned().map(Shape::Constant).map_or_else(missing, Ok)
+        }
+        _ => missing(),
+    }
+}
+
+/// How often the value of each step is used.
+fn uses(nodes: &[TraceNode]) -> Vec<usize> {
+    let mut uses = vec![0; nodes.len()];
+    for node in nodes {
+        let mut count = |node: NodeRef| uses[node.index()] += 1;
+        match &node.step {
+            Step::Input | Step::Constant(_) | Step::Invalid => {}
+            Step::Access { of, .. } => count(*of),
+            Step::Prompt(template) => template.references().for_each(|hole| count(hole.node)),
+            Step::Pack(shape) => shape.visit_references(&mut |part| count(part.node)),
+            Step::Llm { prompt, .. } => count(*prompt),
+            Step::Host { input, .. } | Step::Compute { input, .. } => count(*input),
+        }
+    }
+    uses
+}
+
+fn used_parameters(nodes: &[TraceNode]) -> HashSet<usize> {
+    let mut used = HashSet::new();
+    for node in nodes {
+        let templates = match &node.step {
+            Step::Prompt(template) => vec![template],
+            Step::Llm { call, .. } => call.system.iter().collect(),
+            _ => continue,
+        };
+        let parameters = templates.into_iter().flat_map(Template::parameters);
+        used.extend(parameters.map(ParameterRef::index));
+    }
+    used
+}

@@ -1,0 +1,29 @@
+//! Tracing: running `forward` on symbolic values to get a graph.
+//!
+//! A [`Tracer`] hands a [`Proxy`] of the input to `forward` and watches what
+//! is done with it, through an ambient context (`context`, one stack a thread,
+//! unwound on panics). What was recorded is then lowered to a graph (`lower`):
+//! accesses become references, packed values become shapes, and a prompt moves
+//! into the one call that uses it, so that only work remains as nodes.
+//!
+//! What can be done with a proxy: `access` (fields, elements, entries), `pack`
+//! (tuples, lists, maps and structs of proxies), `host` (Rust code as nodes)
+//! and `prompt` (text with holes).
+
+mod access;
+pub(crate) mod context;
+mod host;
+mod into_proxy;
+mod lower;
+mod pack;
+mod prompt;
+mod proxy;
+mod tracer;
+
+pub use access::{ListData, MapData};
+pub use host::apply;
+pub use into_proxy::IntoProxy;
+pub use pack::{Pack, Packed, Split, constant};
+pub use prompt::{PromptBuilder, PromptPart, PromptValue};
+pub use proxy::Proxy;
+pub use tracer::Tracer;

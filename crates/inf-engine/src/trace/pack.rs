@@ -1,0 +1,160 @@
+//! Several proxies as one value ([`Pack`]), and one as several ([`Split`]).
+
+use std::collections::{BTreeMap, HashMap};
+
+use indexmap::IndexMap;
+
+use super::Proxy;
+use super::access::access;
+use super::context::{Recorder, Step, record};
+use crate::graph::{Accessor, Shape, SourceLocation};
+use crate::value::Data;
+
+/// Proxies in a tuple, an array, a vector, a map or the `…Proxy` struct of a
+/// record, nested at will, that can be packed into one proxy.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let ask = LlmInference::new("fast");
+/// let graph = Tracer::new("both").trace(|text: Proxy<String>| {
+///     let summary = ask.call(prompt!("Summarize {text}"));
+///     let critique = ask.call(prompt!("Criticize {text}"));
+///     (summary, vec![critique, text]).pack() // a Proxy<(String, Vec<String>)>
+/// })?;
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
+pub trait Pack: Sized {
+    /// The type of the packed value.
+    type Output;
+
+    /// Adds the proxies of this value to a trace.
+    fn packed(self, packed: &mut Packed<'_, '_>) -> Shape;
+
+    /// One proxy of all.
+    #[track_caller]
+    fn pack(self) -> Proxy<Self::Output> {
+        record("a proxy", SourceLocation::caller(), |recorder| {
+            Step::Pack(self.packed(&mut Packed(recorder)))
+        })
+    }
+}
+
+/// A proxy of a value that is the same in every run.
+///
+/// A value that has no JSON form (a map whose keys are not text) is an error
+/// of the trace.
+#[track_caller]
+pub fn constant<T: Data>(value: T) -> Proxy<T> {
+    let location = SourceLocation::caller();
+    record("a constant", location, |recorder| match value.to_value() {
+        Ok(value) => Step::Constant(value),
+        Err(error) => {
+            recorder.problem(format!("the constant has no JSON form: {error}"));
+            Step::Invalid
+        }
+    })
+}
+
+/// Where [`Pack::packed`] puts its proxies.
+pub struct Packed<'r, 'c>(&'r mut Recorder<'c>);
+
+impl Packed<'_, '_> {
+    /// A struct: its fields by the names that serde gives them.
+    pub fn fields<const N: usize>(fields: [(&str, Shape); N]) -> Shape {
+        let fields = fields.into_iter();
+        Shape::Map(fields.map(|(name, shape)| (name.to_owned(), shape)).collect())
+    }
+}
+
+impl<T> Pack for Proxy<T> {
+    type Output = T;
+
+    fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+        packed.0.node(self).into()
+    }
+}
+
+impl<P: Pack> Pack for Vec<P> {
+    type Output = Vec<P::Output>;
+
+    fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+        Shape::List(self.into_iter().map(|part| part.packed(packed)).collect())
+    }
+}
+
+impl<P: Pack, const N: usize> Pack for [P; N] {
+    type Output = [P::Output; N];
+
+    fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+        Shape::List(self.into_iter().map(|part| part.packed(packed)).collect())
+    }
+}
+
+macro_rules! pack_map {
+    ($($map:ident),*) => {$(
+        impl<P: Pack> Pack for $map<String, P> {
+            type Output = $map<String, P::Output>;
+
+            fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+                let entries = self.into_iter();
+                let entries: IndexMap<_, _> =
+                    entries.map(|(key, part)| (key, part.packed(packed))).collect();
+                Shape::Map(entries)
+            }
+        }
+    )*};
+}
+
+pack_map!(BTreeMap, HashMap);
+
+/// A value that comes apart into proxies of its parts: tuples, and structs
+/// with `#[derive(Record)]`.
+pub trait Split: Sized {
+    /// The proxies of the parts.
+    type Parts;
+
+    /// Takes `proxy` apart.
+    fn split(proxy: Proxy<Self>) -> Self::Parts;
+}
+
+impl<T: Split> Proxy<T> {
+    /// The parts of this value: a tuple of proxies for a tuple, the `…Proxy`
+    /// struct for a record.
+    #[track_caller]
+    pub fn split(self) -> T::Parts {
+        T::split(self)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $index:tt),+))*) => {$(
+        impl<$($name: Pack),+> Pack for ($($name,)+) {
+            type Output = ($($name::Output,)+);
+
+            fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+                Shape::List(vec![$(self.$index.packed(packed)),+])
+            }
+        }
+
+        impl<$($name),+> Split for ($($name,)+) {
+            type Parts = ($(Proxy<$name>,)+);
+
+            #[track_caller]
+            fn split(proxy: Proxy<Self>) -> Self::Parts {
+                ($(access(proxy, Accessor::Index($index)),)+)
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}

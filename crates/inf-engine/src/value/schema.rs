@@ -1,0 +1,165 @@
+//! [`Schema`]: which values are instances of a type.
+
+use std::sync::{Arc, OnceLock};
+
+use schemars::JsonSchema;
+
+/// A JSON schema (draft 2020-12), compiled when it is first checked against.
+///
+/// Cheap to clone; clones share the compiled form.
+#[derive(Clone)]
+pub struct Schema(Arc<Inner>);
+
+struct Inner {
+    json: serde_json::Value,
+    validator: OnceLock<Result<jsonschema::Validator, String>>,
+}
+
+/// Why a value is not an instance of a schema, or a schema is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SchemaError(String);
+
+impl Schema {
+    /// The schema of a Rust type.
+    ///
+    /// The name of the type (`title`) and the dialect (`$schema`) are left
+    /// out: two types with the same fields have the same schema.
+    pub fn of<T: JsonSchema>() -> Self {
+        let mut json = serde_json::Value::from(schemars::schema_for!(T));
+        if let Some(object) = json.as_object_mut() {
+            object.shift_remove("$schema");
+            object.shift_remove("title");
+            if object.is_empty() {
+                json = serde_json::Value::Bool(true);
+            }
+        }
+        Self::from_json(json)
+    }
+
+    /// The schema that every value satisfies.
+    pub fn any() -> Self {
+        Self::from_json(serde_json::Value::Bool(true))
+    }
+
+    /// A schema as it stands; [`Schema::validate`] says whether it is one.
+    pub fn from_json(json: serde_json::Value) -> Self {
+        Self(Arc::new(Inner {
+            json,
+            validator: OnceLock::new(),
+        }))
+    }
+
+    /// The schema as JSON.
+    pub fn as_json(&self) -> &serde_json::Value {
+        &self.0.json
+    }
+
+    /// Whether plain text is what this schema asks for.
+    pub fn is_string(&self) -> bool {
+        self.0.json == serde_json::json!({"type": "string"})
+    }
+
+    /// Whether every value satisfies this schema.
+    pub fn is_any(&self) -> bool {
+        self.0.json == serde_json::Value::Bool(true)
+    }
+
+    /// Whether this is a well-formed schema.
+    pub fn validate(&self) -> Result<(), SchemaError> {
+        self.validator().map(|_| ())
+    }
+
+    /// Whether `instance` satisfies this schema; the error names each place
+    /// that does not, at most three of them.
+    pub fn check(&self, instance: &serde_json::Value) -> Result<(), SchemaError> {
+        let validator = self.validator()?;
+        if validator.is_valid(instance) {
+            return Ok(());
+        }
+        let mismatches: Vec<String> = validator
+            .iter_errors(instance)
+            .take(3)
+            .map(|error| {
+                let place = error.instance_path().to_string();
+                let text = shorten(&error.to_string());
+                if place.is_empty() {
+                    text
+                } else {
+                    format!("at `{place}`: {text}")
+                }
+            })
+            .collect();
+        Err(SchemaError(mismatches.join("; ")))
+    }
+
+    fn validator(&self) -> Result<&jsonschema::Validator, SchemaError> {
+        let compiled = self.0.validator.get_or_init(|| {
+            jsonschema::validator_for(&self.0.json).map_err(|error| error.to_string())
+        });
+        compiled
+            .as_ref()
+            .map_err(|error| SchemaError(format!("the JSON schema is not valid: {error}")))
+    }
+}
+
+/// A validator quotes the whole instance; a person needs its beginning.
+fn shorten(message: &str) -> String {
+    const LONGEST: usize = 200;
+    if message.chars().count() <= LONGEST {
+        return message.to_owned();
+    }
+    let half = LONGEST / 2;
+    let start: String = message.chars().take(half).collect();
+    let end: Vec<char> = message.chars().rev().take(half).collect();
+    let end: String = end.into_iter().rev().collect();
+    format!("{start} … {end}")
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.json == other.0.json
+    }
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Schema({})", self.0.json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn says_where_an_instance_differs() {
+        let schema = Schema::from_json(json!({
+            "type": "object",
+            "properties": {"tags": {"type": "array", "items": {"type": "string"}}},
+            "required": ["tags"],
+        }));
+        assert_eq!(schema.check(&json!({"tags": ["a"]})), Ok(()));
+        let error = schema.check(&json!({"tags": ["a", 1]})).unwrap_err();
+        assert_eq!(error.to_string(), "at `/tags/1`: 1 is not of type \"string\"");
+        let error = schema.check(&json!({})).unwrap_err();
+        assert_eq!(error.to_string(), "\"tags\" is a required property");
+    }
+
+    #[test]
+    fn a_schema_that_is_none_is_an_error() {
+        let error = Schema::from_json(json!({"type": "strnig"})).validate();
+        assert!(error.unwrap_err().to_string().contains("not valid"));
+    }
+
+    #[test]
+    fn types_lose_their_name() {
+        assert!(Schema::of::<String>().is_string());
+        assert!(Schema::of::<crate::Value>().is_any());
+        assert_eq!(
+            Schema::of::<Vec<bool>>().as_json(),
+            &json!({"type": "array", "items": {"type": "boolean"}})
+        );
+    }
+}
