@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-/// A JSON document to be POSTed.
+/// A JSON document to be sent by POST.
 #[derive(Debug)]
 pub(crate) struct JsonPost<'a> {
     /// Where to.

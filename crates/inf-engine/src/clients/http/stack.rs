@@ -15,7 +15,7 @@ use crate::clients::{ClientError, ClientErrorKind, Retry, Timings};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// The pooled, keep-alive HTTP client that all endpoints share.
 ///
@@ -212,14 +212,14 @@ mod tests {
 
     #[tokio::test]
     async fn without_certificates_https_says_what_to_install_and_http_still_goes_out() {
-        HttpStack::new().unwrap();
+        HttpStack::new().expect("a stack");
         let cause = "none loaded".into();
-        let stack = HttpStack::with_trust(Trust::Nobody { cause }).unwrap();
+        let stack = HttpStack::with_trust(Trust::Nobody { cause }).expect("a stack");
         let call = async |url: &str| {
-            let url = Url::parse(url).unwrap();
+            let url = Url::parse(url).expect("a URL");
             let headers = HeaderMap::new();
             let post = JsonPost::new(&url, &headers, Bytes::new(), Duration::from_secs(5));
-            stack.post_json(post).await.unwrap_err()
+            stack.post_json(post).await.expect_err("an error")
         };
 
         let https = call("https://127.0.0.1:9/v1").await;

@@ -200,7 +200,10 @@ mod tests {
     #[test]
     fn the_address_of_completions() {
         let check = |base_url, expected| {
-            assert_eq!(completions_url(base_url).unwrap().as_str(), expected);
+            assert_eq!(
+                completions_url(base_url).expect("usable").as_str(),
+                expected
+            );
         };
         check("http://h:1/v1", "http://h:1/v1/chat/completions");
         check("http://h:1/v1/", "http://h:1/v1/chat/completions");
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn an_unusable_address_says_how_to_write_it() {
         let check = |base_url, expected: &str| {
-            let message = completions_url(base_url).unwrap_err().message;
+            let message = completions_url(base_url).expect_err("an error").message;
             assert!(message.contains(expected), "{message}");
             assert!(!message.contains("secret"), "{message}");
         };
@@ -234,7 +237,8 @@ mod tests {
         let check = |key: &str, expected: &str| {
             let settings = OpenAiSettings::new("http://host/v1", "m")
                 .with_api_key("MY_KEY", SecretString::from(key));
-            let error = OpenAiClient::new(HttpStack::new().unwrap(), settings).unwrap_err();
+            let error = OpenAiClient::new(HttpStack::new().expect("a stack"), settings)
+                .expect_err("an error");
             assert_eq!(error.kind, ClientErrorKind::Authentication);
             assert!(error.message.starts_with(expected), "{error}");
         };

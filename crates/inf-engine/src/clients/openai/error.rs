@@ -45,18 +45,17 @@ impl ErrorContext {
     pub(super) fn reported(&self, reply: &HttpReply, error: &Value) -> ClientError {
         let report = Report::of_error(error);
         let words = self.words(reply, &report);
-        match report.status {
-            Some(status) => self.by_status(status, reply, &report, &words),
-            None => {
-                let message = format!(
-                    "{} answered {} but reported an error instead of an answer: {words}{}",
-                    self.place,
-                    reply.status,
-                    request_id(reply)
-                );
-                ClientError::new(ClientErrorKind::MalformedReply, message)
-            }
+        if let Some(status) = report.status {
+            return self.by_status(status, reply, &report, &words);
         }
+        let message = format!(
+            "{} answered {} but reported an error instead of an answer: {words}; its log may say \
+             why{}",
+            self.place,
+            reply.status,
+            request_id(reply)
+        );
+        ClientError::new(ClientErrorKind::MalformedReply, message)
     }
 
     /// The error of a success whose body is no chat completion; `what` goes
@@ -161,7 +160,7 @@ const OUT_OF_QUOTA: &str = "the account has nothing left to spend, so that waiti
 
 impl Report {
     /// Reads the bodies that servers are known to send: `OpenAI`, vLLM, TGI,
-    /// llama.cpp and `LiteLLM`, FastAPI (`detail`), and Gemini (a list of one).
+    /// llama.cpp and `LiteLLM`, `FastAPI` (`detail`), and Gemini (a list of one).
     fn of_body(body: &Value) -> Self {
         let body = body.get(0).unwrap_or(body);
         match body.get("error") {
@@ -224,7 +223,7 @@ mod tests {
 
     fn error(status: u16, body: &str) -> ClientError {
         let reply = HttpReply {
-            status: StatusCode::from_u16(status).unwrap(),
+            status: StatusCode::from_u16(status).expect("a status"),
             headers: HeaderMap::new(),
             body: Bytes::from(body.to_owned()),
             timings: Timings::default(),
@@ -264,11 +263,11 @@ mod tests {
 
     #[test]
     fn each_status_has_its_kind_and_advice() {
+        use ClientErrorKind::{Authentication, RateLimited, Refused, Server, Timeout};
         let check = |status, kind, retry| {
             let error = error(status, "");
             assert_eq!((error.kind, error.retry), (kind, retry), "{status}");
         };
-        use ClientErrorKind::{Authentication, RateLimited, Refused, Server, Timeout};
         for status in [400, 402, 404, 405, 413, 422] {
             check(status, Refused, Retry::Never);
         }

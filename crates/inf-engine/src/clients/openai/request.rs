@@ -72,7 +72,7 @@ mod tests {
     fn check(dialect: Dialect, request: &LlmRequest, expected: &Value) {
         let format = request.output_schema.as_deref().map(ResponseFormat::new);
         let body = ChatBody::new("m", dialect, request, format.as_ref());
-        assert_eq!(serde_json::to_value(body).unwrap(), *expected);
+        assert_eq!(serde_json::to_value(body).expect("JSON"), *expected);
     }
 
     #[test]
@@ -115,8 +115,8 @@ mod tests {
         });
         check(Dialect::Compatible, &request, &expected);
 
-        let object = expected.as_object_mut().unwrap();
-        let bound = object.remove("max_tokens").unwrap();
+        let object = expected.as_object_mut().expect("an object");
+        let bound = object.remove("max_tokens").expect("a bound");
         object.insert("max_completion_tokens".to_owned(), bound);
         check(Dialect::OpenAi, &request, &expected);
     }

@@ -200,7 +200,7 @@ fn not_a_completion(body: &[u8], error: &serde_json::Error) -> String {
 mod tests {
     use bytes::Bytes;
     use reqwest::StatusCode;
-    use reqwest::header::HeaderMap;
+    use reqwest::header::{HeaderMap, HeaderValue};
     use serde_json::json;
 
     use super::*;
@@ -208,7 +208,7 @@ mod tests {
 
     fn read(body: &Value) -> Result<LlmResponse, ClientError> {
         let mut headers = HeaderMap::new();
-        headers.insert("x-request-id", "req_1".parse().unwrap());
+        headers.insert("x-request-id", HeaderValue::from_static("req_1"));
         let reply = HttpReply {
             status: StatusCode::OK,
             headers,
@@ -231,7 +231,7 @@ mod tests {
             "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11,
                 "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0}}
         }))
-        .unwrap();
+        .expect("a readable answer");
         assert_eq!(response.text, "Hello");
         assert_eq!(response.finish_reason, FinishReason::Length);
         assert_eq!(response.model, "m-2026");
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let check = |body: Value, expected: &str| {
-            let error = read(&body).unwrap_err();
+            let error = read(&body).expect_err("an error");
             assert_eq!(error.kind, ClientErrorKind::MalformedReply);
             assert!(error.message.contains(expected), "{error}");
         };
@@ -300,7 +300,7 @@ mod tests {
             json!({"choices": [{"message": "hi"}]}),
             "is not a chat completion (",
         );
-        check(json!([]), "is not a chat completion (");
+        check(json!("hi"), "is not a chat completion (");
         check(json!({"error": "overloaded"}), "overloaded");
         check(
             json!({"choices": [{"error": {"message": "broke off"}}]}),

@@ -87,7 +87,7 @@ mod tests {
         for _ in 0..200 {
             formats.of(&schema());
         }
-        let known = formats.known.lock().unwrap();
+        let known = formats.known.lock().expect("no panic");
         assert_eq!(known.len(), ResponseFormats::MOST_KNOWN);
     }
 }

@@ -67,7 +67,7 @@ pub struct OpenAiSettings {
 
 impl OpenAiSettings {
     /// How long a call may take unless something else is set.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
 
     /// Settings without a key, in the dialect that the address suggests.
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {

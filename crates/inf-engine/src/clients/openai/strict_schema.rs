@@ -44,9 +44,9 @@ fn close(schema: &Value) -> Option<Value> {
             | "maxItems" => {
                 closed.insert(keyword.clone(), value.clone());
             }
-            // Remarks that strict mode refuses.
+            // Remarks that strict mode refuses, and what is written anew below.
             "$schema" | "$id" | "$comment" | "default" | "examples" | "deprecated" | "readOnly"
-            | "writeOnly" => {}
+            | "writeOnly" | "required" => {}
             // schemars writes Rust's integer types here (`uint32`).
             "format" => {
                 if value
@@ -74,8 +74,6 @@ fn close(schema: &Value) -> Option<Value> {
             "properties" | "$defs" | "definitions" => {
                 closed.insert(keyword.clone(), close_map(value)?);
             }
-            // Written anew below.
-            "required" => {}
             "additionalProperties" if *value == Value::Bool(false) => {}
             _ => return None,
         }
@@ -88,16 +86,14 @@ fn close(schema: &Value) -> Option<Value> {
 
 /// Requires every property and forbids all others.
 fn close_object(original: &Map<String, Value>, closed: &mut Map<String, Value>) -> Option<()> {
-    let no_properties = Map::new();
-    let properties = match original.get("properties") {
-        Some(properties) => properties.as_object()?,
+    let none = json!({});
+    let properties = original.get("properties").or_else(|| {
         // An object of anything, unless it is closed by itself.
-        None => {
-            original.get("additionalProperties")?;
-            closed.insert("properties".to_owned(), json!({}));
-            &no_properties
-        }
-    };
+        original.get("additionalProperties")?;
+        closed.insert("properties".to_owned(), none.clone());
+        Some(&none)
+    });
+    let properties = properties?.as_object()?;
     let required: Vec<&Value> = match original.get("required") {
         Some(required) => required.as_array()?.iter().collect(),
         None => Vec::new(),
@@ -184,12 +180,12 @@ mod tests {
         assert_eq!(strict_schema(schema).as_ref(), expected);
     }
 
-    fn object_of(property: Value) -> Value {
+    fn object_of(property: &Value) -> Value {
         json!({"type": "object", "properties": {"it": property}, "required": ["it"]})
     }
 
     /// The closed object's only property, or `None` if it can't be closed.
-    fn closed(property: Value) -> Option<Value> {
+    fn closed(property: &Value) -> Option<Value> {
         let closed = strict_schema(&object_of(property))?;
         assert_eq!(closed["additionalProperties"], false);
         Some(closed["properties"]["it"].clone())
@@ -204,12 +200,12 @@ mod tests {
             "required": ["b"], "additionalProperties": false
         });
         let list = json!({"type": "array", "items": inner});
-        assert_eq!(closed(inner.clone()), Some(inner_closed.clone()));
+        assert_eq!(closed(&inner), Some(inner_closed.clone()));
         assert_eq!(
-            closed(list),
+            closed(&list),
             Some(json!({"type": "array", "items": inner_closed}))
         );
-        let one_of = closed(json!({"oneOf": [inner, {"type": "null"}]}));
+        let one_of = closed(&json!({"oneOf": [inner, {"type": "null"}]}));
         assert_eq!(
             one_of,
             Some(json!({"anyOf": [inner_closed, {"type": "null"}]}))
@@ -222,7 +218,7 @@ mod tests {
             "a": {"type": ["string", "null"]},
             "b": {"anyOf": [{"$ref": "#/$defs/B"}, {"type": "null"}]}
         }});
-        let closed = strict_schema(&optional).unwrap();
+        let closed = strict_schema(&optional).expect("enforceable");
         assert_eq!(closed["required"], json!(["a", "b"]));
         check(
             &json!({"type": "object", "properties": {"a": {"type": "string"}}}),
@@ -233,22 +229,22 @@ mod tests {
     #[test]
     fn a_described_reference_is_wrapped() {
         assert_eq!(
-            closed(json!({"$ref": "#/$defs/B", "description": "The B."})),
+            closed(&json!({"$ref": "#/$defs/B", "description": "The B."})),
             Some(json!({"description": "The B.", "anyOf": [{"$ref": "#/$defs/B"}]}))
         );
         let alone = json!({"$ref": "#/$defs/B"});
-        assert_eq!(closed(alone.clone()), Some(alone));
+        assert_eq!(closed(&alone), Some(alone));
     }
 
     #[test]
     fn remarks_and_unknown_formats_are_dropped() {
         let number = json!({"type": "integer", "format": "uint32", "minimum": 0, "default": 3});
         assert_eq!(
-            closed(number),
+            closed(&number),
             Some(json!({"type": "integer", "minimum": 0}))
         );
         let date = json!({"type": "string", "format": "date"});
-        assert_eq!(closed(date.clone()), Some(date));
+        assert_eq!(closed(&date), Some(date));
     }
 
     #[test]
@@ -268,7 +264,7 @@ mod tests {
             json!({"allOf": [{"type": "string"}]}),
             json!({"$ref": "other.json"}),
         ] {
-            assert_eq!(closed(property.clone()), None, "{property}");
+            assert_eq!(closed(&property), None, "{property}");
         }
     }
 
