@@ -207,8 +207,9 @@ async fn success_without_a_completion() {
             "is JSON that is cut off (…); it begins with `{\"choices\": [`",
         ),
         (
-            b"{\"a\": \"\xff\"}",
-            "is not valid UTF-8; it begins with `{\"a\": \"\u{fffd}\"}`",
+            b"{\"choices\":[{\"message\":{\"content\":\"caf\xe9\"}}]}",
+            "is not valid UTF-8; it begins with \
+             `{\"choices\":[{\"message\":{\"content\":\"caf\u{fffd}\"}}]}`",
         ),
         (
             b"{\"object\": \"list\"}",

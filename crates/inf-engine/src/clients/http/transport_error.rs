@@ -146,15 +146,12 @@ fn find_io(error: &reqwest::Error) -> Option<io::ErrorKind> {
 }
 
 fn find_tls(error: &reqwest::Error) -> Option<&rustls::Error> {
-    causes(error).find_map(|cause| {
+    causes(error).find_map(|mut cause| {
         // An `io::Error` hides what it wraps: its `source` is the wrapped
-        // error's source, not the wrapped error.
-        match cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            Some(wrapped) => wrapped.downcast_ref(),
-            None => cause.downcast_ref(),
+        // error's source, not the wrapped error. TLS comes in two of them.
+        while let Some(wrapped) = cause.downcast_ref().and_then(io::Error::get_ref) {
+            cause = wrapped;
         }
+        cause.downcast_ref()
     })
 }

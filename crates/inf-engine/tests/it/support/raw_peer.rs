@@ -130,7 +130,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
             }
             Some(Answer::Flood(bytes)) => {
                 let _ = stream.write_all(&bytes).await;
-                let chunk = [b"100000\r\n".as_slice(), &[b' '; 0x10_0000], b"\r\n"].concat();
+                let chunk = [b"100000\r\n".as_slice(), &vec![b' '; 0x10_0000], b"\r\n"].concat();
                 while stream.write_all(&chunk).await.is_ok() {}
             }
             None => return,
