@@ -78,17 +78,31 @@ async fn https_to_a_server_that_speaks_http() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     };
-    let checked = check_url(
-        &base_url,
-        ClientErrorKind::Unreachable,
-        Retry::Never,
-        "could not reach {place}: the server does not speak TLS (…); should `base_url` start with \
-         `http://`?",
-    );
-    tokio::select! {
-        () = checked => {}
-        () = serve => {}
-    }
+    let client = client(&base_url);
+    let error = tokio::select! {
+        outcome = ask(&client) => outcome.expect_err("an error"),
+        () = serve => unreachable!("it serves without end"),
+    };
+    assert_eq!(error.kind, ClientErrorKind::Unreachable);
+    assert_eq!(error.retry, Retry::Never);
+    // On a machine without certificates, no TLS is even begun.
+    let expected = [
+        (
+            "the server does not speak TLS (",
+            "should `base_url` start with `http://`?",
+        ),
+        (
+            "no CA certificates were found on this machine (",
+            "install the `ca-certificates`",
+        ),
+    ];
+    let is_expected = |(what, advice): &(&str, &str)| {
+        error
+            .message
+            .contains(&format!("{base_url}/chat/completions: {what}"))
+            && error.message.contains(advice)
+    };
+    assert!(expected.iter().any(is_expected), "{error}");
 }
 
 #[tokio::test]

@@ -11,8 +11,9 @@ use url::Url;
 pub(crate) struct JsonPost<'a> {
     /// Where to.
     pub(crate) url: &'a Url,
-    /// Headers besides `content-type` and `accept`, which are always JSON. The
-    /// secret ones are marked sensitive, so that no log prints them.
+    /// Headers besides `content-type` and `accept`, which are JSON unless they
+    /// are named here. The secret ones are marked sensitive, so that no log
+    /// prints them.
     pub(crate) headers: &'a HeaderMap,
     /// The document.
     pub(crate) body: Bytes,

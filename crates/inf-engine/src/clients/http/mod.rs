@@ -5,7 +5,7 @@
 //! kept an answer from coming at all is already a `ClientError` by then.
 //!
 //! What every provider needs to read a reply is here too: the wait that it
-//! asks for ([`retry_after`]), a short [`excerpt`] of a body for a message, and
+//! asks for ([`retry_after()`]), a short [`excerpt()`] of a body for a message, and
 //! [`Redaction`], which keeps keys out of every message.
 
 mod excerpt;

@@ -99,9 +99,10 @@ impl HttpStack {
         let request = self
             .client
             .post(post.url.clone())
-            .headers(post.headers.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(ACCEPT, HeaderValue::from_static("application/json"))
+            // Replaces what it names anew.
+            .headers(post.headers.clone())
             .body(post.body);
         let mut response = timeout(post.timeout, request.send())
             .await
