@@ -1,0 +1,27 @@
+//! One reply, read to its end.
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+
+use crate::clients::Timings;
+
+/// What a server answered, whatever its status.
+#[derive(Debug)]
+pub(crate) struct HttpReply {
+    /// The status; never a redirect.
+    pub(crate) status: StatusCode,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The whole body.
+    pub(crate) body: Bytes,
+    /// How long the call took.
+    pub(crate) timings: Timings,
+}
+
+impl HttpReply {
+    /// A header, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}

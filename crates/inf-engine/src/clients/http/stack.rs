@@ -1,0 +1,238 @@
+//! The one pool of connections.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::redirect;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::transport_error::{Phase, timed_out, too_large, transport_error};
+use super::{HttpReply, JsonPost, place, shorten};
+use crate::clients::{ClientError, ClientErrorKind, Retry, Timings};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
+
+/// The pooled, keep-alive HTTP client that all endpoints share.
+///
+/// Cloning is cheap and every clone uses the same connections: make one per
+/// process. Redirects are never followed, so that a key reaches nobody but the
+/// server that was named; HTTP/2 is used where a TLS server offers it.
+///
+/// ```
+/// let http = inf_engine::clients::HttpStack::new()?;
+/// # Ok::<(), inf_engine::clients::ClientError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct HttpStack {
+    client: reqwest::Client,
+    trust: Trust,
+}
+
+/// Whom `https` calls trust.
+#[derive(Debug, Clone)]
+enum Trust {
+    /// What the machine trusts.
+    Platform,
+    /// Nobody, because the machine's certificates could not be loaded.
+    Nobody {
+        /// Why not.
+        cause: Arc<str>,
+    },
+}
+
+impl HttpStack {
+    /// A stack with an empty pool.
+    ///
+    /// On a machine without CA certificates, plain `http` works and a call of
+    /// an `https` address is an error that says what to install.
+    pub fn new() -> Result<Self, ClientError> {
+        // `Err` means that the process has a provider already; that one serves
+        // as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // reqwest loads the machine's certificates while it builds and fails
+        // without any, even if no https address is ever called.
+        Self::with_trust(Trust::Platform).or_else(|error| {
+            let cause = deepest_cause(&error).into();
+            Self::with_trust(Trust::Nobody { cause }).map_err(|error| {
+                let cause = deepest_cause(&error);
+                let message = format!("the HTTP client could not be set up: {cause}");
+                ClientError::new(ClientErrorKind::Unreachable, message).with_retry(Retry::Never)
+            })
+        })
+    }
+
+    fn with_trust(trust: Trust) -> Result<Self, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("inf-engine/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            // The engine decides how much is in flight; a smaller pool would
+            // only close connections that are needed again at once.
+            .pool_max_idle_per_host(usize::MAX)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .tcp_nodelay(true)
+            .tcp_keepalive(TCP_KEEPALIVE)
+            .redirect(redirect::Policy::none());
+        // `http2_adaptive_window` stays off: with it, h2 kills connections that
+        // carry many small frames (ENHANCE_YOUR_CALM).
+        if let Trust::Nobody { .. } = trust {
+            builder = builder.tls_certs_only([]);
+        }
+        Ok(Self {
+            client: builder.build()?,
+            trust,
+        })
+    }
+
+    /// POSTs a JSON document and reads the whole reply.
+    ///
+    /// A reply of any status but a redirect is `Ok`: what it means is the
+    /// provider's to say.
+    pub(crate) async fn post_json(&self, post: JsonPost<'_>) -> Result<HttpReply, ClientError> {
+        self.check_trust(post.url)?;
+        let sent = Instant::now();
+
+        let request = self
+            .client
+            .post(post.url.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            // Replaces what it names anew.
+            .headers(post.headers.clone())
+            .body(post.body);
+        let mut response = timeout(post.timeout, request.send())
+            .await
+            .map_err(|_| timed_out(post.url, Phase::Head, post.timeout))?
+            .map_err(|error| transport_error(post.url, Phase::Head, &error))?;
+        let first_byte = sent.elapsed();
+        if response.status().is_redirection() {
+            return Err(redirected(post.url, &response));
+        }
+
+        let left = post.timeout.saturating_sub(first_byte);
+        let body = timeout(
+            left,
+            read_body(&mut response, post.url, post.max_reply_bytes),
+        )
+        .await
+        .map_err(|_| timed_out(post.url, Phase::Body, post.timeout))??;
+        Ok(HttpReply {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body: body.into(),
+            timings: Timings {
+                first_byte,
+                total: sent.elapsed(),
+            },
+        })
+    }
+
+    fn check_trust(&self, url: &Url) -> Result<(), ClientError> {
+        match &self.trust {
+            Trust::Nobody { cause } if url.scheme() == "https" => {
+                let message = format!(
+                    "could not call {}: no CA certificates were found on this machine ({cause}); \
+                     install the `ca-certificates` package, or name a bundle in `SSL_CERT_FILE`",
+                    place(url)
+                );
+                Err(ClientError::new(ClientErrorKind::Unreachable, message)
+                    .with_retry(Retry::Never))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the body, but no more than `limit` bytes of it.
+async fn read_body(
+    response: &mut reqwest::Response,
+    url: &Url,
+    limit: usize,
+) -> Result<Vec<u8>, ClientError> {
+    // Some servers announce nonsense: the announcement is good for refusing
+    // early and for a first guess, not for a large allocation.
+    let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(too_large(url, limit));
+    }
+    let mut body = Vec::with_capacity(announced.min(256 * 1024));
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| transport_error(url, Phase::Body, &error))?
+    {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large(url, limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn redirected(url: &Url, response: &reqwest::Response) -> ClientError {
+    let place = place(url);
+    let status = response.status();
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .map(|location| shorten(&String::from_utf8_lossy(location.as_bytes())));
+    let message = match location {
+        Some(location) => format!(
+            "{place} redirects to {location} ({status}), which is not followed, so that the key \
+             stays with the server that was named; set `base_url` to where the server is"
+        ),
+        None => format!(
+            "{place} answered {status} without saying where to; set `base_url` to where the \
+             server is"
+        ),
+    };
+    ClientError::new(ClientErrorKind::Refused, message)
+}
+
+fn deepest_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    match error.source() {
+        Some(_) => cause.to_string(),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_certificates_https_says_what_to_install_and_http_still_goes_out() {
+        HttpStack::new().expect("a stack");
+        let cause = "none loaded".into();
+        let stack = HttpStack::with_trust(Trust::Nobody { cause }).expect("a stack");
+        let call = async |url: &str| {
+            let url = Url::parse(url).expect("a URL");
+            let headers = HeaderMap::new();
+            let post = JsonPost::new(&url, &headers, Bytes::new(), Duration::from_secs(5));
+            stack.post_json(post).await.expect_err("an error")
+        };
+
+        let https = call("https://127.0.0.1:9/v1").await;
+        assert_eq!(https.retry, Retry::Never);
+        assert_eq!(
+            https.message,
+            "could not call https://127.0.0.1:9/v1: no CA certificates were found on this machine \
+             (none loaded); install the `ca-certificates` package, or name a bundle in \
+             `SSL_CERT_FILE`"
+        );
+
+        let http = call("http://127.0.0.1:9/v1").await;
+        assert!(http.message.contains("connection refused"), "{http}");
+    }
+}

@@ -1,0 +1,5 @@
+//! The integration tests: one binary, because linking is what costs time.
+
+mod misbehaving_peer;
+mod openai_client;
+mod support;
