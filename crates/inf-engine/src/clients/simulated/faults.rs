@@ -124,7 +124,7 @@ mod tests {
         let drawn: Vec<_> = (0..40_000).map(|_| faults.draw(&mut rng)).collect();
         let share = |fault| {
             let count = drawn.iter().filter(|drawn| **drawn == fault).count();
-            f64::from(u32::try_from(count).unwrap()) / 40_000.0
+            f64::from(u32::try_from(count).expect("few")) / 40_000.0
         };
         for (fault, ratio) in [
             (Some(Fault::Error), 0.05),

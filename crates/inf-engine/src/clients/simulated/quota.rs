@@ -120,7 +120,7 @@ mod tests {
             burst,
             hint: true,
         };
-        quota.validate().unwrap();
+        quota.validate().expect("a valid quota");
         TokenBucket::new(&quota)
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(bucket.take(now), Ok(()));
         assert_eq!(bucket.take(now), Ok(()));
-        let wait = bucket.take(now).unwrap_err();
+        let wait = bucket.take(now).expect_err("an empty bucket");
         assert!(bucket.take(now + wait - Duration::from_nanos(1)).is_err());
         assert_eq!(bucket.take(now + wait), Ok(()));
     }

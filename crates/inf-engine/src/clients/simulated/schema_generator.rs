@@ -189,9 +189,7 @@ impl<'a> SchemaGenerator<'a> {
         let allowed = |value: &&Value| {
             let kind = type_of(value);
             let allows = |name: &&str| *name == kind || (*name == "number" && kind == "integer");
-            kinds
-                .as_ref()
-                .is_none_or(|kinds| kinds.iter().any(|name| allows(&name)))
+            kinds.as_ref().is_none_or(|kinds| kinds.iter().any(allows))
         };
         let values: Vec<&Value> = values.as_array()?.iter().filter(allowed).collect();
         let (nulls, others): (Vec<&Value>, Vec<&Value>) =

@@ -29,7 +29,6 @@ pub(super) fn without(map: &Map<String, Value>, keyword: &str) -> Map<String, Va
 pub(super) fn merge(mut one: Map<String, Value>, other: &Value) -> Option<Value> {
     match other {
         Value::Bool(true) => {}
-        Value::Bool(false) => return None,
         Value::Object(other) => {
             for (keyword, asked) in other {
                 if !SILENT.contains(&keyword.as_str()) {
@@ -37,6 +36,7 @@ pub(super) fn merge(mut one: Map<String, Value>, other: &Value) -> Option<Value>
                 }
             }
         }
+        // `false` allows nothing, and anything else is no schema.
         _ => return None,
     }
     Some(Value::Object(one))
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn check(one: &Value, other: &Value, expected: &Value) {
-        let merged = merge(one.as_object().unwrap().clone(), other);
+        let merged = merge(one.as_object().expect("an object").clone(), other);
         assert_eq!(&merged.unwrap_or(Value::Bool(false)), expected);
     }
 

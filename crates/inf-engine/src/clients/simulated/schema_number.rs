@@ -1,5 +1,7 @@
 //! Numbers within the bounds of a JSON schema.
 
+use std::cmp::Ordering;
+
 use rand::RngExt;
 use rand_pcg::Pcg64;
 use serde_json::{Map, Number, Value};
@@ -12,6 +14,13 @@ const SPAN: i128 = 100;
 struct Bound {
     at: f64,
     exclusive: bool,
+}
+
+impl Bound {
+    /// Whether a number that compares like this is on the `inner` side.
+    fn allows(self, compared: Option<Ordering>, inner: Ordering) -> bool {
+        compared == Some(inner) || (compared == Some(Ordering::Equal) && !self.exclusive)
+    }
 }
 
 /// A whole number for the keywords `map`.
@@ -29,7 +38,10 @@ pub(super) fn integer(map: &Map<String, Value>, rng: &mut Pcg64) -> Result<Value
         Some(multiple) => whole_multiple(multiple)?,
     };
     let first = round_up(start(low, high), multiple);
-    let last = high.unwrap_or(i128::MAX).min(first + SPAN * multiple);
+    let last = high
+        .unwrap_or(i128::MAX)
+        .min(first + SPAN * multiple)
+        .min(i128::from(u64::MAX));
     if first > last {
         return Err("no whole number is within the bounds".to_owned());
     }
@@ -39,7 +51,7 @@ pub(super) fn integer(map: &Map<String, Value>, rng: &mut Pcg64) -> Result<Value
         .map(Number::from)
         .or_else(|_| u64::try_from(number).map(Number::from))
         .map(Value::Number)
-        .map_err(|_| format!("{number} is larger than any number of JSON here"))
+        .map_err(|_| format!("{number} is below every integer that fits in 64 bits"))
 }
 
 /// Where to start counting: as near to zero as the bounds allow.
@@ -104,8 +116,8 @@ pub(super) fn number(map: &Map<String, Value>, rng: &mut Pcg64) -> Result<Value,
     });
     let fits = |number: f64| {
         number.is_finite()
-            && low.is_none_or(|low| number > low.at || (number == low.at && !low.exclusive))
-            && high.is_none_or(|high| number < high.at || (number == high.at && !high.exclusive))
+            && low.is_none_or(|low| low.allows(number.partial_cmp(&low.at), Ordering::Greater))
+            && high.is_none_or(|high| high.allows(number.partial_cmp(&high.at), Ordering::Less))
     };
     let (from, to) = range(low.map(|low| low.at), high.map(|high| high.at));
     let part: f64 = rng.random();
@@ -144,11 +156,12 @@ fn bound(
     }
 }
 
-/// As [`start`] and the end that goes with it.
+/// As [`start`] and the end that goes with it. Zero may be excluded, so a range
+/// that ends there keeps its lower end.
 fn range(low: Option<f64>, high: Option<f64>) -> (f64, f64) {
     let high_or_more = high.unwrap_or(f64::MAX);
     let low = low.unwrap_or((high_or_more - 100.0).min(0.0));
-    let from = if low < 0.0 && high_or_more >= 0.0 {
+    let from = if low < 0.0 && high_or_more > 0.0 {
         0.0
     } else {
         low
@@ -194,8 +207,8 @@ mod tests {
 
     /// Draws many numbers and checks each against the schema.
     fn check(schema: &Value) {
-        let validator = jsonschema::validator_for(schema).unwrap();
-        let map = schema.as_object().unwrap();
+        let validator = jsonschema::validator_for(schema).expect("a valid schema");
+        let map = schema.as_object().expect("an object");
         let mut rng = Pcg64::seed_from_u64(5);
         for _ in 0..200 {
             let drawn = match schema["type"].as_str() {
@@ -236,7 +249,7 @@ mod tests {
     fn impossible_bounds_are_an_error() {
         let mut rng = Pcg64::seed_from_u64(5);
         let mut check = |schema: Value| {
-            let map = schema.as_object().unwrap();
+            let map = schema.as_object().expect("an object");
             assert!(integer(map, &mut rng).is_err(), "{schema}");
         };
         check(json!({ "minimum": 2, "maximum": 1 }));

@@ -144,11 +144,12 @@ mod tests {
         let validator = jsonschema::options()
             .should_validate_formats(true)
             .build(schema)
-            .unwrap();
+            .expect("a valid schema");
         let mut rng = Pcg64::seed_from_u64(5);
         for words in [&[][..], &["Crème", "brûlée", "überaus"], &["日本"], &["a"]] {
             for _ in 0..50 {
-                let text = text(schema.as_object().unwrap(), words, &mut rng).unwrap();
+                let text =
+                    text(schema.as_object().expect("an object"), words, &mut rng).expect("a text");
                 assert!(validator.is_valid(&json!(text)), "{text} for {schema}");
             }
         }
@@ -192,7 +193,8 @@ mod tests {
     fn a_text_that_can_not_be_made_is_an_error() {
         let mut rng = Pcg64::seed_from_u64(5);
         let mut check = |schema: Value, expected: &str| {
-            let problem = text(schema.as_object().unwrap(), &[], &mut rng).unwrap_err();
+            let problem =
+                text(schema.as_object().expect("an object"), &[], &mut rng).expect_err("no text");
             assert_eq!(problem, expected);
         };
         check(

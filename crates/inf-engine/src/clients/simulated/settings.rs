@@ -84,14 +84,17 @@ mod tests {
     }
 
     fn check(yaml: &str, expected: &SimulatedSettings) {
-        let settings = read(yaml).unwrap();
+        let settings = read(yaml).expect("readable");
         assert_eq!(&settings, expected, "{yaml}");
-        let written = serde_saphyr::to_string(&settings).unwrap();
-        assert_eq!(&read(&written).unwrap(), expected, "{written}");
+        let written = serde_saphyr::to_string(&settings).expect("writable");
+        assert_eq!(&read(&written).expect("readable"), expected, "{written}");
     }
 
     fn check_invalid(yaml: &str, sentence: &str) {
-        let invalid = read(yaml).unwrap().validate().unwrap_err();
+        let invalid = read(yaml)
+            .expect("readable")
+            .validate()
+            .expect_err("invalid");
         assert_eq!(invalid.to_string(), sentence);
     }
 
@@ -170,7 +173,7 @@ faults: { error_ratio: 0.01, disconnect_ratio: 0.01, rate_limited_ratio: 0 }
                 "has",
             ),
         ] {
-            let error = read(yaml).unwrap_err();
+            let error = read(yaml).expect_err("unreadable");
             assert!(error.contains(key), "{error}");
         }
     }
