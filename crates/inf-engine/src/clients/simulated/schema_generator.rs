@@ -55,7 +55,7 @@ impl<'a> SchemaGenerator<'a> {
             words,
             rng,
             style,
-            open: vec!["#".to_owned()],
+            open: Vec::new(),
             path: Vec::new(),
             steps: 0,
             depth: 0,
@@ -123,7 +123,7 @@ impl<'a> SchemaGenerator<'a> {
             .ok_or_else(|| self.problem(&format!("{reference} excludes its neighbours")))?;
         let reference = reference.to_string();
         let lean_before = self.style.lean;
-        self.style.lean |= self.open.contains(&reference) || target == root;
+        self.style.lean |= self.open.contains(&reference) || std::ptr::eq(target, root);
         self.open.push(reference);
         let made = self.value(&both);
         self.open.pop();
