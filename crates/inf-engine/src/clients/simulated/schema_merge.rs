@@ -188,6 +188,11 @@ mod tests {
             &json!({ "enum": [1, 3] }),
         );
         check(
+            &json!({ "allOf": [{ "minimum": 1 }] }),
+            &json!({ "allOf": [{ "maximum": 2 }], "title": "T" }),
+            &json!({ "allOf": [{ "minimum": 1 }, { "maximum": 2 }] }),
+        );
+        check(
             &json!({ "$ref": "#/a" }),
             &json!({ "$ref": "#/b" }),
             &json!({ "$ref": "#/a", "allOf": [{ "$ref": "#/b" }] }),

@@ -384,6 +384,16 @@ mod tests {
     }
 
     #[test]
+    fn a_recursive_type_is_shown_once_below_itself() {
+        let schema = serde_json::to_value(schemars::schema_for!(types::Comment));
+        for value in check(&schema.expect("JSON")) {
+            assert!(value["replies"][0]["text"].is_string(), "{value}");
+            assert!(value["parent"].is_object(), "{value}");
+            assert_eq!(value["replies"][0]["replies"], json!([]), "{value}");
+        }
+    }
+
+    #[test]
     fn strings_are_words_of_the_prompt_and_seeds_differ() {
         let schema =
             json!({ "properties": { "a": { "type": "string" }, "b": { "type": "integer" } } });
