@@ -1,1 +1,50 @@
-//! Simulated.
+//! A provider without a provider: in process, deterministic, as fast or as
+//! slow and as unreliable as its settings say.
+//!
+//! [`SimulatedClient`] is an [`LlmClient`](super::LlmClient) like any other. It
+//! answers from the request alone, so a pipeline can be tried before there is
+//! a key, tested without a network and loaded without a bill. It waits on the
+//! tokio clock: on a paused clock hours of traffic take milliseconds.
+//!
+//! [`SimulatedSettings`] is the `simulated:` section of a YAML file: which
+//! [`Answer`], which [`Latency`], which [`Quota`], which [`Faults`].
+//!
+//! # What a seed promises
+//!
+//! The *answer* to a request depends on the seed, the model's name and the
+//! request, on nothing else: a pipeline that is interrupted, retried or run in
+//! another order gives the same outputs. *Latency and faults* depend on how
+//! often this same request was asked before as well, so that a retry is a new
+//! draw and can succeed. Neither depends on which request came first, on
+//! the time or on the machine. The quota alone looks at the clock.
+//!
+//! Where to read next: `client.rs` is one call from start to end, `answer.rs`
+//! what it says, `schema_value.rs` how it fits a JSON schema.
+
+mod answer;
+mod client;
+mod cut;
+mod excerpt;
+mod faults;
+mod invalid_setting;
+mod latency;
+mod occurrences;
+mod quota;
+mod request_digest;
+mod schema_generator;
+mod schema_merge;
+mod schema_number;
+mod schema_text;
+mod schema_value;
+mod script;
+mod settings;
+mod template;
+
+pub use answer::Answer;
+pub use client::{PlannedCall, SimulatedClient};
+pub use faults::Faults;
+pub use invalid_setting::InvalidSetting;
+pub use latency::Latency;
+pub use quota::Quota;
+pub use script::{Script, ScriptRule};
+pub use settings::SimulatedSettings;
