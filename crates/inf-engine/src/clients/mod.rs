@@ -4,8 +4,8 @@
 //! [`ClientError`]; it knows nothing of graphs, aliases or limits. Each wire
 //! format has a folder with the same file names:
 //!
-//! * [`openai`]: chat completions over HTTP, for `OpenAI` and every server that
-//!   speaks its format (vLLM, TGI, llama.cpp, `LiteLLM`, …);
+//! * [`openai`]: chat completions over HTTP, for OpenAI and every server that
+//!   speaks its format (vLLM, TGI, llama.cpp, LiteLLM, …);
 //! * [`simulated`]: in process and deterministic, for tests, dry runs and load.
 //!
 //! `http` is the one pooled HTTP stack that all of them share.

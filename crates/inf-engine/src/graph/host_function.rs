@@ -17,7 +17,7 @@ pub type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Se
 /// use inf_engine::graph::HostFunction;
 ///
 /// let count = HostFunction::new("count_words", |text: String| text.split(' ').count());
-/// assert_eq!(count.name(), "count_words");
+/// assert_eq!(&**count.name(), "count_words");
 /// ```
 #[derive(Clone)]
 pub struct HostFunction {

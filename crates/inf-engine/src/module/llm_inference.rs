@@ -22,7 +22,7 @@ use crate::value::{Data, Schema};
 /// #[derive(Serialize, Deserialize, JsonSchema)]
 /// struct Facts { facts: Vec<String> }
 ///
-/// let extract = LlmInference::<Facts>::new("fast")
+/// let extract = LlmInference::<Facts>::typed("fast")
 ///     .system_prompt("List the facts of the text.")
 ///     .temperature(0.0)
 ///     .max_tokens(500);

@@ -1,4 +1,4 @@
-//! Modules: pipelines as trees of parts, as in `PyTorch`.
+//! Modules: pipelines as trees of parts, as in PyTorch.
 //!
 //! `#[derive(Module)]` registers the children and the [`Parameter`]s of a
 //! struct by field name ([`members`](Module::members)); [`Forward`] says what

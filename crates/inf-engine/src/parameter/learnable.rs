@@ -48,7 +48,7 @@ pub enum ParameterError {
 }
 
 impl Parameter {
-    /// A parameter that learns, as in `PyTorch`. It needs a description too:
+    /// A parameter that learns, as in PyTorch. It needs a description too:
     /// see [`Parameter::described`].
     pub fn new(value: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(Mutex::new(State {

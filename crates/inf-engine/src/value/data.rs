@@ -13,6 +13,7 @@ use super::{Schema, Value};
 ///
 /// ```
 /// use inf_engine::prelude::*;
+/// use inf_engine::value::Data;
 ///
 /// #[derive(Serialize, Deserialize, JsonSchema, Debug, PartialEq)]
 /// struct Point { x: i32, y: i32 }
@@ -23,7 +24,8 @@ use super::{Schema, Value};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't travel through a graph",
-    note = "write `#[derive(Serialize, Deserialize, JsonSchema)]` on it"
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema)]` on it",
+    note = "for a function that returns a `Result` use `try_then` in place of `then`"
 )]
 pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     /// This data as a [`Value`]; an error if it has no JSON form (a map whose
