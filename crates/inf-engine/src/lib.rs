@@ -4,9 +4,12 @@ extern crate self as inf_engine;
 
 pub mod clients;
 pub mod document;
+pub mod execution;
+pub mod files;
 pub mod graph;
 pub mod module;
 pub mod parameter;
+pub mod resources;
 pub mod trace;
 pub mod value;
 
@@ -19,8 +22,10 @@ pub mod prelude {
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 
+    pub use crate::execution::{Bind, Pipeline};
     pub use crate::graph::InferenceGraph;
     pub use crate::module::{Forward, ForwardExt, Identity, LlmInference, Module, Sequential};
+    pub use crate::resources::ResourceConfig;
     pub use crate::trace::{Pack, Proxy, Tracer};
     pub use crate::{Module, Parameter, Record, Value, op, prompt};
 }

@@ -22,11 +22,11 @@ pub type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Se
 #[derive(Clone)]
 pub struct HostFunction {
     name: Arc<str>,
-    body: Body,
+    body: HostBody,
 }
 
 #[derive(Clone)]
-pub(crate) enum Body {
+pub(crate) enum HostBody {
     Sync(Arc<dyn Fn(&Value) -> Result<Value, HostError> + Send + Sync>),
     Async(Arc<dyn Fn(&Value) -> HostFuture + Send + Sync>),
 }
@@ -80,7 +80,7 @@ impl HostFunction {
         let body = move |input: &Value| codec.encode(function(codec.decode(input)?));
         Self {
             name,
-            body: Body::Sync(Arc::new(body)),
+            body: HostBody::Sync(Arc::new(body)),
         }
     }
 
@@ -121,7 +121,7 @@ impl HostFunction {
         };
         Self {
             name,
-            body: Body::Async(Arc::new(body)),
+            body: HostBody::Async(Arc::new(body)),
         }
     }
 
@@ -130,7 +130,7 @@ impl HostFunction {
         &self.name
     }
 
-    pub(crate) fn body(&self) -> &Body {
+    pub(crate) fn body(&self) -> &HostBody {
         &self.body
     }
 }

@@ -28,6 +28,7 @@ pub use content_hash::ContentHash;
 pub use graph_builder::GraphBuilder;
 pub use graph_error::{GraphError, Problem};
 pub use graph_node::{GraphNode, SourceLocation};
+pub(crate) use host_function::HostBody;
 pub use host_function::{HostError, HostFunction, HostFunctions, HostFuture};
 pub use inference_graph::{GraphParameter, InferenceGraph};
 pub use operation::{Alias, Compute, HostCall, LlmCall, Operation};

@@ -1,0 +1,166 @@
+//! [`Bind`]: from a module and resources to a pipeline.
+
+use std::sync::Arc;
+
+use super::{ExecutionError, Pipeline};
+use crate::document::Problem;
+use crate::graph::{GraphError, GraphParameter, InferenceGraph, Operation};
+use crate::module::{Forward, ForwardExt, Members, Mode, Module};
+use crate::resources::{Endpoint, IntoResources, ResourceError, ResourceManager};
+use crate::value::Value;
+
+/// Why a pipeline can't run; nothing was called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// What the module does is no graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The resources are not usable.
+    #[error(transparent)]
+    Resources(#[from] ResourceError),
+    /// The graph needs what is not there: endpoints, host functions.
+    #[error("{0}")]
+    Missing(MissingResources),
+}
+
+/// Endpoints and host functions that a graph needs and that are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingResources {
+    /// Each of them; never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl std::fmt::Display for MissingResources {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Problem::write_all(&self.problems, formatter)
+    }
+}
+
+/// What every module with a [`Forward`] can do once there are resources.
+pub trait Bind: Forward + Sized + 'static {
+    /// Traces this module and joins it with `resources`: a configuration, or a
+    /// [`ResourceManager`] in an `Arc` that several pipelines share. The error
+    /// lists everything that is wrong; nothing is called.
+    #[track_caller]
+    fn bind(
+        self,
+        resources: impl IntoResources,
+    ) -> Result<Pipeline<Self::Input, Self::Output>, BindError> {
+        let graph = self.trace()?;
+        let resources = resources.into_resources()?;
+        let endpoints = find_endpoints(&graph, &resources)?;
+        // Inputs are checked where their type does not say what they are.
+        let checks_inputs = is_value::<Self::Input>();
+        Ok(Pipeline::new(graph, Arc::new(self), resources, endpoints, checks_inputs))
+    }
+
+    /// Runs this module once, on one input: [`bind`](Self::bind) it instead to
+    /// run it more often.
+    #[expect(async_fn_in_trait, reason = "every implementation is the one below, whose future is Send")]
+    async fn run_once(
+        self,
+        resources: impl IntoResources,
+        input: Self::Input,
+    ) -> Result<Self::Output, RunError> {
+        Ok(self.bind(resources)?.run(input).await?)
+    }
+}
+
+impl<F: Forward + 'static> Bind for F {}
+
+/// Why [`run_once`](Bind::run_once) gave no output.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The pipeline can't run.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// It ran and failed.
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+}
+
+impl InferenceGraph {
+    /// Joins this graph with `resources`. Its inputs and outputs are
+    /// [`Value`]s; inputs are checked against its input schema.
+    pub fn bind(self, resources: impl IntoResources) -> Result<Pipeline, BindError> {
+        let resources = resources.into_resources()?;
+        let endpoints = find_endpoints(&self, &resources)?;
+        let module = GraphModule {
+            parameters: self.parameters().to_vec(),
+            mode: Mode::default(),
+        };
+        Ok(Pipeline::new(self, Arc::new(module), resources, endpoints, true))
+    }
+}
+
+fn is_value<I: 'static>() -> bool {
+    std::any::TypeId::of::<I>() == std::any::TypeId::of::<Value>()
+}
+
+/// The endpoint of each node, as a place in a list that has each endpoint once.
+fn find_endpoints(
+    graph: &InferenceGraph,
+    resources: &ResourceManager,
+) -> Result<(Vec<usize>, Vec<Arc<Endpoint>>), BindError> {
+    let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+    let mut endpoint_of = Vec::with_capacity(graph.nodes().len());
+    let mut problems = Vec::new();
+    for node in graph.nodes() {
+        let mut place = 0;
+        if let Operation::Llm(call) = node.operation() {
+            match resources.endpoint(call.alias.as_str()) {
+                Ok(endpoint) => {
+                    let known = endpoints.iter().position(|known| Arc::ptr_eq(known, endpoint));
+                    place = known.unwrap_or_else(|| {
+                        endpoints.push(Arc::clone(endpoint));
+                        endpoints.len() - 1
+                    });
+                }
+                Err(hint) => problems.push(Problem::new(
+                    format!("node `{}`", node.name()),
+                    format!("the alias `{}` has no endpoint in the resources; {hint}", call.alias),
+                )),
+            }
+        }
+        endpoint_of.push(place);
+    }
+    for (node, function) in graph.missing_host_functions() {
+        problems.push(Problem::new(
+            format!("node `{}`", graph.node(node).name()),
+            format!(
+                "the host function `{function}` is Rust code, which a pipeline file does not hold: run \
+                 the pipeline from a Rust program that gives it with `with_host_functions`"
+            ),
+        ));
+    }
+    if problems.is_empty() {
+        Ok((endpoint_of, endpoints))
+    } else {
+        Err(BindError::Missing(MissingResources { problems }))
+    }
+}
+
+/// Stands for the module of a graph that was not traced: it has the graph's
+/// parameters and no parts.
+struct GraphModule {
+    parameters: Vec<GraphParameter>,
+    mode: Mode,
+}
+
+impl Module for GraphModule {
+    fn members<'m>(&'m self, members: &mut Members<'m>) {
+        for found in &self.parameters {
+            members.parameter(found.path.as_str(), &found.parameter);
+        }
+    }
+
+    fn as_module(&self) -> &dyn Module {
+        self
+    }
+
+    fn mode(&self) -> Option<&Mode> {
+        Some(&self.mode)
+    }
+}

@@ -1,0 +1,155 @@
+//! What a node does, given its values: requests made, prompts rendered, host
+//! functions called.
+
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::{ErrorKind, ExecutionState, Plan};
+use crate::clients::{LlmRequest, Message, Role};
+use crate::graph::{
+    HostCall, HostError, HostFunction, HostFuture, LlmCall, NodeRef, Operation, Shape, Template,
+    TemplatePart,
+};
+use crate::value::Value;
+
+/// The texts of a graph's parameters as they were when a run began.
+pub(super) type ParameterTexts = Arc<[Arc<str>]>;
+
+/// Why a node has no value.
+pub(super) struct Failure {
+    pub(super) kind: ErrorKind,
+    pub(super) message: String,
+}
+
+impl Failure {
+    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    fn missing(message: String) -> Self {
+        Self::new(ErrorKind::MissingValue, message)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::new(ErrorKind::HostFunction, error.to_string())
+    }
+}
+
+/// What a node that calls no model comes to.
+pub(super) enum Evaluated {
+    /// A value, at once.
+    Value(Value),
+    /// The value of an async host function.
+    Future(HostFuture),
+}
+
+/// Does what `node` does, unless it calls a model.
+pub(super) fn evaluate(
+    plan: &Plan,
+    state: &ExecutionState,
+    parameters: &ParameterTexts,
+    node: NodeRef,
+) -> Result<Evaluated, Failure> {
+    let graph = plan.graph();
+    let value = match graph.node(node).operation() {
+        Operation::Input | Operation::Llm(_) => {
+            unreachable!("the input has its value and calls go to an endpoint")
+        }
+        Operation::Prompt(template) => Value::from(render(state, parameters, template)?),
+        Operation::Pack(shape) => build(state, shape)?,
+        Operation::Compute { function, input } => {
+            let input = build(state, input)?;
+            function.apply(&input).map_err(Failure::missing)?
+        }
+        Operation::Host(HostCall { input, function }) => {
+            let input = build(state, input)?;
+            let Some(function) = graph.host_function(node) else {
+                let message = format!("the host function `{function}` is missing");
+                return Err(Failure::new(ErrorKind::HostFunction, message));
+            };
+            return call_host(function, &input);
+        }
+    };
+    Ok(Evaluated::Value(value))
+}
+
+/// The request of a call.
+pub(super) fn request(
+    plan: &Plan,
+    state: &ExecutionState,
+    parameters: &ParameterTexts,
+    node: NodeRef,
+    call: &LlmCall,
+) -> Result<LlmRequest, Failure> {
+    let mut messages = Vec::with_capacity(2);
+    if let Some(system) = &call.system {
+        messages.push(Message::new(Role::System, render(state, parameters, system)?));
+    }
+    messages.push(Message::new(Role::User, render(state, parameters, &call.prompt)?));
+    Ok(LlmRequest {
+        messages,
+        temperature: call.temperature,
+        max_tokens: call.max_tokens,
+        stop: call.stop.clone(),
+        output_schema: plan.typed_output(node).map(super::typed_output::TypedOutput::asked),
+    })
+}
+
+/// The output of a finished execution.
+pub(super) fn output(plan: &Plan, state: &ExecutionState) -> Result<Value, Failure> {
+    build(state, plan.graph().output())
+}
+
+fn build(state: &ExecutionState, shape: &Shape) -> Result<Value, Failure> {
+    shape.build(&mut |reference| state.read(reference).cloned().map_err(Failure::missing))
+}
+
+fn render(
+    state: &ExecutionState,
+    parameters: &ParameterTexts,
+    template: &Template,
+) -> Result<String, Failure> {
+    let mut text = String::new();
+    for part in template.parts() {
+        match part {
+            TemplatePart::Text(part) => text.push_str(part),
+            TemplatePart::Parameter(parameter) => text.push_str(&parameters[parameter.index()]),
+            TemplatePart::Reference(reference) => {
+                let value = state.read(reference).map_err(Failure::missing)?;
+                // Writing to a `String` can't fail.
+                let _ = write!(text, "{value}");
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn call_host(function: &HostFunction, input: &Value) -> Result<Evaluated, Failure> {
+    use crate::graph::HostBody;
+    // A function that panicked is called again with other inputs; what it left
+    // behind is its own affair, as with any code that panics on a thread pool.
+    let called = catch_unwind(AssertUnwindSafe(|| match function.body() {
+        HostBody::Sync(body) => body(input).map(Evaluated::Value),
+        HostBody::Async(body) => Ok(Evaluated::Future(body(input))),
+    }));
+    match called {
+        Ok(result) => Ok(result?),
+        Err(panic) => Err(panicked(function.name(), panic.as_ref())),
+    }
+}
+
+/// The failure of a host function that panicked.
+pub(super) fn panicked(function: &Arc<str>, panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    Failure::from(HostError::Panicked {
+        function: Arc::clone(function),
+        reason: text.unwrap_or_else(|| "it did not say why".to_owned()),
+    })
+}

@@ -1,0 +1,106 @@
+//! [`ExecutionError`]: why an input has no output.
+
+use std::fmt;
+
+use crate::clients::ClientErrorKind;
+
+/// Why an input has no output.
+///
+/// As text it is one sentence that says where, what and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExecutionError {
+    /// The node that failed; `None` if no node did.
+    pub node: Option<String>,
+    /// The alias that it called, if it calls a model.
+    pub alias: Option<String>,
+    /// The cause, for programs.
+    pub kind: ErrorKind,
+    /// The cause, for people.
+    pub message: String,
+    /// What was tried before this error, oldest first; the last attempt, which
+    /// is this error, not included.
+    pub earlier_attempts: Vec<Attempt>,
+}
+
+/// An attempt that failed and was followed by another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The cause, for programs.
+    pub kind: ErrorKind,
+    /// The cause, for people.
+    pub message: String,
+}
+
+/// Why an input has no output, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input could not be read or is not of the pipeline's input type.
+    InvalidInput,
+    /// A node refers to a part that a value does not have.
+    MissingValue,
+    /// A host function failed or panicked.
+    HostFunction,
+    /// A call of a model failed.
+    Call(ClientErrorKind),
+    /// What a model answered is not of the type that was asked for.
+    InvalidOutput,
+    /// A task took longer than the settings allow.
+    Timeout,
+    /// It was stopped before it was done.
+    Cancelled,
+    /// The program has no runtime to run in.
+    Runtime,
+}
+
+impl ErrorKind {
+    /// The kind as it appears in results: `snake_case`, never changing.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::MissingValue => "missing_value",
+            Self::HostFunction => "host_function",
+            Self::Call(kind) => kind.as_str(),
+            Self::InvalidOutput => "invalid_output",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Runtime => "runtime",
+        }
+    }
+}
+
+impl ExecutionError {
+    /// An error of no node.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            node: None,
+            alias: None,
+            kind,
+            message: message.into(),
+            earlier_attempts: Vec::new(),
+        }
+    }
+
+    /// How often the failing node was tried.
+    pub fn attempts(&self) -> usize {
+        self.earlier_attempts.len() + 1
+    }
+}
+
+impl std::error::Error for ExecutionError {}
+
+impl fmt::Display for ExecutionError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.node, &self.alias) {
+            (Some(node), Some(alias)) => write!(formatter, "node `{node}` (alias `{alias}`): ")?,
+            (Some(node), None) => write!(formatter, "node `{node}`: ")?,
+            _ => {}
+        }
+        formatter.write_str(&self.message)?;
+        if !self.earlier_attempts.is_empty() {
+            write!(formatter, " (attempt {} of {0})", self.attempts())?;
+        }
+        Ok(())
+    }
+}

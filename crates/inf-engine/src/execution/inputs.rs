@@ -1,0 +1,41 @@
+//! [`Inputs`]: where inputs come from.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt, stream};
+
+/// Inputs as they arrive.
+pub(super) type InputStream<I> = Pin<Box<dyn Stream<Item = I> + Send>>;
+
+/// A source of inputs: anything that iterates, and any stream. Inputs are
+/// taken when there is room for them, so a source may be endless.
+///
+/// `Kind` only keeps the two apart; the compiler infers it.
+pub trait Inputs<I, Kind> {
+    /// The inputs as a stream.
+    fn into_stream(self) -> Pin<Box<dyn Stream<Item = I> + Send>>;
+}
+
+/// Marks sources that iterate.
+#[derive(Debug)]
+pub struct Iterates;
+
+/// Marks sources that are streams.
+#[derive(Debug)]
+pub struct Streams;
+
+impl<I, S> Inputs<I, Iterates> for S
+where
+    S: IntoIterator<Item = I>,
+    S::IntoIter: Send + 'static,
+{
+    fn into_stream(self) -> Pin<Box<dyn Stream<Item = I> + Send>> {
+        stream::iter(self).boxed()
+    }
+}
+
+impl<I, S: Stream<Item = I> + Send + 'static> Inputs<I, Streams> for S {
+    fn into_stream(self) -> Pin<Box<dyn Stream<Item = I> + Send>> {
+        self.boxed()
+    }
+}

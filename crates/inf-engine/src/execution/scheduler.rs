@@ -1,0 +1,486 @@
+//! [`Scheduler`]: owns the state of a run and decides what happens next.
+//!
+//! Everything that happens to a run happens in [`Scheduler::next`], one event
+//! after the other: an input arrives, a call ends, an endpoint has room, a
+//! retry is due. Calls themselves run as tasks of the runtime and tell their
+//! outcome when they end; dropping the scheduler drops them and closes their
+//! connections. Nothing polls and nothing sleeps without a deadline.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::evaluate::{self, Evaluated, Failure, ParameterTexts};
+use super::inputs::InputStream;
+use super::ready_queue::ReadyQueue;
+use super::task::{self, ExecutionId, Outcome, Task, TaskResult};
+use super::{Attempt, BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings};
+use super::{ExecutionState, Plan, backoff};
+use crate::clients::{ClientError, FinishReason, LlmResponse, Retry, Usage};
+use crate::graph::{NodeRef, Operation};
+use crate::resources::{Endpoint, Permit};
+use crate::value::Value;
+
+/// An input, or why it could not be read.
+pub(super) type Input = Result<Value, ExecutionError>;
+
+type Waiting<T> = FuturesUnordered<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// What a run works with.
+pub(super) struct Run {
+    pub(super) plan: Arc<Plan>,
+    /// For each node the place of its endpoint in `endpoints`; 0 for a node
+    /// that calls none.
+    pub(super) endpoint_of: Arc<[usize]>,
+    pub(super) endpoints: Vec<Arc<Endpoint>>,
+    pub(super) parameters: ParameterTexts,
+    pub(super) settings: ExecutionSettings,
+    /// Whether inputs are checked against the graph's input schema; a typed
+    /// pipeline's inputs fit by their type.
+    pub(super) checks_inputs: bool,
+}
+
+/// Runs a graph over inputs; see the module's documentation.
+pub(super) struct Scheduler {
+    run: Run,
+    /// `None` once it is exhausted or the run was stopped.
+    source: Option<InputStream<Input>>,
+    next_id: usize,
+    executions: HashMap<ExecutionId, Execution>,
+    lanes: Vec<Lane>,
+    tasks: JoinSet<TaskResult>,
+    /// Calls among `tasks`.
+    calls: usize,
+    /// Lanes that wait for room at their endpoint.
+    acquiring: Waiting<(usize, Permit)>,
+    /// Calls that wait for their retry.
+    retries: Waiting<Task>,
+    finished: VecDeque<BatchResult<Value>>,
+    /// Results handed out since the runtime last had its turn.
+    since_yield: u32,
+}
+
+/// One endpoint as this run sees it.
+struct Lane {
+    endpoint: Arc<Endpoint>,
+    queue: ReadyQueue,
+    /// Whether it stands in `acquiring`.
+    is_acquiring: bool,
+}
+
+/// One input on its way.
+struct Execution {
+    state: ExecutionState,
+    started: Instant,
+    usage: Usage,
+    /// The first error.
+    error: Option<ExecutionError>,
+    /// What failed before and was tried again.
+    attempts: HashMap<NodeRef, Vec<Attempt>>,
+}
+
+impl Scheduler {
+    pub(super) fn new(run: Run, source: InputStream<Input>) -> Self {
+        let lanes = run.endpoints.iter().map(|endpoint| Lane {
+            endpoint: Arc::clone(endpoint),
+            queue: ReadyQueue::default(),
+            is_acquiring: false,
+        });
+        Self {
+            lanes: lanes.collect(),
+            run,
+            source: Some(source),
+            next_id: 0,
+            executions: HashMap::new(),
+            tasks: JoinSet::new(),
+            calls: 0,
+            acquiring: Waiting::new(),
+            retries: Waiting::new(),
+            finished: VecDeque::new(),
+            since_yield: 0,
+        }
+    }
+
+    /// The next input that ended; `None` when all have. Dropping the future
+    /// loses nothing.
+    pub(super) async fn next(&mut self) -> Option<BatchResult<Value>> {
+        loop {
+            if let Some(result) = self.finished.pop_front() {
+                return Some(self.hand_out(result).await);
+            }
+            self.admit_what_is_there();
+            self.dispatch();
+            if !self.finished.is_empty() {
+                continue;
+            }
+            if self.executions.is_empty() && self.source.is_none() {
+                return None;
+            }
+            let may_admit = self.may_admit();
+            tokio::select! {
+                biased;
+                Some(joined) = self.tasks.join_next() => match joined {
+                    Ok(result) => self.end_task(result),
+                    // Tasks catch the panics of clients and host functions.
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Err(_) => {}
+                },
+                Some((lane, permit)) = self.acquiring.next() => {
+                    self.lanes[lane].is_acquiring = false;
+                    self.call_next_of(lane, permit);
+                }
+                Some(task) = self.retries.next() => self.queue_call(task),
+                input = next_of(&mut self.source), if may_admit => self.take(input),
+            }
+        }
+    }
+
+    /// Lets the runtime have its turn now and then: a graph that calls nothing
+    /// would otherwise never wait for anything.
+    async fn hand_out(&mut self, result: BatchResult<Value>) -> BatchResult<Value> {
+        const RESULTS_A_TURN: u32 = 128;
+        self.since_yield += 1;
+        if self.since_yield >= RESULTS_A_TURN {
+            self.since_yield = 0;
+            // Kept here while it yields, so that dropping the future loses nothing.
+            self.finished.push_front(result);
+            tokio::task::yield_now().await;
+            let kept = self.finished.pop_front();
+            return kept.expect("the result was put there before the turn");
+        }
+        result
+    }
+
+    // Inputs.
+
+    fn may_admit(&self) -> bool {
+        let capacity: usize = self.lanes.iter().map(|lane| lane.endpoint.max_concurrent()).sum();
+        let enough = ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
+        let most = self.run.settings.max_inputs_in_flight.unwrap_or(enough).max(1);
+        self.source.is_some() && self.executions.len() < most
+    }
+
+    fn admit_what_is_there(&mut self) {
+        while self.finished.is_empty() && self.may_admit() {
+            match next_of(&mut self.source).now_or_never() {
+                Some(input) => self.take(input),
+                None => break,
+            }
+        }
+    }
+
+    fn take(&mut self, input: Option<Input>) {
+        let Some(input) = input else {
+            self.source = None;
+            return;
+        };
+        let id = ExecutionId(self.next_id);
+        self.next_id += 1;
+        let started = Instant::now();
+        let checked = input.and_then(|input| self.check(input));
+        match checked {
+            Ok(input) => {
+                let mut ready = Vec::new();
+                let plan = Arc::clone(&self.run.plan);
+                let execution = Execution {
+                    state: ExecutionState::new(plan, input, &mut ready),
+                    started,
+                    usage: Usage::default(),
+                    error: None,
+                    attempts: HashMap::new(),
+                };
+                self.executions.insert(id, execution);
+                self.advance(id, ready);
+            }
+            Err(error) => {
+                self.finished.push_back(BatchResult {
+                    index: id.0,
+                    output: Err(error),
+                    usage: Usage::default(),
+                    elapsed: started.elapsed(),
+                });
+                self.stop_if_failing_fast(id);
+            }
+        }
+    }
+
+    fn check(&self, input: Value) -> Input {
+        let schema = self.run.plan.graph().input();
+        if self.run.checks_inputs && !schema.is_any() {
+            schema.check(&serde_json::Value::from(&input)).map_err(|error| {
+                let message = format!("the input is not what the pipeline takes: {error}");
+                ExecutionError::new(ErrorKind::InvalidInput, message)
+            })?;
+        }
+        Ok(input)
+    }
+
+    // Nodes.
+
+    /// Works through nodes that became ready, and those that this makes ready.
+    fn advance(&mut self, id: ExecutionId, mut ready: Vec<NodeRef>) {
+        while let Some(node) = ready.pop() {
+            let task = Task { execution: id, node };
+            if self.call_of(node).is_some() {
+                self.queue_call(task);
+                continue;
+            }
+            let Some(execution) = self.executions.get_mut(&id) else {
+                return;
+            };
+            execution.state.start(node);
+            let run = &self.run;
+            match evaluate::evaluate(&run.plan, &execution.state, &run.parameters, node) {
+                Ok(Evaluated::Value(value)) => execution.state.complete(node, value, &mut ready),
+                Ok(Evaluated::Future(future)) => {
+                    let name = self.run.plan.graph().node(node).name().into();
+                    let timeout = self.run.settings.task_timeout;
+                    self.tasks.spawn(task::host(task, name, future, timeout));
+                }
+                Err(failure) => self.fail(task, failure),
+            }
+        }
+        self.finish_if_done(id);
+    }
+
+    /// Notes that a node has no value and will have none.
+    fn fail(&mut self, task: Task, failure: Failure) {
+        let graph = self.run.plan.graph();
+        let alias = self.call_of(task.node).map(|call| call.alias.to_string());
+        let node = graph.node(task.node).name().to_owned();
+        let Some(execution) = self.executions.get_mut(&task.execution) else {
+            return;
+        };
+        execution.state.fail(task.node);
+        let earlier_attempts = execution.attempts.remove(&task.node);
+        execution.error.get_or_insert(ExecutionError {
+            node: Some(node),
+            alias,
+            kind: failure.kind,
+            message: failure.message,
+            earlier_attempts: earlier_attempts.unwrap_or_default(),
+        });
+        self.finish_if_done(task.execution);
+        self.stop_if_failing_fast(task.execution);
+    }
+
+    fn finish_if_done(&mut self, id: ExecutionId) {
+        let is_done = |execution: &mut Execution| execution.state.is_finished();
+        let Some(mut execution) = self.executions.remove(&id) else {
+            return;
+        };
+        if !is_done(&mut execution) {
+            self.executions.insert(id, execution);
+            return;
+        }
+        let output = match execution.error {
+            Some(error) => Err(error),
+            None => evaluate::output(&self.run.plan, &execution.state).map_err(|failure| {
+                let message = format!("the output can't be put together: {}", failure.message);
+                ExecutionError::new(failure.kind, message)
+            }),
+        };
+        self.finished.push_back(BatchResult {
+            index: id.0,
+            output,
+            usage: execution.usage,
+            elapsed: execution.started.elapsed(),
+        });
+    }
+
+    /// Ends the run if `failed` has failed and the policy wants that.
+    fn stop_if_failing_fast(&mut self, failed: ExecutionId) {
+        if self.run.settings.error_policy != ErrorPolicy::FailFast || self.source.is_none() && self.executions.is_empty() {
+            return;
+        }
+        self.source = None;
+        self.tasks = JoinSet::new();
+        self.calls = 0;
+        self.acquiring.clear();
+        self.retries.clear();
+        for lane in &mut self.lanes {
+            lane.queue.clear();
+            lane.is_acquiring = false;
+        }
+        let mut ids: Vec<ExecutionId> = self.executions.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            if let Some(execution) = self.executions.get_mut(&id) {
+                execution.state.cancel();
+                let message = format!("stopped, because input {} failed", failed.0);
+                execution
+                    .error
+                    .get_or_insert_with(|| ExecutionError::new(ErrorKind::Cancelled, message));
+            }
+            self.finish_if_done(id);
+        }
+    }
+
+    // Calls.
+
+    fn call_of(&self, node: NodeRef) -> Option<&crate::graph::LlmCall> {
+        match self.run.plan.graph().node(node).operation() {
+            Operation::Llm(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    fn queue_call(&mut self, task: Task) {
+        let priority = self.run.plan.graph().node(task.node).priority();
+        let remaining = self.run.plan.remaining(task.node);
+        let lane = &mut self.lanes[self.run.endpoint_of[task.node.index()]];
+        lane.queue.push(task, priority, remaining);
+    }
+
+    fn has_room(&self) -> bool {
+        let most = self.run.settings.max_concurrent;
+        most.is_none_or(|most| self.calls < most.max(1))
+    }
+
+    /// Starts every call that there is room for.
+    fn dispatch(&mut self) {
+        for index in 0..self.lanes.len() {
+            while self.has_room() {
+                let lane = &mut self.lanes[index];
+                if lane.queue.is_empty() || lane.is_acquiring {
+                    break;
+                }
+                if let Some(permit) = lane.endpoint.try_acquire() {
+                    self.call_next_of(index, permit);
+                } else {
+                    lane.is_acquiring = true;
+                    let endpoint = Arc::clone(&lane.endpoint);
+                    let room = async move { (index, endpoint.acquire().await) };
+                    self.acquiring.push(Box::pin(room));
+                }
+            }
+        }
+    }
+
+    /// Starts the most urgent call of a lane. Without one, or without room in
+    /// the run by now, the permit goes back.
+    fn call_next_of(&mut self, lane: usize, permit: Permit) {
+        if !self.has_room() {
+            return;
+        }
+        let Some(task) = self.lanes[lane].queue.pop() else {
+            return;
+        };
+        let run = &self.run;
+        let Operation::Llm(call) = run.plan.graph().node(task.node).operation() else {
+            return;
+        };
+        let Some(execution) = self.executions.get_mut(&task.execution) else {
+            return;
+        };
+        execution.state.start(task.node);
+        match evaluate::request(&run.plan, &execution.state, &run.parameters, task.node, call) {
+            Ok(request) => {
+                let is_retry = execution.attempts.contains_key(&task.node);
+                let endpoint = Arc::clone(&self.lanes[lane].endpoint);
+                let timeout = run.settings.task_timeout;
+                self.calls += 1;
+                self.tasks.spawn(task::call(task, endpoint, permit, request, is_retry, timeout));
+            }
+            Err(failure) => self.fail(task, failure),
+        }
+    }
+
+    fn end_task(&mut self, result: TaskResult) {
+        let task = result.task;
+        let outcome = match result.outcome {
+            Outcome::Hosted(outcome) => outcome,
+            Outcome::Called(outcome) => {
+                self.calls -= 1;
+                match outcome {
+                    Ok(response) => self.read(task, &response),
+                    Err(error) => {
+                        if self.try_again(task, &error) {
+                            return;
+                        }
+                        Err(Failure::new(ErrorKind::Call(error.kind), error.message))
+                    }
+                }
+            }
+        };
+        match outcome {
+            Ok(value) => {
+                let Some(execution) = self.executions.get_mut(&task.execution) else {
+                    return;
+                };
+                let mut ready = Vec::new();
+                execution.state.complete(task.node, value, &mut ready);
+                self.advance(task.execution, ready);
+            }
+            Err(failure) => self.fail(task, failure),
+        }
+    }
+
+    /// The value in an answer.
+    fn read(&mut self, task: Task, response: &LlmResponse) -> Result<Value, Failure> {
+        if let Some(execution) = self.executions.get_mut(&task.execution) {
+            execution.usage += response.usage;
+        }
+        if response.finish_reason == FinishReason::ContentFilter {
+            let message = format!("the provider withheld the answer: {}", response.text);
+            let kind = ErrorKind::Call(crate::clients::ClientErrorKind::Refused);
+            return Err(Failure::new(kind, message));
+        }
+        match self.run.plan.typed_output(task.node) {
+            None => Ok(Value::from(response.text.as_str())),
+            Some(output) => output
+                .read(response)
+                .map_err(|message| Failure::new(ErrorKind::InvalidOutput, message)),
+        }
+    }
+
+    /// Puts a failed call back if it may succeed later.
+    fn try_again(&mut self, task: Task, error: &ClientError) -> bool {
+        let lane = &self.lanes[self.run.endpoint_of[task.node.index()]];
+        let Some(execution) = self.executions.get_mut(&task.execution) else {
+            return false;
+        };
+        match error.retry {
+            Retry::RateLimited { after } => {
+                // Waiting is no failure: no attempt is counted.
+                lane.endpoint.pause_for(after);
+                execution.state.requeue(task.node);
+                self.queue_call(task);
+                true
+            }
+            Retry::Transient if self.run.settings.error_policy == ErrorPolicy::RetryThenFail => {
+                let most = self.run.settings.max_retries.unwrap_or(lane.endpoint.max_retries());
+                let attempts = execution.attempts.entry(task.node).or_default();
+                let attempt = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+                if attempt > most {
+                    return false;
+                }
+                attempts.push(Attempt {
+                    kind: ErrorKind::Call(error.kind),
+                    message: error.message.clone(),
+                });
+                execution.state.requeue(task.node);
+                let seed = (task.execution.0 as u64) << 20 ^ task.node.index() as u64;
+                let due = Instant::now() + backoff::wait(attempt, seed);
+                self.retries.push(Box::pin(async move {
+                    tokio::time::sleep_until(due).await;
+                    task
+                }));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+async fn next_of(source: &mut Option<InputStream<Input>>) -> Option<Input> {
+    match source {
+        Some(source) => source.next().await,
+        None => None,
+    }
+}

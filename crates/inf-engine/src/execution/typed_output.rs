@@ -1,0 +1,148 @@
+//! [`TypedOutput`]: asking for JSON of a schema, and reading it.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::clients::{FinishReason, LlmResponse, OutputSchema};
+use crate::value::{Schema, Value};
+
+/// What a typed call asks for and how its answer is read.
+#[derive(Debug)]
+pub(super) struct TypedOutput {
+    schema: Schema,
+    /// What the provider is asked for.
+    asked: Arc<OutputSchema>,
+    /// Providers want an object; anything else travels as its one field.
+    is_wrapped: bool,
+}
+
+/// The field in which a value travels that is no object.
+const WRAPPER: &str = "value";
+
+impl TypedOutput {
+    pub(super) fn new(node_name: &str, schema: &Schema) -> Self {
+        let is_wrapped = schema.as_json().get("type").and_then(Json::as_str) != Some("object");
+        let asked = OutputSchema {
+            name: schema_name(node_name),
+            schema: if is_wrapped { wrap(schema.as_json()) } else { schema.as_json().clone() },
+        };
+        Self {
+            schema: schema.clone(),
+            asked: Arc::new(asked),
+            is_wrapped,
+        }
+    }
+
+    /// The schema to send with the request.
+    pub(super) fn asked(&self) -> Arc<OutputSchema> {
+        Arc::clone(&self.asked)
+    }
+
+    /// The value in an answer, or a sentence that says why there is none.
+    pub(super) fn read(&self, response: &LlmResponse) -> Result<Value, String> {
+        let answer = excerpt(&response.text);
+        let cut = match response.finish_reason {
+            FinishReason::Length => " (it was cut off: raise `max_tokens`)",
+            _ => "",
+        };
+        let json: Json = serde_json::from_str(json_text(&response.text))
+            .map_err(|error| format!("the answer is not JSON{cut}: {error}; it was: {answer}"))?;
+        let json = match json {
+            Json::Object(mut fields) if self.is_wrapped && fields.len() == 1 => {
+                match fields.remove(WRAPPER) {
+                    Some(value) => value,
+                    None => Json::Object(fields),
+                }
+            }
+            json => json,
+        };
+        self.schema.check(&json).map_err(|error| {
+            format!("the answer is not of the asked type: {error}; it was: {answer}")
+        })?;
+        Ok(Value::from(json))
+    }
+}
+
+/// An object with the value as its one field; definitions stay at the root,
+/// where references to them point.
+fn wrap(schema: &Json) -> Json {
+    let mut inner = schema.clone();
+    let definitions = inner.as_object_mut().and_then(|inner| inner.shift_remove("$defs"));
+    let mut wrapper = json!({
+        "type": "object",
+        "properties": {WRAPPER: inner},
+        "required": [WRAPPER],
+    });
+    if let Some(definitions) = definitions {
+        wrapper["$defs"] = definitions;
+    }
+    wrapper
+}
+
+/// Providers allow letters, digits, `_` and `-`, at most 64 of them.
+fn schema_name(node_name: &str) -> String {
+    let plain = |character: char| {
+        if character.is_ascii_alphanumeric() || "_-".contains(character) { character } else { '_' }
+    };
+    node_name.chars().map(plain).take(64).collect()
+}
+
+/// The JSON in an answer: models put it after their thoughts or into a fence
+/// even when they are asked not to.
+fn json_text(answer: &str) -> &str {
+    let mut text = answer.trim();
+    if text.starts_with("<think>")
+        && let Some((_, after)) = text.split_once("</think>")
+    {
+        text = after.trim();
+    }
+    if let Some(fenced) = text.strip_prefix("```")
+        && let Some((fenced, _)) = fenced.rsplit_once("```")
+    {
+        text = fenced.strip_prefix("json").unwrap_or(fenced).trim();
+    }
+    text
+}
+
+fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let start: String = text.chars().take(LONGEST).collect();
+    let rest = if start.len() < text.len() { "…" } else { "" };
+    format!("`{start}{rest}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(schema: Json, answer: &str, expected: Result<Json, &str>) {
+        let output = TypedOutput::new("node", &Schema::from_json(schema));
+        let read = output.read(&LlmResponse::from_text(answer));
+        match (read, expected) {
+            (Ok(value), Ok(expected)) => assert_eq!(value, Value::from(expected)),
+            (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+            (read, _) => panic!("{answer}: {read:?}"),
+        }
+    }
+
+    #[test]
+    fn answers_are_read_and_checked() {
+        let point = || json!({"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]});
+        check(point(), r#" {"x": 1} "#, Ok(json!({"x": 1})));
+        check(point(), "```json\n{\"x\": 1}\n```", Ok(json!({"x": 1})));
+        check(point(), "<think>Hm.</think>{\"x\": 1}", Ok(json!({"x": 1})));
+        check(point(), r#"{"x": "one"}"#, Err("not of the asked type: at `/x`"));
+        check(point(), "I can't.", Err("is not JSON: expected value at line 1 column 1; it was: `I can't.`"));
+    }
+
+    #[test]
+    fn what_is_no_object_travels_in_one() {
+        let list = json!({"type": "array", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": {"type": "integer"}}});
+        let output = TypedOutput::new("a b", &Schema::from_json(list.clone()));
+        assert_eq!(output.asked().name, "a_b");
+        assert!(Schema::from_json(output.asked().schema.clone()).check(&json!({"value": [1]})).is_ok());
+        check(list.clone(), r#"{"value": [1, 2]}"#, Ok(json!([1, 2])));
+        check(list, "[3]", Ok(json!([3])));
+    }
+}

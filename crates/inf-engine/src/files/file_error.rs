@@ -1,0 +1,53 @@
+//! [`FileError`]: what is wrong with a file.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::document::ReadError;
+use crate::graph::PipelineFileError;
+
+/// What is wrong with a file, and which one it is.
+#[derive(Debug)]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub kind: FileErrorKind,
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileErrorKind {
+    /// It can't be read from disk.
+    Read(std::io::Error),
+    /// It can't be written to disk.
+    Write(std::io::Error),
+    /// It is not written as a document of its kind is.
+    Document(ReadError),
+    /// It is no pipeline.
+    Pipeline(PipelineFileError),
+}
+
+impl std::error::Error for FileError {}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.kind {
+            FileErrorKind::Read(error) => write!(formatter, "{path}: can't be read: {error}"),
+            FileErrorKind::Write(error) => write!(formatter, "{path}: can't be written: {error}"),
+            FileErrorKind::Document(error)
+            | FileErrorKind::Pipeline(PipelineFileError::Read(error)) => {
+                // `file:line:column` is what editors and terminals can open.
+                match (error.line, error.column) {
+                    (Some(line), Some(column)) => {
+                        write!(formatter, "{path}:{line}:{column}: {}", error.message)
+                    }
+                    _ => write!(formatter, "{path}: {}", error.message),
+                }
+            }
+            FileErrorKind::Pipeline(error) => write!(formatter, "{path}: {error}"),
+        }
+    }
+}

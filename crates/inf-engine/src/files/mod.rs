@@ -1,0 +1,17 @@
+//! Files: pipelines, state dicts and resource configurations on disk.
+//!
+//! What is in them is read and written by their own types
+//! ([`InferenceGraph`](crate::graph::InferenceGraph),
+//! [`StateDict`](crate::module::StateDict),
+//! [`ResourceConfig`](crate::resources::ResourceConfig)); here they get `load`
+//! and `save`, with errors that name the file. A file whose name ends in
+//! `.json` is JSON, every other is YAML. Saving replaces the file at once or
+//! not at all.
+
+mod file_error;
+mod graph_file;
+mod resource_file;
+mod state_dict_file;
+mod text_file;
+
+pub use file_error::{FileError, FileErrorKind};

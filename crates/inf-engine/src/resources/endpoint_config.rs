@@ -1,0 +1,147 @@
+//! [`EndpointConfig`]: what an alias stands for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clients::simulated::SimulatedSettings;
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Provider {
+    /// OpenAI's own service.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// A server that speaks OpenAI's chat completions: vLLM, TGI, llama.cpp,
+    /// LiteLLM, ….
+    #[serde(rename = "openai-compatible")]
+    OpenAiCompatible,
+    /// Nobody: answers are made up in this process, deterministically.
+    #[serde(rename = "simulated")]
+    Simulated,
+}
+
+/// What an alias stands for: a provider, a model and what it can take.
+///
+/// In `base_url`, `model` and `api_key`, `${NAME}` and `${NAME:-default}` are
+/// environment variables; `$$` is a `$`.
+///
+/// ```
+/// use inf_engine::resources::EndpointConfig;
+///
+/// let local = EndpointConfig::openai_compatible("http://localhost:8000/v1", "qwen3-8b")
+///     .with_max_concurrent(32);
+/// # let _ = local;
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// Who answers.
+    pub provider: Provider,
+    /// The model to ask for.
+    pub model: String,
+    /// Where the server is, with its version: `http://localhost:8000/v1`.
+    /// OpenAI's own address by default; `openai-compatible` needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The environment variable that holds the key; for `openai`
+    /// `OPENAI_API_KEY` by default, otherwise no key is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_env: Option<String>,
+    /// The key, from the environment: `${NAME}`. A key itself is refused: it
+    /// does not belong into a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// The most calls at once; 64 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrent: Option<usize>,
+    /// How long one call may take, in seconds; 120 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    /// How often a call that failed for a passing reason is tried again; 3 by
+    /// default. Waiting for a limit spends none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    /// How the `simulated` provider behaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<SimulatedSettings>,
+}
+
+impl EndpointConfig {
+    /// The most calls at once unless `max_concurrent` says otherwise.
+    pub const DEFAULT_MAX_CONCURRENT: usize = 64;
+    /// The seconds that a call may take unless `timeout` says otherwise.
+    pub const DEFAULT_TIMEOUT: f64 = 120.0;
+    /// The retries unless `max_retries` says otherwise.
+    pub const DEFAULT_MAX_RETRIES: u32 = 3;
+
+    /// A model of OpenAI, with the key in `OPENAI_API_KEY`.
+    pub fn openai(model: impl Into<String>) -> Self {
+        Self::new(Provider::OpenAi, model)
+    }
+
+    /// A model on a server that speaks OpenAI's chat completions, without a
+    /// key.
+    pub fn openai_compatible(base_url: impl Into<String>, model: impl Into<String>) -> Self {
+        Self {
+            base_url: Some(base_url.into()),
+            ..Self::new(Provider::OpenAiCompatible, model)
+        }
+    }
+
+    /// A made-up model.
+    pub fn simulated(settings: SimulatedSettings) -> Self {
+        Self {
+            simulated: Some(settings),
+            ..Self::new(Provider::Simulated, "simulated")
+        }
+    }
+
+    fn new(provider: Provider, model: impl Into<String>) -> Self {
+        Self {
+            provider,
+            model: model.into(),
+            base_url: None,
+            api_key_env: None,
+            api_key: None,
+            max_concurrent: None,
+            timeout: None,
+            max_retries: None,
+            simulated: None,
+        }
+    }
+
+    /// Sets where the server is.
+    #[must_use]
+    pub fn with_base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+
+    /// Sets the environment variable that holds the key.
+    #[must_use]
+    pub fn with_api_key_env(mut self, name: impl Into<String>) -> Self {
+        self.api_key_env = Some(name.into());
+        self
+    }
+
+    /// Sets the most calls at once.
+    #[must_use]
+    pub fn with_max_concurrent(mut self, max_concurrent: usize) -> Self {
+        self.max_concurrent = Some(max_concurrent);
+        self
+    }
+
+    /// Sets how long one call may take, in seconds.
+    #[must_use]
+    pub fn with_timeout(mut self, seconds: f64) -> Self {
+        self.timeout = Some(seconds);
+        self
+    }
+
+    /// Sets how often a call that failed for a passing reason is tried again.
+    #[must_use]
+    pub fn with_max_retries(mut self, max_retries: u32) -> Self {
+        self.max_retries = Some(max_retries);
+        self
+    }
+}

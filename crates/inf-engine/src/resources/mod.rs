@@ -1,0 +1,21 @@
+//! Resources: which endpoint is behind an alias, and what it can take.
+//!
+//! A [`ResourceConfig`] says, outside the code, what each alias stands for. A
+//! [`ResourceManager`] is that configuration made live: for each alias an
+//! endpoint with its client, its limits and its [`ResourceMetrics`], shared by
+//! all runs that use the manager.
+
+mod endpoint;
+mod endpoint_config;
+mod environment;
+mod resource_config;
+mod resource_error;
+mod resource_manager;
+mod resource_metrics;
+
+pub(crate) use endpoint::{Endpoint, Permit};
+pub use endpoint_config::{EndpointConfig, Provider};
+pub use resource_config::ResourceConfig;
+pub use resource_error::ResourceError;
+pub use resource_manager::{IntoResources, ResourceManager};
+pub use resource_metrics::{LatencySummary, ResourceMetrics};

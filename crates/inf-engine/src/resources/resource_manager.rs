@@ -1,0 +1,347 @@
+//! [`ResourceManager`]: a configuration made live.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use secrecy::SecretString;
+use tokio::sync::Semaphore;
+
+use super::endpoint::{Endpoint, Limits};
+use super::environment::{self, Lookup, interpolate, not_set};
+use super::{EndpointConfig, Provider, ResourceConfig, ResourceError, ResourceMetrics};
+use crate::clients::openai::{Dialect, OpenAiClient, OpenAiSettings};
+use crate::clients::simulated::SimulatedClient;
+use crate::clients::{HttpStack, LlmClient};
+use crate::document::{Problem, did_you_mean};
+
+const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
+const OPENAI_KEY: &str = "OPENAI_API_KEY";
+
+/// The endpoints behind the aliases, live: clients, limits, metrics.
+///
+/// Share one manager between pipelines and they share its limits.
+///
+/// ```
+/// use inf_engine::clients::simulated::SimulatedSettings;
+/// use inf_engine::resources::{ResourceConfig, ResourceManager};
+///
+/// let config = ResourceConfig::simulated(["fast"], &SimulatedSettings::default());
+/// let resources = ResourceManager::new(&config)?;
+/// assert_eq!(resources.metrics()["fast"].requests, 0);
+/// # Ok::<(), inf_engine::resources::ResourceError>(())
+/// ```
+#[derive(Debug)]
+pub struct ResourceManager {
+    endpoints: IndexMap<String, Arc<Endpoint>>,
+    total_permits: Option<Arc<Semaphore>>,
+}
+
+impl ResourceManager {
+    /// Makes `config` live, with the environment of this process. The error
+    /// lists everything that is wrong; nothing is called.
+    pub fn new(config: &ResourceConfig) -> Result<Self, ResourceError> {
+        Self::with_environment(config, &environment::process)
+    }
+
+    fn with_environment(
+        config: &ResourceConfig,
+        lookup: Lookup<'_>,
+    ) -> Result<Self, ResourceError> {
+        let mut problems = Vec::new();
+        if config.max_total_concurrent == Some(0) {
+            problems.push(Problem::new("max_total_concurrent", AT_LEAST_ONE));
+        }
+        let total_permits = config
+            .max_total_concurrent
+            .map(|total| Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS))));
+        let mut http = None;
+        let mut endpoints = IndexMap::new();
+        for (alias, endpoint) in &config.endpoints {
+            let place = format!("endpoints.{alias}");
+            let mut maker = EndpointMaker { place, lookup, http: &mut http, problems: &mut problems };
+            if let Some(client) = maker.client(endpoint) {
+                let limits = maker.limits(endpoint, total_permits.clone());
+                endpoints.insert(alias.clone(), Arc::new(Endpoint::new(alias, client, limits)));
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { endpoints, total_permits })
+        } else {
+            Err(ResourceError { problems })
+        }
+    }
+
+    /// Puts a client of your own behind `alias`, with at most `max_concurrent`
+    /// calls at once and the default timeout and retries.
+    #[must_use]
+    pub fn with_client(
+        mut self,
+        alias: impl Into<String>,
+        client: Arc<dyn LlmClient>,
+        max_concurrent: usize,
+    ) -> Self {
+        let alias = alias.into();
+        let limits = Limits {
+            max_concurrent: max_concurrent.clamp(1, Semaphore::MAX_PERMITS),
+            total_permits: self.total_permits.clone(),
+            timeout: Some(Duration::from_secs_f64(EndpointConfig::DEFAULT_TIMEOUT)),
+            max_retries: EndpointConfig::DEFAULT_MAX_RETRIES,
+        };
+        let endpoint = Endpoint::new(&alias, client, limits);
+        self.endpoints.insert(alias, Arc::new(endpoint));
+        self
+    }
+
+    /// What each endpoint did since this manager was made, by alias.
+    pub fn metrics(&self) -> IndexMap<String, ResourceMetrics> {
+        let endpoints = self.endpoints.iter();
+        endpoints.map(|(alias, endpoint)| (alias.clone(), endpoint.metrics())).collect()
+    }
+
+    /// The endpoint behind `alias`, or a hint which one was meant.
+    pub(crate) fn endpoint(&self, alias: &str) -> Result<&Arc<Endpoint>, String> {
+        self.endpoints
+            .get(alias)
+            .ok_or_else(|| did_you_mean(alias, self.endpoints.keys().map(String::as_str)))
+    }
+}
+
+const AT_LEAST_ONE: &str = "0 calls at once is none: write 1 or more";
+
+/// Makes one endpoint and notes what is wrong with it.
+struct EndpointMaker<'m> {
+    place: String,
+    lookup: Lookup<'m>,
+    /// One stack for all endpoints, made when the first one needs it.
+    http: &'m mut Option<HttpStack>,
+    problems: &'m mut Vec<Problem>,
+}
+
+impl EndpointMaker<'_> {
+    fn client(&mut self, config: &EndpointConfig) -> Option<Arc<dyn LlmClient>> {
+        self.refuse_unused_keys(config);
+        let model = self.text("model", &config.model)?;
+        if config.provider == Provider::Simulated {
+            let settings = config.simulated.clone().unwrap_or_default();
+            return match SimulatedClient::new(model, settings) {
+                Ok(client) => Some(Arc::new(client)),
+                Err(error) => self.problem("simulated", error.to_string()),
+            };
+        }
+        let base_url = match (&config.base_url, config.provider) {
+            (Some(base_url), _) => self.text("base_url", base_url),
+            (None, Provider::OpenAi) => Some(OPENAI_BASE_URL.to_owned()),
+            (None, _) => self.problem(
+                "base_url",
+                "`openai-compatible` needs the address of the server, as in \
+                 `base_url: http://localhost:8000/v1`",
+            ),
+        };
+        let key = self.key(config);
+        let (base_url, key) = (base_url?, key?);
+        let dialect = match config.provider {
+            Provider::OpenAi => Dialect::OpenAi,
+            _ => Dialect::Compatible,
+        };
+        let mut settings = OpenAiSettings::new(base_url, model)
+            .with_dialect(dialect)
+            .with_timeout(self.timeout(config)?);
+        if let Some((name, key)) = key {
+            settings = settings.with_api_key(name, key);
+        }
+        let http = match &self.http {
+            Some(http) => http.clone(),
+            None => match HttpStack::new() {
+                Ok(http) => self.http.insert(http).clone(),
+                Err(error) => return self.problem("provider", error.to_string()),
+            },
+        };
+        match OpenAiClient::new(http, settings) {
+            Ok(client) => Some(Arc::new(client)),
+            Err(error) => self.problem("base_url", error.to_string()),
+        }
+    }
+
+    /// A key that means nothing for the provider is a mistake.
+    fn refuse_unused_keys(&mut self, config: &EndpointConfig) {
+        let simulated = config.provider == Provider::Simulated;
+        let keys = [
+            ("simulated", config.simulated.is_some() && !simulated),
+            ("base_url", config.base_url.is_some() && simulated),
+            ("api_key_env", config.api_key_env.is_some() && simulated),
+            ("api_key", config.api_key.is_some() && simulated),
+        ];
+        for (key, unused) in keys {
+            if unused {
+                let message = "the provider has no use for this key: remove it, or set another `provider`";
+                self.problem::<()>(key, message);
+            }
+        }
+    }
+
+    /// The key and the name of its variable; `Some(None)` if none is sent.
+    fn key(&mut self, config: &EndpointConfig) -> Option<Option<(String, SecretString)>> {
+        if let Some(text) = &config.api_key {
+            let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+            let Some(name) = name.filter(|_| config.api_key_env.is_none()) else {
+                return self.problem(
+                    "api_key",
+                    "keys do not belong into files: write `api_key_env: NAME` with the name of an \
+                     environment variable, or `api_key: ${NAME}`, and not both",
+                );
+            };
+            return self.key_from(name);
+        }
+        match (&config.api_key_env, config.provider) {
+            (Some(name), _) => self.key_from(name),
+            (None, Provider::OpenAi) => self.key_from(OPENAI_KEY),
+            (None, _) => Some(None),
+        }
+    }
+
+    fn key_from(&mut self, name: &str) -> Option<Option<(String, SecretString)>> {
+        match (self.lookup)(name) {
+            Some(key) => Some(Some((name.to_owned(), SecretString::from(key)))),
+            None => self.problem("api_key_env", not_set(name)),
+        }
+    }
+
+    fn limits(&mut self, config: &EndpointConfig, total_permits: Option<Arc<Semaphore>>) -> Limits {
+        let max_concurrent = config.max_concurrent.unwrap_or(EndpointConfig::DEFAULT_MAX_CONCURRENT);
+        if max_concurrent == 0 {
+            self.problem::<()>("max_concurrent", AT_LEAST_ONE);
+        }
+        // HTTP clients keep the time themselves and say what they waited for.
+        let timeout = match config.provider {
+            Provider::Simulated => self.timeout(config),
+            _ => None,
+        };
+        Limits {
+            max_concurrent: max_concurrent.min(Semaphore::MAX_PERMITS),
+            total_permits,
+            timeout,
+            max_retries: config.max_retries.unwrap_or(EndpointConfig::DEFAULT_MAX_RETRIES),
+        }
+    }
+
+    fn timeout(&mut self, config: &EndpointConfig) -> Option<Duration> {
+        let seconds = config.timeout.unwrap_or(EndpointConfig::DEFAULT_TIMEOUT);
+        match Duration::try_from_secs_f64(seconds) {
+            Ok(timeout) if !timeout.is_zero() => Some(timeout),
+            _ => self.problem(
+                "timeout",
+                format!("{seconds} is no time: write the seconds that a call may take"),
+            ),
+        }
+    }
+
+    fn text(&mut self, key: &str, text: &str) -> Option<String> {
+        match interpolate(text, self.lookup) {
+            Ok(text) => Some(text),
+            Err(message) => self.problem(key, message),
+        }
+    }
+
+    fn problem<T>(&mut self, key: &str, message: impl Into<String>) -> Option<T> {
+        let place = format!("{}.{key}", self.place);
+        self.problems.push(Problem::new(place, message));
+        None
+    }
+}
+
+/// What a pipeline can be bound to: a configuration, or a live manager that is
+/// shared.
+pub trait IntoResources {
+    /// The live resources.
+    fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError>;
+}
+
+impl IntoResources for ResourceConfig {
+    fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError> {
+        ResourceManager::new(&self).map(Arc::new)
+    }
+}
+
+impl IntoResources for &ResourceConfig {
+    fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError> {
+        ResourceManager::new(self).map(Arc::new)
+    }
+}
+
+impl IntoResources for ResourceManager {
+    fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError> {
+        Ok(Arc::new(self))
+    }
+}
+
+impl IntoResources for Arc<ResourceManager> {
+    fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError> {
+        Ok(self)
+    }
+}
+
+impl IntoResources for &Arc<ResourceManager> {
+    fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError> {
+        Ok(Arc::clone(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> String {
+        let config = ResourceConfig::from_text(text).unwrap();
+        let lookup = |name: &str| (name == "SET").then(|| "sk-123456".to_owned());
+        match ResourceManager::with_environment(&config, &lookup) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let text = "
+max_total_concurrent: 0
+endpoints:
+  a: { provider: openai, model: m }
+  b: { provider: openai-compatible, model: m, timeout: -1 }
+  c: { provider: simulated, model: m, base_url: x, max_concurrent: 0 }
+  d: { provider: openai, model: m, api_key: sk-secret }
+  e: { provider: openai-compatible, model: '${NO}', base_url: 'http://h/v1' }
+  f: { provider: openai-compatible, model: m, base_url: 'ftp://h/v1' }
+";
+        let told = problems(text);
+        assert!(!told.contains("sk-secret"));
+        for expected in [
+            "max_total_concurrent: 0 calls at once is none",
+            "endpoints.a.api_key_env: the environment variable `OPENAI_API_KEY` is not set",
+            "endpoints.b.base_url: `openai-compatible` needs the address",
+            "endpoints.c.base_url: the provider has no use for this key",
+            "endpoints.c.max_concurrent: 0 calls",
+            "endpoints.d.api_key: keys do not belong into files",
+            "endpoints.e.model: the environment variable `NO` is not set",
+            "endpoints.f.base_url",
+        ] {
+            assert!(told.contains(expected), "{expected}\n{told}");
+        }
+    }
+
+    #[test]
+    fn keys_come_from_the_environment() {
+        assert_eq!(problems("endpoints: { a: { provider: openai, model: m, api_key_env: SET } }"), "");
+        assert_eq!(
+            problems("endpoints: { a: { provider: openai, model: m, api_key: '${SET}' } }"),
+            ""
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_a_suggestion() {
+        let error = ResourceConfig::from_text("endpoints:\n  a:\n    provider: simulated\n    modle: m\n");
+        let error = error.unwrap_err();
+        assert_eq!(error.line, Some(4));
+        assert_eq!(error.message, "unknown key `modle`; did you mean `model`?");
+    }
+}
