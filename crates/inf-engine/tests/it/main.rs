@@ -2,4 +2,5 @@
 
 mod misbehaving_peer;
 mod openai_client;
+mod running;
 mod support;

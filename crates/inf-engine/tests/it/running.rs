@@ -1,0 +1,336 @@
+//! Pipelines that run: on the simulated provider, on a paused clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use inf_engine::clients::simulated::{Answer, Faults, Latency, Quota, Script, ScriptRule, SimulatedSettings};
+use inf_engine::execution::{ErrorKind, ErrorPolicy, ExecutionSettings};
+use inf_engine::prelude::*;
+use inf_engine::resources::{EndpointConfig, ResourceManager};
+
+#[derive(Serialize, Deserialize, JsonSchema, Record, Clone)]
+struct Pair {
+    a: String,
+    b: String,
+}
+
+#[derive(Module)]
+struct ExtractAndCompare {
+    style: Parameter,
+    extract: LlmInference,
+    compare: LlmInference,
+}
+
+impl ExtractAndCompare {
+    fn new() -> Self {
+        let style = Parameter::new("Highlight key similarities and differences.")
+            .described("Controls the style of the comparison.");
+        Self {
+            extract: LlmInference::new("fast").system_prompt("List the main facts."),
+            compare: LlmInference::new("smart").system_prompt(&style),
+            style,
+        }
+    }
+}
+
+impl Forward for ExtractAndCompare {
+    type Input = Pair;
+    type Output = String;
+    fn forward(&self, pair: Proxy<Pair>) -> Proxy<String> {
+        let facts_a = self.extract.call(pair.a());
+        let facts_b = self.extract.call(pair.b());
+        self.compare
+            .call(prompt!("Compare:\n{facts_a}\n\nwith:\n{facts_b}"))
+    }
+}
+
+fn pairs(count: usize) -> Vec<Pair> {
+    let pair = |index| Pair {
+        a: format!("first {index}"),
+        b: format!("second {index}"),
+    };
+    (0..count).map(pair).collect()
+}
+
+fn echo() -> SimulatedSettings {
+    SimulatedSettings {
+        answer: Answer::Echo,
+        ..SimulatedSettings::default()
+    }
+}
+
+fn latency(median_ms: f64, spread: f64) -> Latency {
+    Latency {
+        median_ms,
+        spread,
+        ..Latency::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_keeps_its_order_and_runs_in_parallel() {
+    let settings = SimulatedSettings {
+        latency: latency(1_000.0, 0.0),
+        ..echo()
+    };
+    let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+    let pipeline = ExtractAndCompare::new().bind(resources).unwrap();
+    let start = tokio::time::Instant::now();
+    let results = pipeline.run_batch(pairs(20)).await;
+    // Two calls deep, all inputs at once.
+    assert_eq!(start.elapsed().as_millis(), 2_000);
+    for (index, result) in results.iter().enumerate() {
+        assert_eq!(result.index, index);
+        let expected = format!("Compare:\nfirst {index}\n\nwith:\nsecond {index}");
+        assert_eq!(result.output.as_deref(), Ok(expected.as_str()));
+    }
+    let metrics = pipeline.resources().metrics();
+    assert_eq!((metrics["fast"].requests, metrics["smart"].requests), (40, 20));
+    assert_eq!(metrics["smart"].latency().p50.as_millis(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_parameter_is_seen_by_the_next_run_without_a_new_trace() {
+    let settings = SimulatedSettings {
+        answer: Answer::Template("{system}".to_owned()),
+        ..SimulatedSettings::default()
+    };
+    let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+    let pipeline = ExtractAndCompare::new().bind(resources).unwrap();
+    let pair = pairs(1).remove(0);
+    let before = pipeline.run(pair.clone()).await.unwrap();
+    assert_eq!(before, "Highlight key similarities and differences.");
+    pipeline.parameters()[0].set_value("Be brief.");
+    assert_eq!(pipeline.run(pair).await.unwrap(), "Be brief.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrency_stays_within_every_bound() {
+    // Alias `fast` takes 4 at once; the run 3; all endpoints together 2.
+    let check = async |endpoint: usize, run: Option<usize>, total: Option<usize>, seconds: u64| {
+        let settings = SimulatedSettings { latency: latency(1_000.0, 0.0), ..echo() };
+        let mut config = ResourceConfig::new()
+            .with_endpoint("fast", EndpointConfig::simulated(settings).with_max_concurrent(endpoint));
+        config.max_total_concurrent = total;
+        let mut settings = ExecutionSettings::default();
+        settings.max_concurrent = run;
+        let pipeline = LlmInference::new("fast").bind(config).unwrap().with_settings(settings);
+        let start = tokio::time::Instant::now();
+        let results = pipeline.run_batch((0..12).map(|index| index.to_string())).await;
+        assert!(results.iter().all(|result| result.output.is_ok()));
+        assert_eq!(start.elapsed().as_secs(), seconds);
+    };
+    check(4, None, None, 3).await;
+    check(4, Some(3), None, 4).await;
+    check(4, Some(3), Some(2), 6).await;
+    check(64, None, None, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn passing_failures_are_retried_and_then_listed() {
+    let settings = SimulatedSettings {
+        faults: Faults { error_ratio: 1.0, ..Faults::default() },
+        ..echo()
+    };
+    let config = ResourceConfig::new()
+        .with_endpoint("fast", EndpointConfig::simulated(settings).with_max_retries(2));
+    let pipeline = LlmInference::new("fast").bind(&config).unwrap();
+    let error = pipeline.run("x".to_owned()).await.unwrap_err();
+    assert_eq!((error.attempts(), error.kind.as_str()), (3, "server"));
+    assert_eq!(error.node.as_deref(), Some("llm"));
+    assert_eq!(error.alias.as_deref(), Some("fast"));
+
+    let once = ExecutionSettings::default().with_error_policy(ErrorPolicy::Continue);
+    let error = pipeline.clone().with_settings(once).run("x".to_owned()).await.unwrap_err();
+    assert_eq!(error.attempts(), 1);
+    let more = ExecutionSettings::default().with_max_retries(4);
+    let error = pipeline.with_settings(more).run("x".to_owned()).await.unwrap_err();
+    assert_eq!(error.attempts(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_provider_is_waited_for_and_spends_no_retry() {
+    for hint in [true, false] {
+        let settings = SimulatedSettings {
+            quota: Some(Quota { requests_per_second: 10.0, burst: 5, hint }),
+            ..echo()
+        };
+        let config = ResourceConfig::new()
+            .with_endpoint("fast", EndpointConfig::simulated(settings).with_max_retries(0));
+        let pipeline = LlmInference::new("fast").bind(&config).unwrap();
+        let results = pipeline.run_batch((0..200).map(|index| index.to_string())).await;
+        assert!(results.iter().all(|result| result.output.is_ok()), "hint: {hint}");
+        let metrics = pipeline.resources().metrics();
+        assert_eq!(metrics["fast"].retries, 0);
+        assert!(metrics["fast"].rate_limited > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_fails_its_input_alone() {
+    let pipeline = Tracer::new("positive").trace(|text: Proxy<String>| {
+        text.try_then("parse", |text: String| text.parse::<i64>())
+            .then("check", |number: i64| {
+                assert!(number >= 0, "{number} is negative");
+                number
+            })
+    });
+    let pipeline = pipeline.unwrap().bind(ResourceConfig::new()).unwrap();
+    let inputs = ["1", "two", "-3", "4"].map(Value::from);
+    let results = pipeline.run_batch(inputs).await;
+    let texts: Vec<String> = results
+        .into_iter()
+        .map(|result| match result.output {
+            Ok(value) => value.to_string(),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "1",
+            "node `parse`: host function `parse` failed: invalid digit found in string",
+            "node `check`: host function `check` panicked: -3 is negative",
+            "4",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn fail_fast_stops_the_run_and_still_gives_every_input_a_result() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let graph = Tracer::new("stop").trace(move |text: Proxy<String>| {
+        let counted = Arc::clone(&counted);
+        let checked = text.try_then("check", move |text: String| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            if text == "3" { Err("three") } else { Ok(text) }
+        });
+        LlmInference::new("fast").call(checked)
+    });
+    let settings = SimulatedSettings { latency: latency(1_000.0, 0.0), ..echo() };
+    let pipeline = graph.unwrap().bind(ResourceConfig::simulated(["fast"], &settings)).unwrap();
+    let policy = ExecutionSettings::default()
+        .with_error_policy(ErrorPolicy::FailFast)
+        .with_max_inputs_in_flight(8);
+    let pipeline = pipeline.with_settings(policy);
+    let inputs: Vec<Value> = (0..100).map(|index| Value::from(index.to_string())).collect();
+    let results = pipeline.run_batch(inputs).await;
+    let kinds: Vec<&str> = results
+        .iter()
+        .map(|result| result.output.as_ref().map_or_else(|error| error.kind.as_str(), |_| "ok"))
+        .collect();
+    assert_eq!(kinds[3], "host_function");
+    assert_eq!(kinds.iter().filter(|kind| **kind == "cancelled").count(), 99);
+    assert_eq!(calls.load(Ordering::Relaxed), 4, "nothing is begun after the failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_takes_too_long_is_a_timeout() {
+    let graph = Tracer::new("slow").trace(|text: Proxy<String>| {
+        text.then_async("sleep", async |text: String| {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            text
+        })
+    });
+    let pipeline = graph.unwrap().bind(ResourceConfig::new()).unwrap();
+    let settings = ExecutionSettings::default().with_task_timeout(Duration::from_secs(5));
+    let error = pipeline.with_settings(settings).run(Value::from("x")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout);
+    assert!(error.to_string().contains("no result within 5 s, the run's `task_timeout`"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_source_is_taken_as_there_is_room() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let settings = SimulatedSettings { latency: latency(1_000.0, 0.5), ..echo() };
+    let pipeline = LlmInference::new("fast")
+        .bind(ResourceConfig::simulated(["fast"], &settings))
+        .unwrap()
+        .with_settings(ExecutionSettings::default().with_max_inputs_in_flight(16));
+    let mut results = pipeline.stream((0..).inspect(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    }).map(|index| index.to_string()));
+    for _ in 0..100 {
+        results.next().await.unwrap().output.unwrap();
+    }
+    assert!(taken.load(Ordering::Relaxed) <= 116);
+}
+
+#[tokio::test(start_paused = true)]
+async fn typed_outputs_arrive_as_their_type() {
+    #[derive(Serialize, Deserialize, JsonSchema, Debug)]
+    struct Facts {
+        name: String,
+        tags: Vec<String>,
+        stars: u8,
+    }
+    let resources = ResourceConfig::simulated(["fast"], &SimulatedSettings::default());
+    let facts = LlmInference::<Facts>::typed("fast").bind(&resources).unwrap();
+    assert!(!facts.run("Rust is a language.".to_owned()).await.unwrap().name.is_empty());
+    let list = LlmInference::<Vec<bool>>::typed("fast").bind(&resources).unwrap();
+    list.run("Which are true?".to_owned()).await.unwrap();
+    let failing = SimulatedSettings {
+        answer: Answer::Script(Script {
+            rules: vec![ScriptRule::containing("x", "I would rather not.")],
+            otherwise: None,
+        }),
+        ..SimulatedSettings::default()
+    };
+    let resources = ResourceConfig::simulated(["fast"], &failing);
+    let facts = LlmInference::<Facts>::typed("fast").bind(resources).unwrap();
+    let error = facts.run("x".to_owned()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidOutput);
+    assert!(error.to_string().contains("it was: `I would rather not.`"), "{error}");
+}
+
+#[test]
+fn programs_without_a_runtime_can_run_too() {
+    let resources = ResourceConfig::simulated(["fast"], &echo());
+    let pipeline = LlmInference::new("fast").bind(resources).unwrap();
+    assert_eq!(pipeline.run_blocking("hello".to_owned()).unwrap(), "hello");
+    let inputs = ["a".to_owned(), "b".to_owned()];
+    assert_eq!(pipeline.run_batch_blocking(inputs).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn blocking_inside_a_runtime_works_too() {
+    let resources = ResourceConfig::simulated(["fast"], &echo());
+    let pipeline = LlmInference::new("fast").bind(resources).unwrap();
+    assert_eq!(pipeline.run_blocking("hello".to_owned()).unwrap(), "hello");
+}
+
+#[test]
+fn what_is_missing_is_told_before_anything_is_called() {
+    let resources = ResourceManager::new(&ResourceConfig::simulated(["smrt"], &echo())).unwrap();
+    let error = ExtractAndCompare::new().bind(resources).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "3 problems:\n  - node `facts_a`: the alias `fast` has no endpoint in the resources; there is \
+         `smrt`\n  - node `facts_b`: the alias `fast` has no endpoint in the resources; there is \
+         `smrt`\n  - node `compare`: the alias `smart` has no endpoint in the resources; did you mean \
+         `smrt`?"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_of_a_saved_graph_are_checked() {
+    let graph = ExtractAndCompare::new().trace().unwrap();
+    let pipeline = graph.bind(ResourceConfig::simulated(["fast", "smart"], &echo())).unwrap();
+    let check = async |input: serde_json::Value, expected: Option<&str>| {
+        let result = pipeline.run(Value::from(input)).await;
+        match (result, expected) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => {
+                assert_eq!(error.kind, ErrorKind::InvalidInput);
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+            (result, _) => panic!("{result:?}"),
+        }
+    };
+    check(serde_json::json!({"a": "x", "b": "y", "more": 1}), None).await;
+    check(serde_json::json!({"a": "x"}), Some("\"b\" is a required property")).await;
+    check(serde_json::json!({"a": "x", "b": 5}), Some("at `/b`: 5 is not of type")).await;
+}
