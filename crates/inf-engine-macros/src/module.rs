@@ -33,7 +33,8 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         for parameter in input.generics.type_params() {
             if holds(&field.ty, &parameter.ident) {
                 let name = &parameter.ident;
-                let bound = parse_quote_spanned!(field.ty.span()=> #name: ::inf_engine::module::Module);
+                let bound =
+                    parse_quote_spanned!(field.ty.span()=> #name: ::inf_engine::module::Module);
                 generics.make_where_clause().predicates.push(bound);
             }
         }
@@ -97,7 +98,9 @@ fn holds(ty: &Type, parameter: &Ident) -> bool {
             let Some(last) = path.path.segments.last() else {
                 return false;
             };
-            let holders = ["Vec", "Option", "Box", "Arc", "HashMap", "BTreeMap", "IndexMap"];
+            let holders = [
+                "Vec", "Option", "Box", "Arc", "HashMap", "BTreeMap", "IndexMap",
+            ];
             let PathArguments::AngleBracketed(arguments) = &last.arguments else {
                 return false;
             };

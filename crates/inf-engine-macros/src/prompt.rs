@@ -24,10 +24,16 @@ impl Parse for Prompt {
                 break;
             }
             let name: Ident = input.parse().map_err(|error| {
-                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
+                Error::new(
+                    error.span(),
+                    "name the value, as in `prompt!(\"{topic}\", topic = …)`",
+                )
             })?;
             input.parse::<Token![=]>().map_err(|error| {
-                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
+                Error::new(
+                    error.span(),
+                    "name the value, as in `prompt!(\"{topic}\", topic = …)`",
+                )
             })?;
             arguments.push((name, input.parse()?));
         }
@@ -46,8 +52,12 @@ impl Prompt {
         let parts = split(&self.text.value()).map_err(|message| Error::new(span, message))?;
         for (name, _) in &self.arguments {
             let root = |hole: &str| hole.split('.').next() == Some(name.to_string().as_str());
-            if !parts.iter().any(|part| matches!(part, Part::Hole(hole) if root(hole))) {
-                let message = format!("`{name}` is not in the text: write `{{{name}}}` where it goes");
+            if !parts
+                .iter()
+                .any(|part| matches!(part, Part::Hole(hole) if root(hole)))
+            {
+                let message =
+                    format!("`{name}` is not in the text: write `{{{name}}}` where it goes");
                 return Err(Error::new(name.span(), message));
             }
         }
@@ -89,7 +99,11 @@ impl Prompt {
             } else {
                 let name = identifier(name, hole, span)?;
                 // `self` is a struct that is there; everything else is a proxy.
-                if root == "self" { quote!(#value.#name) } else { quote!(#value.#name()) }
+                if root == "self" {
+                    quote!(#value.#name)
+                } else {
+                    quote!(#value.#name())
+                }
             };
         }
         Ok(value)
@@ -110,7 +124,9 @@ fn identifier(name: &str, hole: &str, span: Span) -> Result<Ident> {
         Error::new(span, message)
     };
     let mut ident: Ident = if name == "self" {
-        syn::parse_str::<Token![self]>(name).map(|token| Ident::from(token)).map_err(error)?
+        syn::parse_str::<Token![self]>(name)
+            .map(|token| Ident::from(token))
+            .map_err(error)?
     } else {
         syn::parse_str(name).map_err(error)?
     };

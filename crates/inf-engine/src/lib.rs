@@ -29,3 +29,8 @@ pub mod prelude {
     pub use crate::trace::{Pack, Proxy, Tracer};
     pub use crate::{Module, Parameter, Record, Value, op, prompt};
 }
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

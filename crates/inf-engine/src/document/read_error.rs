@@ -29,7 +29,9 @@ impl ReadError {
 
 fn message(error: &serde_saphyr::Error) -> String {
     if let serde_saphyr::Error::SerdeUnknownField {
-        field: invalid, expected, ..
+        field: invalid,
+        expected,
+        ..
     } = error
     {
         let hint = match nearest(invalid, expected.iter().copied()) {

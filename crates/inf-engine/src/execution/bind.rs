@@ -52,12 +52,21 @@ pub trait Bind: Forward + Sized + 'static {
         let endpoints = find_endpoints(&graph, &resources)?;
         // Inputs are checked where their type does not say what they are.
         let checks_inputs = is_value::<Self::Input>();
-        Ok(Pipeline::new(graph, Arc::new(self), resources, endpoints, checks_inputs))
+        Ok(Pipeline::new(
+            graph,
+            Arc::new(self),
+            resources,
+            endpoints,
+            checks_inputs,
+        ))
     }
 
     /// Runs this module once, on one input: [`bind`](Self::bind) it instead to
     /// run it more often.
-    #[expect(async_fn_in_trait, reason = "every implementation is the one below, whose future is Send")]
+    #[expect(
+        async_fn_in_trait,
+        reason = "every implementation is the one below, whose future is Send"
+    )]
     async fn run_once(
         self,
         resources: impl IntoResources,
@@ -91,7 +100,13 @@ impl InferenceGraph {
             parameters: self.parameters().to_vec(),
             mode: Mode::default(),
         };
-        Ok(Pipeline::new(self, Arc::new(module), resources, endpoints, true))
+        Ok(Pipeline::new(
+            self,
+            Arc::new(module),
+            resources,
+            endpoints,
+            true,
+        ))
     }
 }
 
@@ -112,7 +127,9 @@ fn find_endpoints(
         if let Operation::Llm(call) = node.operation() {
             match resources.endpoint(call.alias.as_str()) {
                 Ok(endpoint) => {
-                    let known = endpoints.iter().position(|known| Arc::ptr_eq(known, endpoint));
+                    let known = endpoints
+                        .iter()
+                        .position(|known| Arc::ptr_eq(known, endpoint));
                     place = known.unwrap_or_else(|| {
                         endpoints.push(Arc::clone(endpoint));
                         endpoints.len() - 1
@@ -120,7 +137,10 @@ fn find_endpoints(
                 }
                 Err(hint) => problems.push(Problem::new(
                     format!("node `{}`", node.name()),
-                    format!("the alias `{}` has no endpoint in the resources; {hint}", call.alias),
+                    format!(
+                        "the alias `{}` has no endpoint in the resources; {hint}",
+                        call.alias
+                    ),
                 )),
             }
         }

@@ -89,15 +89,23 @@ pub(super) fn request(
 ) -> Result<LlmRequest, Failure> {
     let mut messages = Vec::with_capacity(2);
     if let Some(system) = &call.system {
-        messages.push(Message::new(Role::System, render(state, parameters, system)?));
+        messages.push(Message::new(
+            Role::System,
+            render(state, parameters, system)?,
+        ));
     }
-    messages.push(Message::new(Role::User, render(state, parameters, &call.prompt)?));
+    messages.push(Message::new(
+        Role::User,
+        render(state, parameters, &call.prompt)?,
+    ));
     Ok(LlmRequest {
         messages,
         temperature: call.temperature,
         max_tokens: call.max_tokens,
         stop: call.stop.clone(),
-        output_schema: plan.typed_output(node).map(super::typed_output::TypedOutput::asked),
+        output_schema: plan
+            .typed_output(node)
+            .map(super::typed_output::TypedOutput::asked),
     })
 }
 

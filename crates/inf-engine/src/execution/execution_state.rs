@@ -66,7 +66,9 @@ impl ExecutionState {
         let missing_of = |node| u32::try_from(plan.dependencies(NodeRef::new(node)).len());
         let mut state = Self {
             statuses: vec![TaskStatus::Blocked; count],
-            missing: (0..count).map(|node| missing_of(node).unwrap_or(u32::MAX)).collect(),
+            missing: (0..count)
+                .map(|node| missing_of(node).unwrap_or(u32::MAX))
+                .collect(),
             consumers: plan.consumers().to_vec(),
             values: vec![None; count],
             open: count,
@@ -162,7 +164,11 @@ impl ExecutionState {
     }
 
     fn cancel_node(&mut self, node: NodeRef) {
-        let open = [TaskStatus::Blocked, TaskStatus::Pending, TaskStatus::InProgress];
+        let open = [
+            TaskStatus::Blocked,
+            TaskStatus::Pending,
+            TaskStatus::InProgress,
+        ];
         self.transition(node, &open, TaskStatus::Cancelled);
         self.failed = true;
         self.release_inputs(node);
@@ -198,6 +204,8 @@ impl ExecutionState {
         let Some(value) = self.value(reference.node) else {
             return Err(format!("`{}` has no value", name()));
         };
-        reference.resolve(value).map_err(|missing| missing.sentence(name()))
+        reference
+            .resolve(value)
+            .map_err(|missing| missing.sentence(name()))
     }
 }

@@ -43,14 +43,18 @@ impl Plan {
         let count_of = |list: &Vec<NodeRef>| u32::try_from(list.len()).unwrap_or(u32::MAX);
         let mut consumers: Vec<u32> = readers.iter().map(count_of).collect();
         let mut in_output = vec![false; count];
-        let mut mark = |reference: &crate::graph::Reference| in_output[reference.node.index()] = true;
+        let mut mark =
+            |reference: &crate::graph::Reference| in_output[reference.node.index()] = true;
         graph.output().visit_references(&mut mark);
         for (consumers, in_output) in consumers.iter_mut().zip(&in_output) {
             *consumers += u32::from(*in_output);
         }
         let mut remaining = vec![1u32; count];
         for index in (0..count).rev() {
-            let longest = readers[index].iter().map(|reader| remaining[reader.index()]).max();
+            let longest = readers[index]
+                .iter()
+                .map(|reader| remaining[reader.index()])
+                .max();
             remaining[index] = longest.unwrap_or(0) + 1;
         }
         let mut starts = Vec::with_capacity(count + 1);

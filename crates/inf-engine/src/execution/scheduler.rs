@@ -159,9 +159,19 @@ impl Scheduler {
     // Inputs.
 
     fn may_admit(&self) -> bool {
-        let capacity: usize = self.lanes.iter().map(|lane| lane.endpoint.max_concurrent()).sum();
-        let enough = ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
-        let most = self.run.settings.max_inputs_in_flight.unwrap_or(enough).max(1);
+        let capacity: usize = self
+            .lanes
+            .iter()
+            .map(|lane| lane.endpoint.max_concurrent())
+            .sum();
+        let enough =
+            ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
+        let most = self
+            .run
+            .settings
+            .max_inputs_in_flight
+            .unwrap_or(enough)
+            .max(1);
         self.source.is_some() && self.executions.len() < most
     }
 
@@ -212,10 +222,12 @@ impl Scheduler {
     fn check(&self, input: Value) -> Input {
         let schema = self.run.plan.graph().input();
         if self.run.checks_inputs && !schema.is_any() {
-            schema.check(&serde_json::Value::from(&input)).map_err(|error| {
-                let message = format!("the input is not what the pipeline takes: {error}");
-                ExecutionError::new(ErrorKind::InvalidInput, message)
-            })?;
+            schema
+                .check(&serde_json::Value::from(&input))
+                .map_err(|error| {
+                    let message = format!("the input is not what the pipeline takes: {error}");
+                    ExecutionError::new(ErrorKind::InvalidInput, message)
+                })?;
         }
         Ok(input)
     }
@@ -225,7 +237,10 @@ impl Scheduler {
     /// Works through nodes that became ready, and those that this makes ready.
     fn advance(&mut self, id: ExecutionId, mut ready: Vec<NodeRef>) {
         while let Some(node) = ready.pop() {
-            let task = Task { execution: id, node };
+            let task = Task {
+                execution: id,
+                node,
+            };
             if self.call_of(node).is_some() {
                 self.queue_call(task);
                 continue;
@@ -295,7 +310,9 @@ impl Scheduler {
 
     /// Ends the run if `failed` has failed and the policy wants that.
     fn stop_if_failing_fast(&mut self, failed: ExecutionId) {
-        if self.run.settings.error_policy != ErrorPolicy::FailFast || self.source.is_none() && self.executions.is_empty() {
+        if self.run.settings.error_policy != ErrorPolicy::FailFast
+            || self.source.is_none() && self.executions.is_empty()
+        {
             return;
         }
         self.source = None;
@@ -379,13 +396,21 @@ impl Scheduler {
             return;
         };
         execution.state.start(task.node);
-        match evaluate::request(&run.plan, &execution.state, &run.parameters, task.node, call) {
+        match evaluate::request(
+            &run.plan,
+            &execution.state,
+            &run.parameters,
+            task.node,
+            call,
+        ) {
             Ok(request) => {
                 let is_retry = execution.attempts.contains_key(&task.node);
                 let endpoint = Arc::clone(&self.lanes[lane].endpoint);
                 let timeout = run.settings.task_timeout;
                 self.calls += 1;
-                self.tasks.spawn(task::call(task, endpoint, permit, request, is_retry, timeout));
+                self.tasks.spawn(task::call(
+                    task, endpoint, permit, request, is_retry, timeout,
+                ));
             }
             Err(failure) => self.fail(task, failure),
         }
@@ -454,9 +479,15 @@ impl Scheduler {
                 true
             }
             Retry::Transient if self.run.settings.error_policy == ErrorPolicy::RetryThenFail => {
-                let most = self.run.settings.max_retries.unwrap_or(lane.endpoint.max_retries());
+                let most = self
+                    .run
+                    .settings
+                    .max_retries
+                    .unwrap_or(lane.endpoint.max_retries());
                 let attempts = execution.attempts.entry(task.node).or_default();
-                let attempt = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+                let attempt = u32::try_from(attempts.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1);
                 if attempt > most {
                     return false;
                 }

@@ -57,10 +57,12 @@ pub(super) async fn call(
     });
     let outcome = match timeout {
         None => sending.await,
-        Some(timeout) => tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| {
-            let message = no_result_within(timeout);
-            Err(ClientError::new(ClientErrorKind::Timeout, message))
-        }),
+        Some(timeout) => tokio::time::timeout(timeout, sending)
+            .await
+            .unwrap_or_else(|_| {
+                let message = no_result_within(timeout);
+                Err(ClientError::new(ClientErrorKind::Timeout, message))
+            }),
     };
     drop(permit);
     TaskResult {
@@ -87,7 +89,10 @@ pub(super) async fn host(
     let outcome = joined.and_then(|joined| match joined {
         Ok(result) => result.map_err(Failure::from),
         Err(error) if error.is_panic() => Err(panicked(&function, error.into_panic().as_ref())),
-        Err(_) => Err(Failure::new(ErrorKind::Cancelled, "the runtime is shutting down")),
+        Err(_) => Err(Failure::new(
+            ErrorKind::Cancelled,
+            "the runtime is shutting down",
+        )),
     });
     TaskResult {
         task,

@@ -128,8 +128,10 @@ impl GraphBuilder {
                 dependents[dependency.index()].push(index);
             }
         }
-        let mut ready: BinaryHeap<Reverse<usize>> =
-            (0..count).filter(|&index| missing[index] == 0).map(Reverse).collect();
+        let mut ready: BinaryHeap<Reverse<usize>> = (0..count)
+            .filter(|&index| missing[index] == 0)
+            .map(Reverse)
+            .collect();
         let mut order = Vec::with_capacity(count);
         while let Some(Reverse(index)) = ready.pop() {
             order.push(NodeRef::new(index));
@@ -215,7 +217,10 @@ impl GraphBuilder {
     fn part_problem(&self, place: &str, reference: &Reference) -> Option<Problem> {
         let mut schema = match &self.nodes.get(reference.node.index())?.operation {
             Operation::Input => self.input.as_json().clone(),
-            Operation::Llm(LlmCall { output: Some(output), .. }) => output.as_json().clone(),
+            Operation::Llm(LlmCall {
+                output: Some(output),
+                ..
+            }) => output.as_json().clone(),
             Operation::Llm(_) | Operation::Prompt(_) => serde_json::json!({"type": "string"}),
             _ => return None,
         };
@@ -238,10 +243,16 @@ impl GraphBuilder {
                     }
                 }
                 (Accessor::Index(_), Some("array")) => schema.get("items")?.clone(),
-                (Accessor::Key(key), Some(kind @ ("string" | "number" | "integer" | "boolean"))) => {
+                (
+                    Accessor::Key(key),
+                    Some(kind @ ("string" | "number" | "integer" | "boolean")),
+                ) => {
                     return problem(format!("`{at}` has no field `{key}`: it is of type {kind}"));
                 }
-                (Accessor::Index(_), Some(kind @ ("string" | "number" | "integer" | "boolean"))) => {
+                (
+                    Accessor::Index(_),
+                    Some(kind @ ("string" | "number" | "integer" | "boolean")),
+                ) => {
                     return problem(format!("`{at}` is no list: it is of type {kind}"));
                 }
                 _ => return None,
@@ -260,7 +271,9 @@ fn call_problems(call: &LlmCall) -> Vec<String> {
     if let Some(temperature) = call.temperature
         && !(temperature.is_finite() && temperature >= 0.0)
     {
-        problems.push(format!("the temperature is {temperature}, but it must be 0 or more"));
+        problems.push(format!(
+            "the temperature is {temperature}, but it must be 0 or more"
+        ));
     }
     if call.max_tokens == Some(0) {
         problems.push("`max_tokens` is 0, but an answer needs at least 1".to_owned());

@@ -147,7 +147,11 @@ fn describe(value: &Value) -> String {
     match value {
         Value::Map(map) if map.is_empty() => "an empty map".to_owned(),
         Value::Map(map) => {
-            let keys: Vec<String> = map.keys().take(SHOWN).map(|key| format!("`{key}`")).collect();
+            let keys: Vec<String> = map
+                .keys()
+                .take(SHOWN)
+                .map(|key| format!("`{key}`"))
+                .collect();
             let rest = if map.len() > SHOWN { ", …" } else { "" };
             format!("a map with {}{rest}", keys.join(", "))
         }

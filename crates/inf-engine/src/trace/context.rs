@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Proxy;
 use crate::graph::{
-    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem, Shape,
-    SourceLocation, Template,
+    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem,
+    Shape, SourceLocation, Template,
 };
 use crate::parameter::Parameter;
 use crate::value::Value;
@@ -38,13 +38,25 @@ pub(super) struct TraceNode {
 pub(super) enum Step {
     Input,
     Constant(Value),
-    Access { of: NodeRef, accessor: Accessor },
+    Access {
+        of: NodeRef,
+        accessor: Accessor,
+    },
     Prompt(Template),
     Pack(Shape),
     /// The prompt of the call is the text of the node `prompt`.
-    Llm { call: LlmCall, prompt: NodeRef },
-    Host { function: HostFunction, input: NodeRef },
-    Compute { function: Compute, input: NodeRef },
+    Llm {
+        call: LlmCall,
+        prompt: NodeRef,
+    },
+    Host {
+        function: HostFunction,
+        input: NodeRef,
+    },
+    Compute {
+        function: Compute,
+        input: NodeRef,
+    },
     /// Stands for a proxy that could not be used; a problem says why.
     Invalid,
 }
@@ -93,7 +105,10 @@ pub(super) fn scoped<R>(
     let result = trace();
     std::mem::forget(unwind);
     let context = STACK.with_borrow_mut(Vec::pop);
-    (result, context.expect("only this function pops the context that it pushed"))
+    (
+        result,
+        context.expect("only this function pops the context that it pushed"),
+    )
 }
 
 /// Keeps an ended trace for the messages of later ones.
@@ -128,7 +143,11 @@ pub(super) fn record<T>(
     make: impl FnOnce(&mut Recorder<'_>) -> Step,
 ) -> Proxy<T> {
     with_current(what, |context, outer| {
-        let mut recorder = Recorder { context, outer, location };
+        let mut recorder = Recorder {
+            context,
+            outer,
+            location,
+        };
         let step = make(&mut recorder);
         context.push(step, location)
     })
@@ -167,9 +186,16 @@ pub(crate) fn record_call<T>(
     let caller = SourceLocation::caller();
     with_current("a model", |context, outer| {
         let location = context.scopes.last().map_or(caller, |scope| scope.location);
-        let mut recorder = Recorder { context, outer, location };
+        let mut recorder = Recorder {
+            context,
+            outer,
+            location,
+        };
         let prompt = recorder.node(prompt);
-        let step = Step::Llm { call: make(&mut recorder), prompt };
+        let step = Step::Llm {
+            call: make(&mut recorder),
+            prompt,
+        };
         let proxy: Proxy<T> = context.push(step, location);
         context.nodes[proxy.node().index()].priority = priority;
         proxy
@@ -181,7 +207,12 @@ pub(crate) fn record_call<T>(
 pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
     let location = SourceLocation::caller();
     with_current("a proxy", |context, outer| {
-        let node = Recorder { context, outer, location }.node(proxy);
+        let node = Recorder {
+            context,
+            outer,
+            location,
+        }
+        .node(proxy);
         context.nodes[node.index()].name = Some(name.to_owned());
     });
 }
@@ -191,12 +222,18 @@ pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
 #[track_caller]
 pub(super) fn propose_name<T>(proxy: Proxy<T>, name: &str) {
     with_current("a proxy", |context, _| {
-        let scope = context.scopes.last().map_or("", |scope| scope.path.as_str());
+        let scope = context
+            .scopes
+            .last()
+            .map_or("", |scope| scope.path.as_str());
         if proxy.trace() == context.id
             && let Some(node) = context.nodes.get_mut(proxy.node().index())
             && node.name.is_none()
         {
-            let parent = node.module.rsplit_once('.').map_or("", |(parent, _)| parent);
+            let parent = node
+                .module
+                .rsplit_once('.')
+                .map_or("", |(parent, _)| parent);
             if parent == scope || node.module == scope {
                 node.name = Some(name.to_owned());
             }
@@ -222,7 +259,10 @@ impl Context {
     fn path_of_stranger(&self, type_name: &str) -> String {
         let plain = type_name.split('<').next().unwrap_or(type_name);
         let plain = plain.rsplit("::").next().unwrap_or(plain);
-        let mut path = self.scopes.last().map_or(String::new(), |scope| scope.path.clone());
+        let mut path = self
+            .scopes
+            .last()
+            .map_or(String::new(), |scope| scope.path.clone());
         if !path.is_empty() {
             path.push('.');
         }
@@ -242,7 +282,11 @@ impl Context {
             Step::Input => "input",
             _ => &found.module,
         });
-        let name = if name.is_empty() { "a node of the root" } else { name };
+        let name = if name.is_empty() {
+            "a node of the root"
+        } else {
+            name
+        };
         Some(format!("`{name}` (made at {})", found.location))
     }
 }
@@ -261,13 +305,21 @@ impl Recorder<'_> {
         if proxy.trace() == self.context.id {
             return proxy.node();
         }
-        let running = self.outer.iter().find(|context| context.id == proxy.trace());
+        let running = self
+            .outer
+            .iter()
+            .find(|context| context.id == proxy.trace());
         let (state, name) = match running {
             Some(context) => ("an outer trace", context.describe(proxy.node())),
-            None => ("a trace that has ended", ENDED.with_borrow(|ended| {
-                let ended = ended.as_ref().filter(|context| context.id == proxy.trace())?;
-                ended.describe(proxy.node())
-            })),
+            None => (
+                "a trace that has ended",
+                ENDED.with_borrow(|ended| {
+                    let ended = ended
+                        .as_ref()
+                        .filter(|context| context.id == proxy.trace())?;
+                    ended.describe(proxy.node())
+                }),
+            ),
         };
         let name = name.unwrap_or_else(|| format!("node {}", proxy.node().index()));
         self.problem(format!(
@@ -281,7 +333,9 @@ impl Recorder<'_> {
     /// The place of a parameter in the table of the traced module.
     pub(crate) fn parameter(&mut self, parameter: &Parameter) -> ParameterRef {
         let table = &self.context.parameters;
-        let known = table.iter().position(|known| known.parameter.is_same(parameter));
+        let known = table
+            .iter()
+            .position(|known| known.parameter.is_same(parameter));
         ParameterRef::new(known.unwrap_or_else(|| {
             self.problem(format!(
                 "the parameter {:?} is used but is no field of the traced module: make it a field, \
@@ -301,5 +355,9 @@ impl Recorder<'_> {
 
 fn excerpt(text: &str) -> String {
     let start: String = text.chars().take(40).collect();
-    if start.len() < text.len() { start + "…" } else { start }
+    if start.len() < text.len() {
+        start + "…"
+    } else {
+        start
+    }
 }
