@@ -45,8 +45,8 @@ impl From<HostError> for Failure {
 pub(super) enum Evaluated {
     /// A value, at once.
     Value(Value),
-    /// The value of an async host function.
-    Future(HostFuture),
+    /// The value of an async host function, which has this name.
+    Future(Arc<str>, HostFuture),
 }
 
 /// Does what `node` does, unless it calls a model.
@@ -144,7 +144,7 @@ fn call_host(function: &HostFunction, input: &Value) -> Result<Evaluated, Failur
     // behind is its own affair, as with any code that panics on a thread pool.
     let called = catch_unwind(AssertUnwindSafe(|| match function.body() {
         HostBody::Sync(body) => body(input).map(Evaluated::Value),
-        HostBody::Async(body) => Ok(Evaluated::Future(body(input))),
+        HostBody::Async(body) => Ok(Evaluated::Future(Arc::clone(function.name()), body(input))),
     }));
     match called {
         Ok(result) => Ok(result?),

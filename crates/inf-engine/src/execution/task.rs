@@ -24,6 +24,13 @@ pub(super) struct Task {
     pub(super) node: NodeRef,
 }
 
+impl Task {
+    /// A number that is the task's own, for draws that are the same every time.
+    pub(super) fn seed(self) -> u64 {
+        (self.execution.0 as u64) << 20 ^ self.node.index() as u64
+    }
+}
+
 /// How a task ended that did not end on the spot.
 pub(super) struct TaskResult {
     pub(super) task: Task,

@@ -17,6 +17,9 @@ pub(super) struct TypedOutput {
     is_wrapped: bool,
 }
 
+/// What to do about an answer that is not what was asked for.
+const ADVICE: &str = "; try a model that follows JSON schemas, or say the form in the prompt";
+
 /// The field in which a value travels that is no object.
 const WRAPPER: &str = "value";
 
@@ -50,8 +53,9 @@ impl TypedOutput {
             FinishReason::Length => " (it was cut off: raise `max_tokens`)",
             _ => "",
         };
-        let json: Json = serde_json::from_str(json_text(&response.text))
-            .map_err(|error| format!("the answer is not JSON{cut}: {error}; it was: {answer}"))?;
+        let json: Json = serde_json::from_str(json_text(&response.text)).map_err(|error| {
+            format!("the answer is not JSON{cut}: {error}; it was: {answer}{ADVICE}")
+        })?;
         let json = match json {
             Json::Object(mut fields) if self.is_wrapped && fields.len() == 1 => {
                 match fields.remove(WRAPPER) {
@@ -62,7 +66,7 @@ impl TypedOutput {
             json => json,
         };
         self.schema.check(&json).map_err(|error| {
-            format!("the answer is not of the asked type: {error}; it was: {answer}")
+            format!("the answer is not of the asked type: {error}; it was: {answer}{ADVICE}")
         })?;
         Ok(Value::from(json))
     }
