@@ -29,6 +29,10 @@ impl Parse for Prompt {
             input.parse::<Token![=]>().map_err(|error| {
                 Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
             })?;
+            if arguments.iter().any(|(other, _)| *other == name) {
+                let message = format!("`{name}` is given twice: keep one of them");
+                return Err(Error::new(name.span(), message));
+            }
             arguments.push((name, input.parse()?));
         }
         Ok(Self { text, arguments })
@@ -84,12 +88,15 @@ impl Prompt {
             }
         };
         for name in names {
-            value = if let Ok(index) = name.parse::<usize>() {
-                quote!(#value.index(#index))
+            // `self` is a struct that is there; everything else is a proxy.
+            let is_there = root == "self";
+            value = if let Ok(index) = name.parse::<u32>() {
+                let field = syn::Index { index, span };
+                let index = index as usize;
+                if is_there { quote!(#value.#field) } else { quote!(#value.index(#index)) }
             } else {
                 let name = identifier(name, hole, span)?;
-                // `self` is a struct that is there; everything else is a proxy.
-                if root == "self" { quote!(#value.#name) } else { quote!(#value.#name()) }
+                if is_there { quote!(#value.#name) } else { quote!(#value.#name()) }
             };
         }
         Ok(value)

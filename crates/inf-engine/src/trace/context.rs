@@ -264,10 +264,13 @@ impl Recorder<'_> {
         let running = self.outer.iter().find(|context| context.id == proxy.trace());
         let (state, name) = match running {
             Some(context) => ("an outer trace", context.describe(proxy.node())),
-            None => ("a trace that has ended", ENDED.with_borrow(|ended| {
-                let ended = ended.as_ref().filter(|context| context.id == proxy.trace())?;
-                ended.describe(proxy.node())
-            })),
+            None => ENDED.with_borrow(|ended| match ended {
+                Some(ended) if ended.id == proxy.trace() => {
+                    ("a trace that has ended", ended.describe(proxy.node()))
+                }
+                // One that ended before, panicked, or is of another thread.
+                _ => ("another trace", None),
+            }),
         };
         let name = name.unwrap_or_else(|| format!("node {}", proxy.node().index()));
         self.problem(format!(

@@ -2,5 +2,6 @@
 
 mod layers;
 mod misbehaving_peer;
+mod module_tree;
 mod openai_client;
 mod support;

@@ -21,6 +21,12 @@ pub(in crate::graph) struct PipelineDocument {
     pub(in crate::graph) output: Json,
 }
 
+/// What all versions of pipeline files have.
+#[derive(Debug, Deserialize)]
+pub(super) struct VersionDocument {
+    pub(super) version: u32,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::graph) struct ParameterDocument {
