@@ -367,12 +367,19 @@ fn a_state_dict_that_is_none_says_where() {
         let error = StateDict::from_text(text).expect_err(text).to_string();
         assert_eq!(error, expected, "{text}");
     };
-    check("style: a\nstyle: b", "line 2, column 1: duplicate mapping key: style");
-    check("style: [a]", "line 1, column 8: a text was expected and a list found");
-    check("style: {a: b}", "line 1, column 8: a text was expected and a map found");
-    check("just text", "line 1, column 1: a map was expected and a text found");
-    check("{\"style\": \"a\"", "line 1, column 14: ");
-    check("", "");
+    check("style: a\nstyle: b", "line 2, column 1: the key `style` stands here twice: keep one of them");
+    check(
+        "style: [a]",
+        "line 1, column 8: a text, in quotes if it begins with `{` or `[`, was expected",
+    );
+    check("style:", "line 1, column 6: a text, or `\"\"` for an empty one, was expected");
+    check("just text", "line 1, column 1: a map, as in `key: value`, was expected");
+    check("- a", "line 1, column 1: a map, as in `key: value`, was expected");
+    check("{\"style\": \"a\"", "line 1, column 1: unclosed bracket '{'");
+    check(
+        "style: tone: warm",
+        "line 1, column 12: a second `: ` on the line: put a text that has one into quotes",
+    );
 }
 
 #[test]
