@@ -71,7 +71,18 @@ impl Prompt {
                 }
             });
         }
-        Ok(quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish()))
+        let prompt = quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish());
+        if self.arguments.is_empty() {
+            return Ok(prompt);
+        }
+        // An argument is evaluated once, however many holes it fills.
+        let names = self.arguments.iter().map(|(name, _)| name);
+        let expressions = self.arguments.iter().map(|(_, expression)| expression);
+        Ok(quote! {
+            match (#(&(#expressions),)*) {
+                (#(#names,)*) => #prompt,
+            }
+        })
     }
 
     /// The expression that a hole stands for.
@@ -81,7 +92,7 @@ impl Prompt {
         let root = names.next().unwrap_or_default();
         let argument = self.arguments.iter().find(|(name, _)| name == root);
         let mut value = match argument {
-            Some((_, expression)) => quote!((#expression)),
+            Some((name, _)) => quote!((*#name)),
             None => {
                 let root = identifier(root, hole, span)?;
                 quote!(#root)

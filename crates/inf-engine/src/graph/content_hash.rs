@@ -23,7 +23,7 @@ impl InferenceGraph {
             if !matches!(node.operation, Operation::Input) {
                 node.name = format!("n{index}");
             }
-            node.module.clone_from(&node.name);
+            node.module = node.default_module().to_owned();
         }
         // Parameters are called by the order of their use: their paths and
         // their order say how the tree of modules is written.

@@ -47,7 +47,7 @@ impl GraphBuilder {
         Self {
             name: name.into(),
             input,
-            nodes: vec![GraphNode::new(INPUT, Operation::Input).with_module("")],
+            nodes: vec![GraphNode::new(INPUT, Operation::Input)],
             parameters: Vec::new(),
             host_functions: vec![None],
         }

@@ -5,3 +5,4 @@ mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
 mod support;
+mod tracing;
