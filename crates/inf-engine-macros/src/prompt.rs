@@ -35,6 +35,10 @@ impl Parse for Prompt {
                     "name the value, as in `prompt!(\"{topic}\", topic = …)`",
                 )
             })?;
+            if arguments.iter().any(|(other, _)| *other == name) {
+                let message = format!("`{name}` is given twice: keep one of them");
+                return Err(Error::new(name.span(), message));
+            }
             arguments.push((name, input.parse()?));
         }
         Ok(Self { text, arguments })
@@ -77,7 +81,18 @@ impl Prompt {
                 }
             });
         }
-        Ok(quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish()))
+        let prompt = quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish());
+        if self.arguments.is_empty() {
+            return Ok(prompt);
+        }
+        // An argument is evaluated once, however many holes it fills.
+        let names = self.arguments.iter().map(|(name, _)| name);
+        let expressions = self.arguments.iter().map(|(_, expression)| expression);
+        Ok(quote! {
+            match (#(&(#expressions),)*) {
+                (#(#names,)*) => #prompt,
+            }
+        })
     }
 
     /// The expression that a hole stands for.
@@ -87,19 +102,26 @@ impl Prompt {
         let root = names.next().unwrap_or_default();
         let argument = self.arguments.iter().find(|(name, _)| name == root);
         let mut value = match argument {
-            Some((_, expression)) => quote!((#expression)),
+            Some((name, _)) => quote!((*#name)),
             None => {
                 let root = identifier(root, hole, span)?;
                 quote!(#root)
             }
         };
         for name in names {
-            value = if let Ok(index) = name.parse::<usize>() {
-                quote!(#value.index(#index))
+            // `self` is a struct that is there; everything else is a proxy.
+            let is_there = root == "self";
+            value = if let Ok(index) = name.parse::<u32>() {
+                let field = syn::Index { index, span };
+                let index = index as usize;
+                if is_there {
+                    quote!(#value.#field)
+                } else {
+                    quote!(#value.index(#index))
+                }
             } else {
                 let name = identifier(name, hole, span)?;
-                // `self` is a struct that is there; everything else is a proxy.
-                if root == "self" {
+                if is_there {
                     quote!(#value.#name)
                 } else {
                     quote!(#value.#name())

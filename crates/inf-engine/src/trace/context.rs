@@ -18,7 +18,7 @@ pub(crate) struct Context {
     pub(super) nodes: Vec<TraceNode>,
     pub(super) parameters: Vec<GraphParameter>,
     pub(super) problems: Vec<Problem>,
-    modules: HashMap<ModuleKey, String>,
+    modules: ModulePaths,
     /// The modules whose `forward` runs, innermost last.
     scopes: Vec<Scope>,
 }
@@ -65,6 +65,10 @@ pub(super) enum Step {
 /// struct has the address of its first field.
 pub(crate) type ModuleKey = (usize, &'static str);
 
+/// The paths of the modules of the traced tree. A module that is shared has
+/// several, and so have modules without fields, which may have one address.
+pub(super) type ModulePaths = HashMap<ModuleKey, Vec<String>>;
+
 struct Scope {
     path: String,
     location: SourceLocation,
@@ -82,7 +86,7 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(0);
 /// Runs `trace` under a new context and returns what was recorded. A panic
 /// passes through and takes the context with it.
 pub(super) fn scoped<R>(
-    modules: HashMap<ModuleKey, String>,
+    modules: ModulePaths,
     parameters: Vec<GraphParameter>,
     trace: impl FnOnce() -> R,
 ) -> (R, Context) {
@@ -168,8 +172,9 @@ pub(crate) fn enter<R>(key: ModuleKey, forward: impl FnOnce() -> R) -> R {
     }
     let location = SourceLocation::caller();
     with_current("a module", |context, _| {
-        let path = context.modules.get(&key).cloned();
-        let path = path.unwrap_or_else(|| context.path_of_stranger(key.1));
+        let path = context
+            .path_of(&key)
+            .unwrap_or_else(|| context.path_of_stranger(key.1));
         context.scopes.push(Scope { path, location });
     });
     let _leave = Leave;
@@ -254,6 +259,20 @@ impl Context {
         Proxy::new(self.id, NodeRef::new(self.nodes.len() - 1))
     }
 
+    /// The path of a module of the traced tree: the one inside the module whose
+    /// `forward` runs, if there are several.
+    fn path_of(&self, key: &ModuleKey) -> Option<String> {
+        let paths = self.modules.get(key)?;
+        let scope = self.scopes.last().map_or("", |scope| scope.path.as_str());
+        let is_inside = |path: &&String| {
+            scope.is_empty()
+                || path
+                    .strip_prefix(scope)
+                    .is_some_and(|rest| rest.starts_with('.'))
+        };
+        paths.iter().find(is_inside).or(paths.first()).cloned()
+    }
+
     /// A path for a module that is no field of the traced one: where it is
     /// called, under the name of its type.
     fn path_of_stranger(&self, type_name: &str) -> String {
@@ -311,15 +330,13 @@ impl Recorder<'_> {
             .find(|context| context.id == proxy.trace());
         let (state, name) = match running {
             Some(context) => ("an outer trace", context.describe(proxy.node())),
-            None => (
-                "a trace that has ended",
-                ENDED.with_borrow(|ended| {
-                    let ended = ended
-                        .as_ref()
-                        .filter(|context| context.id == proxy.trace())?;
-                    ended.describe(proxy.node())
-                }),
-            ),
+            None => ENDED.with_borrow(|ended| match ended {
+                Some(ended) if ended.id == proxy.trace() => {
+                    ("a trace that has ended", ended.describe(proxy.node()))
+                }
+                // One that ended before, panicked, or is of another thread.
+                _ => ("another trace", None),
+            }),
         };
         let name = name.unwrap_or_else(|| format!("node {}", proxy.node().index()));
         self.problem(format!(

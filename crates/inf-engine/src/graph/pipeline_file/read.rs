@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
+use super::document::{NodeDocument, ParameterDocument, PipelineDocument, VersionDocument};
 use super::reference_text::Names;
 use super::{VERSION, shape_text, template_text, type_expression};
 use crate::document::{DocumentFormat, ReadError, did_you_mean};
@@ -21,11 +21,8 @@ pub enum PipelineFileError {
     /// It is not written as a pipeline file is.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is written by a later version of this library.
-    #[error(
-        "the pipeline file has version {0}, and this program reads versions up to {VERSION}: use a \
-         newer version of it"
-    )]
+    /// It is written by a later version of this library, or by none.
+    #[error("version: {}", version_message(*.0))]
     Version(u32),
     /// What it says is no graph.
     #[error(transparent)]
@@ -38,10 +35,17 @@ impl InferenceGraph {
     /// Host functions that it names have to be given with
     /// [`with_host_functions`](Self::with_host_functions) before it can run.
     pub fn from_text(text: &str) -> Result<Self, PipelineFileError> {
-        let document: PipelineDocument = DocumentFormat::read(text)?;
-        if document.version != VERSION {
-            return Err(PipelineFileError::Version(document.version));
+        // A later version may have keys that this one does not know: look at
+        // the version first.
+        let read: Result<PipelineDocument, _> = DocumentFormat::read(text);
+        let version = DocumentFormat::read(text).map(|found: VersionDocument| found.version);
+        if let Some(version) = version
+            .ok()
+            .filter(|version| !(1..=VERSION).contains(version))
+        {
+            return Err(PipelineFileError::Version(version));
         }
+        let document = read?;
         let mut reader = Reader {
             names: Names {
                 nodes: ["input"]
@@ -61,6 +65,17 @@ impl InferenceGraph {
         let output = reader.shape("output", &document.output);
         GraphError::check(reader.problems)?;
         Ok(builder.finish(output)?)
+    }
+}
+
+fn version_message(version: u32) -> String {
+    if version > VERSION {
+        format!(
+            "the pipeline file has version {version}, and this program reads versions up to \
+             {VERSION}: use a newer program"
+        )
+    } else {
+        format!("there is no version {version} of pipeline files: write `version: {VERSION}`")
     }
 }
 

@@ -38,7 +38,7 @@ impl InferenceGraph {
     fn node_document(&self, node: &GraphNode) -> NodeDocument {
         let mut document = NodeDocument {
             priority: Some(node.priority).filter(|&priority| priority != 0),
-            module: Some(node.module.clone()).filter(|module| *module != node.name),
+            module: Some(node.module.clone()).filter(|module| module != node.default_module()),
             ..NodeDocument::default()
         };
         match &node.operation {
