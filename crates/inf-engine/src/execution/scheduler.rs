@@ -452,8 +452,10 @@ impl Execution {
     fn fail(&mut self, run: &Run, node: NodeRef, failure: Failure) {
         self.state.fail(node);
         let earlier_attempts = self.attempts.remove(&node);
+        let found = run.plan.graph().node(node);
         self.error.get_or_insert_with(|| ExecutionError {
-            node: Some(run.plan.graph().node(node).name().to_owned()),
+            node: Some(found.name().to_owned()),
+            location: found.location(),
             alias: run.call_of(node).map(|call| call.alias.to_string()),
             kind: failure.kind,
             message: failure.message,

@@ -157,9 +157,9 @@ pub(super) fn record<T>(
     })
 }
 
-/// Runs `forward` as the module that `key` identifies.
+/// Runs `forward` as the module that `key` identifies, called at `location`.
 #[track_caller]
-pub(crate) fn enter<R>(key: ModuleKey, forward: impl FnOnce() -> R) -> R {
+pub(crate) fn enter<R>(key: ModuleKey, location: SourceLocation, forward: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -170,7 +170,6 @@ pub(crate) fn enter<R>(key: ModuleKey, forward: impl FnOnce() -> R) -> R {
             });
         }
     }
-    let location = SourceLocation::caller();
     with_current("a module", |context, _| {
         let path = context
             .path_of(&key)

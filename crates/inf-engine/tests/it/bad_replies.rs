@@ -49,7 +49,14 @@ async fn each_input_ends_in_its_own_sentence() {
         .unwrap()
         .with_settings(ExecutionSettings::default().with_error_policy(ErrorPolicy::Continue));
     let inputs = (0..count).map(|index| format!("input {index}"));
-    let results = pipeline.run_batch(inputs).await;
+    let mut results = pipeline.run_batch(inputs).await;
+    for error in results
+        .iter_mut()
+        .filter_map(|result| result.output.as_mut().err())
+    {
+        let location = error.location.take().expect("a traced node knows its line");
+        assert!(location.file.ends_with("bad_replies.rs"));
+    }
     let lines = results.iter().map(|result| match &result.output {
         Ok(facts) => format!("{}: {:?}", result.index, facts.facts),
         Err(error) => format!("{}: [{}] {error}", result.index, error.kind.as_str()),

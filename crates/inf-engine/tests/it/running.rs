@@ -223,7 +223,10 @@ async fn one_failure_fails_its_input_alone() {
         .into_iter()
         .map(|result| match result.output {
             Ok(value) => value.to_string(),
-            Err(error) => error.to_string(),
+            Err(mut error) => {
+                error.location = None;
+                error.to_string()
+            }
         })
         .collect();
     assert_eq!(
