@@ -7,5 +7,6 @@ mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
 mod running;
+mod simulation;
 mod support;
 mod tracing;
