@@ -149,6 +149,7 @@ impl Scheduler {
                 }
                 Some(task) = self.retries.next() => self.queue_call(task),
                 input = next_of(&mut self.source), if may_admit => self.take(input),
+                else => panic!("the run waits for nothing and is not done: a wake-up was lost"),
             }
         }
     }
