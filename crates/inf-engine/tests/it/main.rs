@@ -1,5 +1,6 @@
 //! The integration tests: one binary, because linking is what costs time.
 
+mod graph;
 mod layers;
 mod misbehaving_peer;
 mod module_tree;
