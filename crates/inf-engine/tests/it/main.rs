@@ -2,6 +2,7 @@
 
 mod bad_replies;
 mod execution_state;
+mod graph;
 mod layers;
 mod misbehaving_peer;
 mod module_tree;
