@@ -460,7 +460,7 @@ impl Execution {
             alias: run.call_of(node).map(|call| call.alias.to_string()),
             kind: failure.kind,
             message: failure.message,
-            earlier_attempts: earlier_attempts.unwrap_or_default(),
+            earlier_attempts: earlier_attempts.unwrap_or_default().into(),
         });
     }
 

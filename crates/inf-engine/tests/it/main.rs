@@ -1,5 +1,7 @@
 //! The integration tests: one binary, because linking is what costs time.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod bad_replies;
 mod execution_state;
 mod graph;
