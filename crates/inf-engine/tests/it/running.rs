@@ -438,3 +438,33 @@ async fn inputs_of_a_saved_graph_are_checked() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn dropping_a_run_closes_its_connections() {
+    use tokio::io::AsyncReadExt;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let endpoint = EndpointConfig::openai_compatible(base_url, "m");
+    let resources = ResourceConfig::new().with_endpoint("fast", endpoint);
+    let pipeline = LlmInference::new("fast").bind(resources).unwrap();
+    let mut results = pipeline.stream(["a".to_owned(), "b".to_owned()]);
+    let mut connections = Vec::new();
+    // Both calls are on their way and are never answered.
+    while connections.len() < 2 {
+        tokio::select! {
+            result = results.next() => panic!("{result:?}"),
+            accepted = listener.accept() => {
+                let (mut connection, _) = accepted.unwrap();
+                connection.readable().await.unwrap();
+                assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+                connections.push(connection);
+            }
+        }
+    }
+    drop(results);
+    for mut connection in connections {
+        let mut rest = Vec::new();
+        // Ends when the other side closes.
+        let _ = connection.read_to_end(&mut rest).await;
+    }
+}
