@@ -86,6 +86,10 @@ fn argument_of(argument: &FnArg) -> Result<(&Ident, &Type)> {
         let message = "an `#[op]` takes owned values: write `String` for `&str` and `Vec<T>` for `&[T]`";
         return Err(Error::new(argument.ty.span(), message));
     }
+    if let Type::ImplTrait(_) = &*argument.ty {
+        let message = "an `#[op]` has no type parameters: write the type itself for `impl …`";
+        return Err(Error::new(argument.ty.span(), message));
+    }
     match &*argument.pat {
         Pat::Ident(pattern) => Ok((&pattern.ident, &argument.ty)),
         pattern => Err(Error::new(pattern.span(), "an `#[op]` names its values: write a plain name here")),

@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
 use syn::{Error, Expr, Ident, LitStr, Result, Token};
 
 /// `"text with {holes}", name = expression, …`
@@ -23,17 +24,30 @@ impl Parse for Prompt {
             if input.is_empty() {
                 break;
             }
-            let name: Ident = input.parse().map_err(|error| {
-                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
-            })?;
-            input.parse::<Token![=]>().map_err(|error| {
-                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
-            })?;
+            let value: Expr = input.parse()?;
+            let Expr::Assign(assign) = value else {
+                let message = format!(
+                    "`prompt!` takes values by name: write `{{{0}}}` in the text, or name the value, \
+                     as in `{0} = …`",
+                    if let Expr::Path(path) = &value
+                        && let Some(name) = path.path.get_ident()
+                    {
+                        name.to_string()
+                    } else {
+                        "topic".to_owned()
+                    }
+                );
+                return Err(Error::new(value.span(), message));
+            };
+            let Expr::Path(path) = &*assign.left else {
+                return Err(Error::new(assign.left.span(), "a plain name stands here"));
+            };
+            let name = path.path.require_ident()?.clone();
             if arguments.iter().any(|(other, _)| *other == name) {
                 let message = format!("`{name}` is given twice: keep one of them");
                 return Err(Error::new(name.span(), message));
             }
-            arguments.push((name, input.parse()?));
+            arguments.push((name, *assign.right));
         }
         Ok(Self { text, arguments })
     }
@@ -155,7 +169,7 @@ fn split(text: &str) -> std::result::Result<Vec<Part>, String> {
                 return Err("a `{` is not closed: write `}`, or `{{` for a brace".to_owned());
             };
             parts.push(Part::Text(std::mem::take(&mut plain)));
-            parts.push(Part::Hole(hole.to_owned()));
+            parts.push(Part::Hole(hole.trim().to_owned()));
             rest = after;
         } else {
             return Err("a `}` has no `{` before it: write `}}` for a brace".to_owned());

@@ -33,7 +33,8 @@ use crate::parameter::{Parameter, ParameterPath};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no module",
-    note = "write `#[derive(Module)]` on it"
+    note = "write `#[derive(Module)]` on it",
+    note = "or, if a module holds it as data, `#[module(skip)]` before the field"
 )]
 pub trait Module: Send + Sync {
     /// Lists the children and parameters of this module itself.

@@ -65,7 +65,9 @@ output:
 
 /// A node called `name` that reads `of`.
 fn prompt_node(name: &str, of: &[NodeRef]) -> GraphNode {
-    let parts = of.iter().map(|node| TemplatePart::Reference((*node).into()));
+    let parts = of
+        .iter()
+        .map(|node| TemplatePart::Reference((*node).into()));
     GraphNode::new(name, Operation::Prompt(parts.collect()))
 }
 
@@ -73,7 +75,10 @@ fn prompt_node(name: &str, of: &[NodeRef]) -> GraphNode {
 fn places(count: usize) -> Vec<NodeRef> {
     let mut builder = GraphBuilder::new("places", Schema::any());
     let added = (0..count).map(|index| builder.add(prompt_node(&format!("n{index}"), &[])));
-    [NodeRef::INPUT].into_iter().chain(added.collect::<Vec<_>>()).collect()
+    [NodeRef::INPUT]
+        .into_iter()
+        .chain(added.collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
@@ -86,7 +91,10 @@ fn nodes_may_be_added_in_any_order() {
     let graph = builder.finish(at[1].into()).expect("a graph");
     let order: Vec<_> = graph.nodes().iter().map(GraphNode::name).collect();
     assert_eq!(order, ["input", "first", "middle", "last"]);
-    assert_eq!(*graph.output(), Shape::from(graph.node_named("last").expect("it is there")));
+    assert_eq!(
+        *graph.output(),
+        Shape::from(graph.node_named("last").expect("it is there"))
+    );
 }
 
 #[test]
@@ -96,14 +104,23 @@ fn cycles_are_printed_in_the_direction_of_the_data() {
         let mut builder = GraphBuilder::new("g", Schema::any());
         for (index, of) in edges {
             let of: Vec<_> = of.iter().map(|of| at[*of]).collect();
-            builder.add(prompt_node(&["", "a", "b", "c", "d"][*index].to_owned(), &of));
+            builder.add(prompt_node(
+                &["", "a", "b", "c", "d"][*index].to_owned(),
+                &of,
+            ));
         }
         let error = builder.finish(NodeRef::INPUT.into()).expect_err("a cycle");
-        assert_eq!(error.to_string(), format!("the nodes need each other in a cycle: {expected}"));
+        assert_eq!(
+            error.to_string(),
+            format!("the nodes need each other in a cycle: {expected}")
+        );
     };
     check(&[(1, &[1])], "a → a");
     check(&[(1, &[2]), (2, &[0, 1])], "b → a → b");
-    check(&[(1, &[3]), (2, &[1]), (3, &[2]), (4, &[3])], "b → c → a → b");
+    check(
+        &[(1, &[3]), (2, &[1]), (3, &[2]), (4, &[3])],
+        "b → c → a → b",
+    );
     // What only hangs on the cycle is not part of it.
     check(&[(1, &[2]), (2, &[3]), (3, &[3])], "c → c");
 }
@@ -125,9 +142,13 @@ fn all_problems_are_told_at_once() {
     call.max_tokens = Some(0);
     call.output = Some(Schema::from_json(json!({"type": 3})));
     builder.add(GraphNode::new("call", Operation::Llm(call)));
-    let other = GraphBuilder::new("other", Schema::any()).finish(at[9].into()).expect_err("foreign");
+    let other = GraphBuilder::new("other", Schema::any())
+        .finish(at[9].into())
+        .expect_err("foreign");
     assert_eq!(other.to_string(), "output: a node of another graph is used");
-    let error = builder.finish(NodeRef::INPUT.into()).expect_err("many problems");
+    let error = builder
+        .finish(NodeRef::INPUT.into())
+        .expect_err("many problems");
     assert_snapshot!(error, @r#"
     12 problems:
       - input: the JSON schema is not valid: at `/type`: "strnig" is not valid under any of the schemas listed in the 'anyOf' keyword
@@ -151,15 +172,29 @@ fn a_graph_knows_who_needs_whom() {
     let check = |name: &str, ancestors: &[&str], descendants: &[&str]| {
         let node = graph.node_named(name).expect(name);
         assert_eq!(names(&graph, &graph.ancestors(node)), ancestors, "{name}");
-        assert_eq!(names(&graph, &graph.descendants(node)), descendants, "{name}");
+        assert_eq!(
+            names(&graph, &graph.descendants(node)),
+            descendants,
+            "{name}"
+        );
     };
     check(
         "input",
         &[],
-        &["question", "facts", "both", "verdict", "count", "keys", "values", "unused"],
+        &[
+            "question", "facts", "both", "verdict", "count", "keys", "values", "unused",
+        ],
     );
-    check("facts", &["input", "question"], &["both", "verdict", "count", "values", "unused"]);
-    check("verdict", &["input", "question", "facts", "both"], &["count"]);
+    check(
+        "facts",
+        &["input", "question"],
+        &["both", "verdict", "count", "values", "unused"],
+    );
+    check(
+        "verdict",
+        &["input", "question", "facts", "both"],
+        &["count"],
+    );
     check("keys", &["input"], &[]);
     assert_eq!(names(&graph, &graph.unused_nodes()), ["unused"]);
     assert_eq!(graph.node_named("nobody"), None);
@@ -195,10 +230,21 @@ fn graphs_are_drawn() {
 fn drawings_quote_what_is_special() {
     let node = r#"{version: 1, name: 'a "b" \c', nodes: {n: {host: '<b> "&" \n', input: input}}, output: n}"#;
     let graph = read(node);
-    assert!(graph.to_dot().starts_with(r#"digraph "a \"b\" \\c" {"#), "{}", graph.to_dot());
-    assert!(graph.to_dot().contains(r#"label="n\nhost <b> \"&\" \\n""#), "{}", graph.to_dot());
+    assert!(
+        graph.to_dot().starts_with(r#"digraph "a \"b\" \\c" {"#),
+        "{}",
+        graph.to_dot()
+    );
+    assert!(
+        graph.to_dot().contains(r#"label="n\nhost <b> \"&\" \\n""#),
+        "{}",
+        graph.to_dot()
+    );
     let mermaid = graph.to_mermaid();
-    assert!(mermaid.contains(r#"["n<br>host &lt;b> &quot;&amp;&quot; \n"]"#), "{mermaid}");
+    assert!(
+        mermaid.contains(r#"["n<br>host &lt;b> &quot;&amp;&quot; \n"]"#),
+        "{mermaid}"
+    );
 }
 
 // ----------------------------------------------------------------- hashed
@@ -222,14 +268,20 @@ fn the_hash_says_what_a_graph_asks() {
     };
     let same: &[&[(&str, &str)]] = &[
         &[("name: everything", "name: other")],
-        &[("verdict:\n    llm", "result:\n    llm"), ("verdict.verdict", "result.verdict")],
+        &[
+            ("verdict:\n    llm", "result:\n    llm"),
+            ("verdict.verdict", "result.verdict"),
+        ],
         &[("question", "ask_this")],
         &[("module: judge.0", "module: judge.1")],
         &[("The tone.", "How it sounds.")],
         &[("requires_grad: false", "description: The rules.")],
         &[("style", "judge.0.style")],
         &[("temperature: 0.5", "temperature: 0.50")],
-        &[("parameters:\n", "parameters:\n  spare: { value: x, requires_grad: false }\n")],
+        &[(
+            "parameters:\n",
+            "parameters:\n  spare: { value: x, requires_grad: false }\n",
+        )],
         &[("{ $value: end }", "{$value: end}")],
     ];
     for changes in same {
@@ -252,10 +304,19 @@ fn the_hash_says_what_a_graph_asks() {
         &[("$value: end", "$value: ende")],
         &[("  verdict: verdict.verdict\n", "")],
         &[("  count: count\n", "  counted: count\n")],
-        &[("  unused: { compute: items, input: { a: [both], b: { $value: text } } }\n", "")],
+        &[(
+            "  unused: { compute: items, input: { a: [both], b: { $value: text } } }\n",
+            "",
+        )],
         &[("title: string", "title: any")],
-        &[("{parameters.style} {parameters.layers.0.rules}", "{parameters.style}{parameters.layers.0.rules}")],
-        &[("{parameters.style} {parameters.layers.0.rules}", "{parameters.layers.0.rules} {parameters.style}")],
+        &[(
+            "{parameters.style} {parameters.layers.0.rules}",
+            "{parameters.style}{parameters.layers.0.rules}",
+        )],
+        &[(
+            "{parameters.style} {parameters.layers.0.rules}",
+            "{parameters.layers.0.rules} {parameters.style}",
+        )],
     ];
     for changes in different {
         assert_ne!(with(changes), original, "{changes:?}");
@@ -278,8 +339,14 @@ fn the_hash_follows_the_parameters() {
 
 #[test]
 fn a_saved_graph_reads_as_if_written_by_hand() {
-    insta::assert_snapshot!("everything.yaml", read(EVERYTHING).to_text(DocumentFormat::Yaml));
-    insta::assert_snapshot!("everything.json", read(EVERYTHING).to_text(DocumentFormat::Json));
+    insta::assert_snapshot!(
+        "everything.yaml",
+        read(EVERYTHING).to_text(DocumentFormat::Yaml)
+    );
+    insta::assert_snapshot!(
+        "everything.json",
+        read(EVERYTHING).to_text(DocumentFormat::Json)
+    );
 }
 
 fn check_round_trip(graph: &InferenceGraph) {
@@ -301,7 +368,8 @@ fn every_operation_survives_saving() {
 #[test]
 fn names_that_yaml_1_1_took_for_something_else_are_names() {
     for name in ["n", "y", "on", "off", "no", "yes", "N", "e"] {
-        let text = format!("{{version: 1, name: x, nodes: {{{name}: {{prompt: x}}}}, output: {name}}}");
+        let text =
+            format!("{{version: 1, name: x, nodes: {{{name}: {{prompt: x}}}}, output: {name}}}");
         check_round_trip(&read(&text));
     }
 }
@@ -314,11 +382,17 @@ fn json_of_other_programs_is_read() {
 
 #[test]
 fn short_files_have_defaults() {
-    let graph = read("{version: 1, name: x, nodes: {a: {llm: fast, prompt: '{input}'}}, output: a}");
+    let graph =
+        read("{version: 1, name: x, nodes: {a: {llm: fast, prompt: '{input}'}}, output: a}");
     assert!(graph.input().is_any());
     let node = graph.node(graph.node_named("a").expect("it is there"));
-    assert_eq!((node.module(), node.priority(), node.location()), ("a", 0, None));
-    let Operation::Llm(call) = node.operation() else { panic!("a call") };
+    assert_eq!(
+        (node.module(), node.priority(), node.location()),
+        ("a", 0, None)
+    );
+    let Operation::Llm(call) = node.operation() else {
+        panic!("a call")
+    };
     assert_eq!(*call, LlmCall::new("fast", Template::of(NodeRef::INPUT)));
     // A typed output of plain text is no typed output.
     let typed = "{version: 1, name: x, nodes: {a: {llm: fast, prompt: '{input}', output: string}}, output: a}";
@@ -418,30 +492,39 @@ fn draft_nodes() -> impl Strategy<Value = Vec<DraftNode>> {
         prop::option::of(0.0..2.0_f64),
         -2..3_i32,
     );
-    let node = node.prop_map(|(kind, texts, references, shape, temperature, priority)| DraftNode {
-        kind,
-        texts,
-        references,
-        shape,
-        temperature,
-        priority,
-    });
+    let node = node.prop_map(
+        |(kind, texts, references, shape, temperature, priority)| DraftNode {
+            kind,
+            texts,
+            references,
+            shape,
+            temperature,
+            priority,
+        },
+    );
     prop::collection::vec(node, 0..6)
 }
 
 /// Builds the graph that was drawn up. Each node reads earlier ones only.
 fn build(drafts: Vec<DraftNode>, output: &DraftShape) -> InferenceGraph {
     fn reference(draft: &Draft, opaque: &[NodeRef]) -> Reference {
-        Reference { node: opaque[draft.0 % opaque.len()], path: draft.1.clone() }
+        Reference {
+            node: opaque[draft.0 % opaque.len()],
+            path: draft.1.clone(),
+        }
     }
     fn shape(draft: &DraftShape, opaque: &[NodeRef]) -> Shape {
         match draft {
             DraftShape::Reference(draft) => Shape::Reference(reference(draft, opaque)),
             DraftShape::Constant(value) => Shape::Constant(value.clone().into()),
-            DraftShape::List(list) => Shape::List(list.iter().map(|one| shape(one, opaque)).collect()),
-            DraftShape::Map(map) => {
-                Shape::Map(map.iter().map(|(key, one)| (key.clone(), shape(one, opaque))).collect())
+            DraftShape::List(list) => {
+                Shape::List(list.iter().map(|one| shape(one, opaque)).collect())
             }
+            DraftShape::Map(map) => Shape::Map(
+                map.iter()
+                    .map(|(key, one)| (key.clone(), shape(one, opaque)))
+                    .collect(),
+            ),
         }
     }
     let mut builder = GraphBuilder::new("random", Schema::any());
@@ -466,9 +549,15 @@ fn build(drafts: Vec<DraftNode>, output: &DraftShape) -> InferenceGraph {
                 ..LlmCall::new("fast", template)
             }),
             1 => Operation::Prompt(template),
-            2 => Operation::Host(HostCall { function: (&*draft.texts[0]).into(), input }),
+            2 => Operation::Host(HostCall {
+                function: (&*draft.texts[0]).into(),
+                input,
+            }),
             3 => Operation::Pack(input),
-            _ => Operation::Compute { function: Compute::Items, input },
+            _ => Operation::Compute {
+                function: Compute::Items,
+                input,
+            },
         };
         let is_text = matches!(operation, Operation::Prompt(_));
         let node = GraphNode::new(format!("n{index}"), operation).with_priority(draft.priority);
@@ -493,14 +582,19 @@ proptest! {
 /// The message for the file with these lines; `version` and `name` are added.
 fn mistake(text: &str) -> String {
     let text = format!("version: 1\nname: x\n{text}\n");
-    let error = InferenceGraph::from_text(&text).map(|_| ()).expect_err(&text);
+    let error = InferenceGraph::from_text(&text)
+        .map(|_| ())
+        .expect_err(&text);
     error.to_string()
 }
 
 #[test]
 fn misspelt_keys_are_told_with_their_place() {
     let check = |text: &str, expected: &str| assert_eq!(mistake(text), expected, "{text}");
-    check("outptu: input", "line 3, column 1: unknown key `outptu`; did you mean `output`?");
+    check(
+        "outptu: input",
+        "line 3, column 1: unknown key `outptu`; did you mean `output`?",
+    );
     check(
         "nodes:\n  a:\n    llm: fast\n    promt: hi\noutput: a",
         "line 6, column 5: unknown key `promt`; did you mean `prompt`?",
@@ -510,7 +604,10 @@ fn misspelt_keys_are_told_with_their_place() {
         "line 3, column 18: unknown key `text`; the keys here are `value`, `description`, \
          `requires_grad`",
     );
-    check("nodes: {a: {prompt: x}}", "line 3, column 1: the key `output` is missing");
+    check(
+        "nodes: {a: {prompt: x}}",
+        "line 3, column 1: the key `output` is missing",
+    );
     check(
         "nodes:\n  a: {prompt: x}\n  a: {prompt: y}\noutput: a",
         "line 5, column 3: the key `a` stands here twice: keep one of them",
@@ -540,7 +637,10 @@ fn versions_that_are_none_are_told() {
         "{version: 0, name: x, output: input}",
         "version: there is no version 0 of pipeline files: write `version: 1`",
     );
-    check("{name: x, output: input}", "line 1, column 11: the key `version` is missing");
+    check(
+        "{name: x, output: input}",
+        "line 1, column 11: the key `version` is missing",
+    );
     check(
         "{version: latest, name: x, output: input}",
         "line 1, column 11: a whole number, 0 or more, was expected",
@@ -550,7 +650,10 @@ fn versions_that_are_none_are_told() {
 #[test]
 fn wrong_references_are_told() {
     let check = |text: &str, expected: &str| assert_eq!(mistake(text), expected, "{text}");
-    check("output: inptu", "output: there is no node `inptu`; did you mean `input`?");
+    check(
+        "output: inptu",
+        "output: there is no node `inptu`; did you mean `input`?",
+    );
     check(
         "nodes: {a: {prompt: 'Of {facts.x}'}}\noutput: a",
         "nodes.a.prompt: there is no node `facts`; there is `input`, `a` (for a literal brace write \
@@ -592,14 +695,23 @@ fn wrong_references_are_told() {
         "input: {a: string}\noutput: input.0",
         "output: `input` has no element 0: it is of type object",
     );
-    check("output: 3", "output: `3` is a literal; write `{$value: 3}` for a constant, or the name of a node");
+    check(
+        "output: 3",
+        "output: `3` is a literal; write `{$value: 3}` for a constant, or the name of a node",
+    );
     check(
         "output: Some text",
         "output: `Some text` is no reference: write a node's name and then fields or indices, as in \
          `facts.tags.0`; for a literal write `$value`",
     );
-    check("output: input..a", "output: `input..a` has no field or index after a `.`");
-    check("output: {$val: 3}", "output: `$val` is no keyword; for a key that begins with `$` write `$$val`");
+    check(
+        "output: input..a",
+        "output: `input..a` has no field or index after a `.`",
+    );
+    check(
+        "output: {$val: 3}",
+        "output: `$val` is no keyword; for a key that begins with `$` write `$$val`",
+    );
     check(
         "nodes: {a: {prompt: 'Hi {input'}}\noutput: a",
         "nodes.a.prompt: `{input` is not closed: write `}`, or `{{` for a brace",
@@ -614,7 +726,11 @@ fn wrong_references_are_told() {
 #[test]
 fn wrong_nodes_are_told() {
     let check = |node: &str, expected: &str| {
-        assert_eq!(mistake(&format!("nodes: {{n: {{{node}}}}}\noutput: n")), expected, "{node}");
+        assert_eq!(
+            mistake(&format!("nodes: {{n: {{{node}}}}}\noutput: n")),
+            expected,
+            "{node}"
+        );
     };
     check(
         "",
@@ -644,8 +760,14 @@ fn wrong_nodes_are_told() {
         "host: f",
         "nodes.n: the node has no `input`: name the value that it gets, as in `input: facts`",
     );
-    check("compute: key, input: input", "nodes.n.compute: there is no function `key`; did you mean `keys`?");
-    check("llm: ' ', prompt: x", "node `n`: the alias is empty: name the model to call, as in `llm: fast`");
+    check(
+        "compute: key, input: input",
+        "nodes.n.compute: there is no function `key`; did you mean `keys`?",
+    );
+    check(
+        "llm: ' ', prompt: x",
+        "node `n`: the alias is empty: name the model to call, as in `llm: fast`",
+    );
     check(
         "llm: fast, prompt: x, temperature: -1",
         "node `n`: the temperature is -1, but it must be 0 or more",
@@ -663,7 +785,10 @@ fn wrong_nodes_are_told() {
         "nodes.n.output: `\"text\"` is no type: write `string`, `integer`, `number`, `boolean`, `any`, \
          a list as `[string]`, fields as `{name: string}`, or `{$schema: …}` with a JSON schema",
     );
-    check("prompt: '{n}'", "the nodes need each other in a cycle: n → n");
+    check(
+        "prompt: '{n}'",
+        "the nodes need each other in a cycle: n → n",
+    );
 }
 
 #[test]

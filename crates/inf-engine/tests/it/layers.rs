@@ -12,26 +12,65 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("parameter", &["document", "value"]),
     ("graph", &["document", "value", "parameter"]),
     ("trace", &["document", "value", "parameter", "graph"]),
-    ("module", &["document", "value", "parameter", "graph", "trace"]),
+    (
+        "module",
+        &["document", "value", "parameter", "graph", "trace"],
+    ),
     ("clients", &["document", "value"]),
     ("resources", &["document", "value", "clients"]),
-    ("journal", &["document", "value", "parameter", "graph", "clients", "resources"]),
+    (
+        "journal",
+        &[
+            "document",
+            "value",
+            "parameter",
+            "graph",
+            "clients",
+            "resources",
+        ],
+    ),
     (
         "files",
-        &["document", "value", "parameter", "graph", "trace", "module", "clients", "resources"],
+        &[
+            "document",
+            "value",
+            "parameter",
+            "graph",
+            "trace",
+            "module",
+            "clients",
+            "resources",
+        ],
     ),
     (
         "execution",
         &[
-            "document", "value", "parameter", "graph", "trace", "module", "clients", "resources",
-            "journal", "files",
+            "document",
+            "value",
+            "parameter",
+            "graph",
+            "trace",
+            "module",
+            "clients",
+            "resources",
+            "journal",
+            "files",
         ],
     ),
     (
         "optimization",
         &[
-            "document", "value", "parameter", "graph", "trace", "module", "clients", "resources",
-            "journal", "files", "execution",
+            "document",
+            "value",
+            "parameter",
+            "graph",
+            "trace",
+            "module",
+            "clients",
+            "resources",
+            "journal",
+            "files",
+            "execution",
         ],
     ),
 ];
@@ -40,7 +79,14 @@ const LAYERS: [(&str, &[&str]); 12] = [
 const PURE: [&str; 6] = ["document", "value", "parameter", "graph", "trace", "module"];
 
 /// What a pure layer must not mention.
-const IMPURE: [&str; 6] = ["async fn", "async move", ".await", "std::fs", "std::net", "tokio"];
+const IMPURE: [&str; 6] = [
+    "async fn",
+    "async move",
+    ".await",
+    "std::fs",
+    "std::net",
+    "tokio",
+];
 
 /// Stores futures for the engine and waits for none.
 const STORES_FUTURES: &str = "graph/host_function.rs";
@@ -62,7 +108,10 @@ fn imports_point_down_and_authoring_does_no_io() {
     for path in rust_files(&source) {
         let text = fs::read_to_string(&path).expect("a source file is readable");
         let inside = path.strip_prefix(&source).expect("the file is below `src`");
-        let inside = inside.to_str().expect("a source file has a plain name").replace('\\', "/");
+        let inside = inside
+            .to_str()
+            .expect("a source file has a plain name")
+            .replace('\\', "/");
         for violation in violations(&inside, &text) {
             let _ = writeln!(found, "{violation}");
         }
@@ -75,15 +124,33 @@ fn a_violation_is_found_and_told() {
     let check = |file: &str, text: &str, expected: &[&str]| {
         assert_eq!(violations(file, text), expected, "{file}: {text}");
     };
-    check("trace/proxy.rs", "use crate::graph::NodeRef;\nuse crate::value::Value;", &[]);
-    check("graph/shape.rs", "//! See crate::trace.\nfn f() {} // crate::module", &[]);
-    check("trace/proxy.rs", "let text = \"call \\\".await\\\" or\n crate::module\";", &[]);
-    check("graph/shape.rs", "\n#[cfg(test)]\nmod tests {\n  use crate::trace::Proxy;\n}", &[]);
+    check(
+        "trace/proxy.rs",
+        "use crate::graph::NodeRef;\nuse crate::value::Value;",
+        &[],
+    );
+    check(
+        "graph/shape.rs",
+        "//! See crate::trace.\nfn f() {} // crate::module",
+        &[],
+    );
+    check(
+        "trace/proxy.rs",
+        "let text = \"call \\\".await\\\" or\n crate::module\";",
+        &[],
+    );
+    check(
+        "graph/shape.rs",
+        "\n#[cfg(test)]\nmod tests {\n  use crate::trace::Proxy;\n}",
+        &[],
+    );
     check(
         "graph/shape.rs",
         "\nuse crate::trace::Proxy;",
-        &["src/graph/shape.rs:2: `graph` uses `crate::trace`, which is no layer below it: move what \
-           it needs down, or this code up"],
+        &[
+            "src/graph/shape.rs:2: `graph` uses `crate::trace`, which is no layer below it: move what \
+           it needs down, or this code up",
+        ],
     );
     check(
         "value/data.rs",
@@ -98,20 +165,26 @@ fn a_violation_is_found_and_told() {
     check(
         "clients/openai/client.rs",
         "fn ask(graph: &crate::graph::InferenceGraph) {}",
-        &["src/clients/openai/client.rs:1: `clients` uses `crate::graph`, which is no layer below \
-           it: move what it needs down, or this code up"],
+        &[
+            "src/clients/openai/client.rs:1: `clients` uses `crate::graph`, which is no layer below \
+           it: move what it needs down, or this code up",
+        ],
     );
     check(
         "module/forward.rs",
         "let text = std::fs::read(path);",
-        &["src/module/forward.rs:1: `module` does no I/O and is not async, but here is `std::fs`: \
-           do it in `files` or `execution`"],
+        &[
+            "src/module/forward.rs:1: `module` does no I/O and is not async, but here is `std::fs`: \
+           do it in `files` or `execution`",
+        ],
     );
     check(
         "graph/host_function.rs",
         "Box::pin(async move { output.await })\nuse tokio::time;",
-        &["src/graph/host_function.rs:2: `graph` does no I/O and is not async, but here is `tokio`: \
-           do it in `files` or `execution`"],
+        &[
+            "src/graph/host_function.rs:2: `graph` does no I/O and is not async, but here is `tokio`: \
+           do it in `files` or `execution`",
+        ],
     );
     check(
         "surprise/mod.rs",
@@ -147,7 +220,10 @@ fn violations(path: &str, text: &str) -> Vec<String> {
     let code = code_of(text);
     let mut found = Vec::new();
     for (line, used) in crate_paths(&code) {
-        let used = AT_ROOT.iter().find(|(name, _)| *name == used).map_or(&*used, |(_, from)| from);
+        let used = AT_ROOT
+            .iter()
+            .find(|(name, _)| *name == used)
+            .map_or(&*used, |(_, from)| from);
         if used != layer && !below.contains(&used) && LAYERS.iter().any(|(name, _)| *name == used) {
             found.push(format!(
                 "src/{path}:{line}: `{layer}` uses `crate::{used}`, which is no layer below it: \
@@ -176,7 +252,9 @@ fn violations(path: &str, text: &str) -> Vec<String> {
 /// follows `#[cfg(test)]`, which by our style are the tests at the end of a
 /// file. Lines keep their numbers.
 fn code_of(text: &str) -> String {
-    let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+    let lines = text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]");
     let mut code = String::new();
     let mut quoted = false;
     for line in lines {
@@ -236,6 +314,8 @@ fn group_roots(group: &str) -> Vec<String> {
 }
 
 fn first_name(path: &str) -> String {
-    let name = path.chars().take_while(|character| character.is_alphanumeric() || *character == '_');
+    let name = path
+        .chars()
+        .take_while(|character| character.is_alphanumeric() || *character == '_');
     name.collect()
 }

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, because linking is what costs time.
 
+mod compile_errors;
 mod graph;
 mod layers;
 mod misbehaving_peer;

@@ -28,7 +28,9 @@ struct Leaf {
 
 impl Leaf {
     fn new(text: &str) -> Self {
-        Self { tone: parameter(text) }
+        Self {
+            tone: parameter(text),
+        }
     }
 }
 
@@ -93,7 +95,11 @@ fn fields_are_registered_by_their_names() {
     };
     let _ = (named.longest, named.label, &named.lock);
     // A module's own parameters come before those of its children.
-    check(&named, "leaf ask typed", "style=brief type=news leaf.tone=warm");
+    check(
+        &named,
+        "leaf ask typed",
+        "style=brief type=news leaf.tone=warm",
+    );
     assert_eq!(children(&named), "leaf ask typed");
     assert!(named.type_name().ends_with("Named"));
 
@@ -208,7 +214,12 @@ fn skipped_fields_are_left_alone() {
         kind: PhantomData,
         kept: Leaf::new("b"),
     };
-    let _ = (&skipping.teacher, &skipping.locked, &skipping.data, skipping.kind);
+    let _ = (
+        &skipping.teacher,
+        &skipping.locked,
+        &skipping.data,
+        skipping.kind,
+    );
     check(&skipping, "kept", "kept.tone=b");
 }
 
@@ -231,7 +242,10 @@ struct Deep<M, T: Data> {
 #[test]
 fn generic_modules_hold_generic_modules() {
     let leaf = Leaf::new;
-    let residual = |text| Residual { inner: leaf(text), also: vec![leaf(text)] };
+    let residual = |text| Residual {
+        inner: leaf(text),
+        also: vec![leaf(text)],
+    };
     check(&residual("a"), "inner also.0", "inner.tone=a also.0.tone=a");
     let deep = Deep {
         residual: residual("a"),
@@ -325,14 +339,18 @@ fn state_dicts_are_loaded_whole_or_not_at_all() {
     );
     check(
         "style: a\nlayers.0.ton: b",
-        Err("nothing was loaded: the module has no parameter `layers.0.ton` (did you mean \
-             `layers.0.tone`?)"),
+        Err(
+            "nothing was loaded: the module has no parameter `layers.0.ton` (did you mean \
+             `layers.0.tone`?)",
+        ),
         "style=brief layers.0.tone=warm layers.1.tone=cold",
     );
     check(
         "zebra: a\nstyel: b",
-        Err("nothing was loaded: the module has no parameter `zebra`, `styel` (did you mean \
-             `style`?)"),
+        Err(
+            "nothing was loaded: the module has no parameter `zebra`, `styel` (did you mean \
+             `style`?)",
+        ),
         "style=brief layers.0.tone=warm layers.1.tone=cold",
     );
 }
@@ -358,7 +376,10 @@ fn state_dicts_are_documents() {
     let report = other.load_state_dict(&state).expect("the same module");
     assert_eq!(report.missing, []);
     assert_eq!(other.state_dict(), state);
-    assert_eq!((state.get("layers.0.tone"), state.get("tone")), (Some("yes"), None));
+    assert_eq!(
+        (state.get("layers.0.tone"), state.get("tone")),
+        (Some("yes"), None)
+    );
 }
 
 #[test]
@@ -367,15 +388,30 @@ fn a_state_dict_that_is_none_says_where() {
         let error = StateDict::from_text(text).expect_err(text).to_string();
         assert_eq!(error, expected, "{text}");
     };
-    check("style: a\nstyle: b", "line 2, column 1: the key `style` stands here twice: keep one of them");
+    check(
+        "style: a\nstyle: b",
+        "line 2, column 1: the key `style` stands here twice: keep one of them",
+    );
     check(
         "style: [a]",
         "line 1, column 8: a text, in quotes if it begins with `{` or `[`, was expected",
     );
-    check("style:", "line 1, column 6: a text, or `\"\"` for an empty one, was expected");
-    check("just text", "line 1, column 1: a map, as in `key: value`, was expected");
-    check("- a", "line 1, column 1: a map, as in `key: value`, was expected");
-    check("{\"style\": \"a\"", "line 1, column 1: unclosed bracket '{'");
+    check(
+        "style:",
+        "line 1, column 6: a text, or `\"\"` for an empty one, was expected",
+    );
+    check(
+        "just text",
+        "line 1, column 1: a map, as in `key: value`, was expected",
+    );
+    check(
+        "- a",
+        "line 1, column 1: a map, as in `key: value`, was expected",
+    );
+    check(
+        "{\"style\": \"a\"",
+        "line 1, column 1: unclosed bracket '{'",
+    );
     check(
         "style: tone: warm",
         "line 1, column 12: a second `: ` on the line: put a text that has one into quotes",
@@ -386,17 +422,35 @@ fn a_state_dict_that_is_none_says_where() {
 fn learning_is_set_for_the_whole_tree() {
     let pipeline = pipeline();
     pipeline.requires_grad_(false);
-    assert!(pipeline.parameters().iter().all(|parameter| !parameter.requires_grad()));
+    assert!(
+        pipeline
+            .parameters()
+            .iter()
+            .all(|parameter| !parameter.requires_grad())
+    );
     pipeline.layers[1].requires_grad_(true);
-    let learning = pipeline.parameters().into_iter().filter(Parameter::requires_grad);
-    assert_eq!(learning.map(|found| found.value().to_string()).collect::<Vec<_>>(), ["cold"]);
+    let learning = pipeline
+        .parameters()
+        .into_iter()
+        .filter(Parameter::requires_grad);
+    assert_eq!(
+        learning
+            .map(|found| found.value().to_string())
+            .collect::<Vec<_>>(),
+        ["cold"]
+    );
 
     let feedback = Feedback::new(FeedbackType::Human, "too long");
     for parameter in pipeline.parameters() {
         parameter.accumulate_feedback(feedback.clone());
     }
     pipeline.zero_feedback();
-    assert!(pipeline.parameters().iter().all(|parameter| parameter.feedback().is_empty()));
+    assert!(
+        pipeline
+            .parameters()
+            .iter()
+            .all(|parameter| parameter.feedback().is_empty())
+    );
 }
 
 #[test]
@@ -405,7 +459,9 @@ fn modes_are_set_for_the_whole_tree() {
     struct Outer {
         inner: Vec<LlmInference>,
     }
-    let outer = Outer { inner: vec![ask(), ask()] };
+    let outer = Outer {
+        inner: vec![ask(), ask()],
+    };
     assert!(!outer.training());
     outer.train();
     assert!(outer.training() && outer.inner.iter().all(Module::training));

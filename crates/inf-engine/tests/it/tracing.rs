@@ -44,7 +44,9 @@ fn unindented(text: &str) -> String {
     };
     let indent = text.len() - text.trim_start().len();
     let lines = text.trim_end().lines();
-    lines.map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect()
+    lines
+        .map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n")
+        .collect()
 }
 
 /// The problems of a trace; this file's lines are written as `here`.
@@ -56,7 +58,9 @@ fn problems<I: Data, O: Data>(forward: impl FnOnce(Proxy<I>) -> Proxy<O>) -> Str
 fn without_lines(error: &GraphError) -> String {
     let mut text = String::new();
     for piece in error.to_string().split(file!()) {
-        let rest = piece.strip_prefix(':').map(|rest| rest.trim_start_matches(char::is_numeric));
+        let rest = piece
+            .strip_prefix(':')
+            .map(|rest| rest.trim_start_matches(char::is_numeric));
         let _ = match rest {
             Some(rest) => write!(text, "here{rest}"),
             None => write!(text, "{piece}"),
@@ -66,11 +70,21 @@ fn without_lines(error: &GraphError) -> String {
 }
 
 fn names(graph: &InferenceGraph) -> Vec<&str> {
-    graph.nodes().iter().skip(1).map(|node| node.name()).collect()
+    graph
+        .nodes()
+        .iter()
+        .skip(1)
+        .map(|node| node.name())
+        .collect()
 }
 
 fn paths(graph: &InferenceGraph) -> Vec<&str> {
-    graph.nodes().iter().skip(1).map(|node| node.module()).collect()
+    graph
+        .nodes()
+        .iter()
+        .skip(1)
+        .map(|node| node.module())
+        .collect()
 }
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
@@ -106,7 +120,10 @@ struct Answer {
 
 impl Answer {
     fn new() -> Self {
-        Self { think: ask(), write: LlmInference::new("smart") }
+        Self {
+            think: ask(),
+            write: LlmInference::new("smart"),
+        }
     }
 }
 
@@ -115,7 +132,8 @@ impl Forward for Answer {
     type Output = String;
     fn forward(&self, question: Proxy<String>) -> Proxy<String> {
         let thoughts = self.think.call(question);
-        self.write.call(prompt!("Q: {question}\nThoughts: {thoughts}"))
+        self.write
+            .call(prompt!("Q: {question}\nThoughts: {thoughts}"))
     }
 }
 
@@ -137,14 +155,32 @@ impl Forward for Debate {
 
 #[test]
 fn nested_modules_keep_their_dotted_paths() {
-    let debate = Debate { sides: vec![Answer::new(), Answer::new()], judge: Box::new(ask()) };
+    let debate = Debate {
+        sides: vec![Answer::new(), Answer::new()],
+        judge: Box::new(ask()),
+    };
     let graph = debate.trace().expect("a graph");
     assert_eq!(graph.name(), "debate");
     assert_eq!(
         paths(&graph),
-        ["sides.0.think", "sides.0.write", "sides.1.think", "sides.1.write", "judge"]
+        [
+            "sides.0.think",
+            "sides.0.write",
+            "sides.1.think",
+            "sides.1.write",
+            "judge"
+        ]
     );
-    assert_eq!(names(&graph), ["thoughts", "sides_0_write", "thoughts_2", "sides_1_write", "judge"]);
+    assert_eq!(
+        names(&graph),
+        [
+            "thoughts",
+            "sides_0_write",
+            "thoughts_2",
+            "sides_1_write",
+            "judge"
+        ]
+    );
 }
 
 #[test]
@@ -195,10 +231,15 @@ fn a_module_is_recognized_behind_every_pointer() {
         shared: ask().into(),
         optional: Some(ask()),
         named: [("x".to_owned(), ask())].into(),
-        chain: Sequential::new(ask()).then(Identity::new()).then(Sequential::new(ask())),
+        chain: Sequential::new(ask())
+            .then(Identity::new())
+            .then(Sequential::new(ask())),
     };
     let graph = pointers.trace().expect("a graph");
-    assert_eq!(paths(&graph), ["shared", "optional", "named.x", "chain.0", "chain.2.0"]);
+    assert_eq!(
+        paths(&graph),
+        ["shared", "optional", "named.x", "chain.0", "chain.2.0"]
+    );
 }
 
 #[test]
@@ -239,9 +280,20 @@ fn a_module_without_size_has_the_path_of_where_it_is_called() {
             self.second.call(text)
         }
     }
-    let part = || Part { clean: Box::new(Clean), ask: ask() };
-    let graph = Whole { first: part(), second: part() }.trace().expect("a graph");
-    assert_eq!(paths(&graph), ["first.clean", "first.ask", "second.clean", "second.ask"]);
+    let part = || Part {
+        clean: Box::new(Clean),
+        ask: ask(),
+    };
+    let graph = Whole {
+        first: part(),
+        second: part(),
+    }
+    .trace()
+    .expect("a graph");
+    assert_eq!(
+        paths(&graph),
+        ["first.clean", "first.ask", "second.clean", "second.ask"]
+    );
 }
 
 #[test]
@@ -253,7 +305,11 @@ fn sequential_and_identity() {
     let graph = chain.trace().expect("a graph");
     assert_eq!(graph.name(), "sequential");
     assert_eq!(paths(&graph), ["0", "3"]);
-    assert!(file(&graph).contains("prompt: \"{_0.a}\""), "{}", file(&graph));
+    assert!(
+        file(&graph).contains("prompt: \"{_0.a}\""),
+        "{}",
+        file(&graph)
+    );
 
     let nothing = Identity::<Pair>::new().trace().expect("a graph");
     assert_eq!(file(&nothing), "output: input\n");
@@ -276,13 +332,16 @@ fn names_come_from_the_program() {
     let ask = ask();
     let graph = trace(|text: Proxy<String>| {
         let summary = ask.call(prompt!("Summarize {text}"));
-        let critique = ask.call(prompt!("Criticize {summary}"));
+        let critique = ask.call(prompt!("Criticize { summary }"));
         // The first name that a prompt gives is kept.
         let other = summary;
         let again = ask.call(prompt!("{other} {critique}")).named("verdict");
         ask.call(prompt!("{again}")).named("a name: 1")
     });
-    assert_eq!(names(&graph), ["summary", "critique", "verdict", "a_name__1"]);
+    assert_eq!(
+        names(&graph),
+        ["summary", "critique", "verdict", "a_name__1"]
+    );
     let graph = trace(|text: Proxy<String>| {
         let input = ask.call(text);
         let parameters = ask.call(prompt!("{input}"));
@@ -324,7 +383,10 @@ fn a_panic_leaves_nothing_behind() {
     // No context is left: a call outside of a trace panics again, and a trace works.
     let outside = catch_unwind(AssertUnwindSafe(|| broken.ask.call("text")));
     assert!(outside.is_err());
-    assert_eq!(names(&trace(|text: Proxy<String>| broken.ask.call(text))), ["llm_inference"]);
+    assert_eq!(
+        names(&trace(|text: Proxy<String>| broken.ask.call(text))),
+        ["llm_inference"]
+    );
     // A panic that `forward` catches leaves the paths as they were.
     let graph = trace(|text: Proxy<String>| {
         let _ = catch_unwind(AssertUnwindSafe(|| broken.call(text)));
@@ -414,6 +476,27 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
+fn a_result_is_no_value() {
+    let check = |problem: String, instead: &str| {
+        let expected = format!(
+            "here: the function returns a `Result`: use `{instead}`, so that an error fails the input"
+        );
+        assert_eq!(problem, expected);
+    };
+    let parse = |text: String| text.parse::<u8>().map_err(|error| error.to_string());
+    check(
+        problems(move |text: Proxy<String>| text.then("parse", parse)),
+        "try_then",
+    );
+    check(
+        problems(move |text: Proxy<String>| {
+            text.then_async("parse", move |text: String| async move { parse(text) })
+        }),
+        "try_then_async",
+    );
+}
+
+#[test]
 fn parameters_need_a_description() {
     let style = Parameter::new("Be brief.");
     let tracer = Tracer::new("test").with_parameter("style", &style);
@@ -462,7 +545,10 @@ fn outputs_have_the_users_shape() {
     check(
         |pair: Proxy<Pair>| {
             let PairProxy { a, b } = pair.split();
-            let map = BTreeMap::from([("x y".to_owned(), [a, b.index(1)]), ("$z".to_owned(), [a, a])]);
+            let map = BTreeMap::from([
+                ("x y".to_owned(), [a, b.index(1)]),
+                ("$z".to_owned(), [a, a]),
+            ]);
             (map, vec![(b,)], PairProxy { a, b }).pack()
         },
         r#"
@@ -526,7 +612,15 @@ fn inputs_may_have_any_shape() {
 #[test]
 fn parts_of_values_are_references() {
     check(
-        |pair: Proxy<Pair>| (pair.a(), pair.b(), pair.b().index(2), pair.field::<Value>("a")).pack(),
+        |pair: Proxy<Pair>| {
+            (
+                pair.a(),
+                pair.b(),
+                pair.b().index(2),
+                pair.field::<Value>("a"),
+            )
+                .pack()
+        },
         r#"
         output:
         - input.a
@@ -546,7 +640,12 @@ fn parts_of_values_are_references() {
     );
     check(
         |map: Proxy<HashMap<String, Pair>>| {
-            (map.keys(), map.values().index(0).a(), map.items().index(1).split().0).pack()
+            (
+                map.keys(),
+                map.values().index(0).a(),
+                map.items().index(1).split().0,
+            )
+                .pack()
         },
         r#"
         nodes:
@@ -573,7 +672,12 @@ fn records_have_the_names_that_serde_gives() {
         |renamed: Proxy<Renamed>| {
             let whole = (renamed.first_name(), renamed.last(), renamed.r#type()).pack();
             // Fields that are called like methods of other proxies.
-            let methods = (renamed.items(), renamed.values(), renamed.keys(), renamed.index());
+            let methods = (
+                renamed.items(),
+                renamed.values(),
+                renamed.keys(),
+                renamed.index(),
+            );
             (whole, methods.pack(), renamed.key()).pack()
         },
         r#"
@@ -624,14 +728,17 @@ fn prompts_take_what_is_named_in_them() {
     let parameter = |text: &str| Parameter::new(text).described("x");
     let styled = Styled {
         style: parameter("s"),
-        nested: Nested { tone: parameter("t") },
+        nested: Nested {
+            tone: parameter("t"),
+        },
         tuple: Tuple(parameter("u")),
         limit: 3,
     };
     let graph = styled.trace().expect("a graph");
     assert_eq!(
         file(&graph),
-        unindented(r#"
+        unindented(
+            r#"
         nodes:
           upper:
             host: upper
@@ -639,7 +746,8 @@ fn prompts_take_what_is_named_in_them() {
           prompt:
             prompt: "{parameters.style} {parameters.nested.tone} {parameters.tuple.0} 3 {input.a} {input.b.0} {input.b.1} 7 raw {upper} {upper} {{braces}} {{{input.a}}}"
         output: prompt
-        "#)
+        "#
+        )
     );
 }
 
@@ -718,8 +826,14 @@ fn constants_and_parameters_are_arguments() {
     let graph = graph.expect("a graph");
     let file = file(&graph);
     for prompt in ["a {{brace}}", "owned", "{parameters.style}", "{input}"] {
-        let written = [format!("prompt: {prompt}\n"), format!("prompt: \"{prompt}\"\n")];
-        assert!(written.iter().any(|written| file.contains(written)), "{prompt}: {file}");
+        let written = [
+            format!("prompt: {prompt}\n"),
+            format!("prompt: \"{prompt}\"\n"),
+        ];
+        assert!(
+            written.iter().any(|written| file.contains(written)),
+            "{prompt}: {file}"
+        );
     }
     let number = trace(|_: Proxy<()>| Identity::<Vec<u8>>::new().call(vec![1, 2]));
     assert_eq!(self::file(&number), "output:\n  $value:\n  - 1\n  - 2\n");
@@ -755,7 +869,11 @@ fn host_code_is_named_nodes() {
         |pair: Proxy<Pair>| {
             let trimmed = trim(pair.a());
             let parsed = parse(trimmed, 16);
-            let also = parse("ff", pair.b().then("count", |list: Vec<String>| list.len() as u32));
+            let also = parse(
+                "ff",
+                pair.b()
+                    .then("count", |list: Vec<String>| list.len() as u32),
+            );
             let fetched = fetch(&trimmed);
             let failed = fail(pair, None, 3);
             (parsed, also, fetched, failed).pack()
@@ -805,7 +923,11 @@ fn closures_are_named_nodes() {
         let number = text.try_then("number", |text: String| text.parse::<i64>());
         let later = text.then_async("later", |text: String| async move { text });
         let maybe = text.try_then_async("maybe", |text: String| async move {
-            if text.is_empty() { Err("empty") } else { Ok(text) }
+            if text.is_empty() {
+                Err("empty")
+            } else {
+                Ok(text)
+            }
         });
         (length, number, later, maybe).pack()
     });
@@ -821,7 +943,10 @@ fn closures_are_named_nodes() {
 
 #[test]
 fn threads_trace_at_the_same_time() {
-    let debate = Debate { sides: vec![Answer::new(), Answer::new()], judge: Box::new(ask()) };
+    let debate = Debate {
+        sides: vec![Answer::new(), Answer::new()],
+        judge: Box::new(ask()),
+    };
     let expected = debate.trace().expect("a graph");
     std::thread::scope(|scope| {
         for _ in 0..8 {
