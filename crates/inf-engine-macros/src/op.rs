@@ -59,6 +59,7 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
     let docs = format!("The function behind [`{function}`], to be registered where a saved graph is loaded.");
     Ok(quote! {
         #(#attributes)*
+        #[allow(clippy::used_underscore_binding, reason = "a value that the function ignores")]
         #[track_caller]
         #visibility fn #function(#(#names: impl #into_proxy<#types>),*) -> #proxy<#output> {
             #[allow(unused_imports, reason = "one value is not packed")]
@@ -67,7 +68,9 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
         }
 
         #[doc = #docs]
+        #[allow(clippy::used_underscore_binding, reason = "a value that the function ignores")]
         #visibility fn #registered() -> ::inf_engine::graph::HostFunction {
+            #[allow(clippy::needless_pass_by_value, clippy::unused_async, reason = "values are owned")]
             #plain
             ::inf_engine::graph::HostFunction::#constructor(
                 #stable_name,

@@ -105,12 +105,11 @@ impl Prompt {
         let mut names = hole.split('.');
         let root = names.next().unwrap_or_default();
         let argument = self.arguments.iter().find(|(name, _)| name == root);
-        let mut value = match argument {
-            Some((name, _)) => quote!((*#name)),
-            None => {
-                let root = identifier(root, hole, span)?;
-                quote!(#root)
-            }
+        let mut value = if let Some((name, _)) = argument {
+            quote!((*#name))
+        } else {
+            let root = identifier(root, hole, span)?;
+            quote!(#root)
         };
         for name in names {
             // `self` is a struct that is there; everything else is a proxy.
@@ -142,7 +141,7 @@ fn identifier(name: &str, hole: &str, span: Span) -> Result<Ident> {
         Error::new(span, message)
     };
     let mut ident: Ident = if name == "self" {
-        syn::parse_str::<Token![self]>(name).map(|token| Ident::from(token)).map_err(error)?
+        syn::parse_str::<Token![self]>(name).map(Ident::from).map_err(error)?
     } else {
         syn::parse_str(name).map_err(error)?
     };

@@ -80,7 +80,7 @@ pub trait Module: Send + Sync {
     /// depth-first.
     fn named_modules(&self) -> Vec<(String, &dyn Module)> {
         let mut modules = Vec::new();
-        add_modules(String::new(), self.as_module(), &mut modules);
+        add_modules("", self.as_module(), &mut modules);
         modules
     }
 
@@ -181,14 +181,14 @@ fn set_training(module: &dyn Module, training: bool) {
 }
 
 fn add_modules<'m>(
-    path: String,
+    path: &str,
     module: &'m dyn Module,
     modules: &mut Vec<(String, &'m dyn Module)>,
 ) {
     let children = module.named_children();
-    modules.push((path.clone(), module));
+    modules.push((path.to_owned(), module));
     for (name, child) in children {
-        add_modules(join(&path, &name), child, modules);
+        add_modules(&join(path, &name), child, modules);
     }
 }
 

@@ -91,7 +91,7 @@ impl Lowering<'_> {
             Step::Llm { call, prompt } => {
                 let prompt = self.template(&Template::of(*prompt));
                 let system = call.system.as_ref().map(|system| self.template(system));
-                let call = LlmCall { prompt, system, ..call.clone() };
+                let call = LlmCall { system, prompt, ..call.clone() };
                 let base = if node.module.is_empty() { "llm" } else { &node.module };
                 self.add(node, base, Operation::Llm(call)).into()
             }
