@@ -180,7 +180,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             Some((result, scheduler))
         });
         let decode = |result: BatchResult<Value>| result.and_then(|value| decode(&value));
-        ResultStream(results.map(decode).boxed())
+        ResultStream(results.map(decode).fuse().boxed())
     }
 }
 

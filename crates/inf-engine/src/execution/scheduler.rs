@@ -357,13 +357,11 @@ impl Scheduler {
             call,
         ) {
             Ok(request) => {
-                let is_retry = execution.attempts.contains_key(&task.node);
                 let endpoint = Arc::clone(&self.lanes[lane].endpoint);
                 let timeout = run.settings.task_timeout;
                 self.calls += 1;
-                self.tasks.spawn(task::call(
-                    task, endpoint, permit, request, is_retry, timeout,
-                ));
+                self.tasks
+                    .spawn(task::call(task, endpoint, permit, request, timeout));
             }
             Err(failure) => execution.fail(run, task.node, failure),
         }
@@ -426,6 +424,7 @@ impl Scheduler {
                     kind: ErrorKind::Call(error.kind),
                     message: error.message.clone(),
                 });
+                endpoint.note_retry();
                 execution.state.requeue(task.node);
                 let due = Instant::now() + backoff::wait(attempt, task.seed());
                 self.retries.push(Box::pin(async move {

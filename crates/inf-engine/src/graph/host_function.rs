@@ -25,13 +25,13 @@ pub struct HostFunction {
     body: HostBody,
 }
 
-type Call<R> = dyn Fn(&Value) -> R + Send + Sync;
-
 #[derive(Clone)]
 pub(crate) enum HostBody {
-    Sync(Arc<Call<Result<Value, HostError>>>),
-    Async(Arc<Call<HostFuture>>),
+    Sync(Arc<Returning<Result<Value, HostError>>>),
+    Async(Arc<Returning<HostFuture>>),
 }
+
+type Returning<R> = dyn Fn(&Value) -> R + Send + Sync;
 
 /// Why a host function gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

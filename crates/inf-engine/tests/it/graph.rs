@@ -104,10 +104,7 @@ fn cycles_are_printed_in_the_direction_of_the_data() {
         let mut builder = GraphBuilder::new("g", Schema::any());
         for (index, of) in edges {
             let of: Vec<_> = of.iter().map(|of| at[*of]).collect();
-            builder.add(prompt_node(
-                &["", "a", "b", "c", "d"][*index].to_owned(),
-                &of,
-            ));
+            builder.add(prompt_node(["", "a", "b", "c", "d"][*index], &of));
         }
         let error = builder.finish(NodeRef::INPUT.into()).expect_err("a cycle");
         assert_eq!(

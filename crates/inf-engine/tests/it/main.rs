@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod bad_replies;
+mod compile_errors;
 mod execution_state;
 mod graph;
 mod layers;

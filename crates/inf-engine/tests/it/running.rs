@@ -293,7 +293,7 @@ async fn fail_fast_stops_the_run_and_still_gives_every_input_a_result() {
 async fn a_task_that_takes_too_long_is_a_timeout() {
     let graph = Tracer::new("slow").trace(|text: Proxy<String>| {
         text.then_async("sleep", async |text: String| {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             text
         })
     });

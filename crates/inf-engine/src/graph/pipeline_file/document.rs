@@ -83,6 +83,7 @@ pub(in crate::graph) struct NodeDocument {
 
 /// Line breaks are what `stop` is about: `["\n\n"]` shows them, a block hides
 /// them.
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
 fn on_one_line<S: Serializer>(
     texts: &Option<Vec<String>>,
     serializer: S,

@@ -199,13 +199,13 @@ impl Reader<'_> {
     }
 
     fn call(&mut self, place: &str, document: &NodeDocument) -> LlmCall {
-        let prompt = match &document.prompt {
-            Some(text) => self.template(&format!("{place}.prompt"), text),
-            None => {
-                let message = "the node has no `prompt`: say what to ask, as in `prompt: \"Summarize {input}\"`";
-                self.problems.push(Problem::new(place, message));
-                Template::default()
-            }
+        let prompt = if let Some(text) = &document.prompt {
+            self.template(&format!("{place}.prompt"), text)
+        } else {
+            let message =
+                "the node has no `prompt`: say what to ask, as in `prompt: \"Summarize {input}\"`";
+            self.problems.push(Problem::new(place, message));
+            Template::default()
         };
         let system = document.system.as_ref();
         let output = document.output.as_ref();
