@@ -13,6 +13,7 @@ mod arguments;
 mod command_error;
 mod commands;
 mod console;
+mod estimate;
 mod exit_code;
 mod input;
 mod interrupt;

@@ -1,6 +1,6 @@
 //! [`Summary`]: how a run went, for people and for programs.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use inf_engine::Value;
@@ -68,17 +68,17 @@ impl Tally {
     /// The first output, shortened, under its keys.
     pub(crate) fn first_result(&self) -> Option<String> {
         let (index, output) = self.first.as_ref()?;
+        // Writing to a text can't fail.
         let mut text = format!("the result of input {index}:");
         match output {
             Value::Map(fields) => {
                 for (key, value) in fields.iter() {
-                    text.push_str(&format!(
-                        "\n  {key}: {}",
-                        shorten(&value.to_string(), SHOWN)
-                    ));
+                    let _ = write!(text, "\n  {key}: {}", shorten(&value.to_string(), SHOWN));
                 }
             }
-            other => text.push_str(&format!("\n  {}", shorten(&other.to_string(), SHOWN))),
+            other => {
+                let _ = write!(text, "\n  {}", shorten(&other.to_string(), SHOWN));
+            }
         }
         Some(text)
     }
@@ -204,7 +204,8 @@ impl fmt::Display for Summary<'_> {
 }
 
 fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+    // Whole microseconds, without the noise of binary fractions.
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
 /// A duration at a glance.

@@ -16,7 +16,7 @@ use crate::exit_code::Exit;
 /// Does what was asked and tells what is wrong, if something is.
 pub(crate) fn execute(command: Command) -> Exit {
     let done = match command {
-        Command::Run(arguments) => run::execute(arguments),
+        Command::Run(arguments) => run::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Graph(arguments) => graph::execute(&arguments),
         Command::Simulate(arguments) => simulate::execute(arguments),

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use inf_engine::clients::simulated::SimulatedSettings;
+use inf_engine::document::Problem;
 use inf_engine::execution::{BindError, Pipeline};
-use inf_engine::graph::InferenceGraph;
-use inf_engine::resources::ResourceConfig;
+use inf_engine::graph::{Alias, InferenceGraph};
+use inf_engine::resources::{ResourceConfig, ResourceError};
 
 /// Reads a pipeline file.
 pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
@@ -15,19 +16,19 @@ pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
 /// Reads a resources file, or makes every alias of `graph` the simulated
 /// provider if there is none.
 pub(super) fn resources(
-    graph: &InferenceGraph,
+    graph: Option<&InferenceGraph>,
     path: Option<&Path>,
 ) -> Result<ResourceConfig, String> {
-    match path {
-        Some(path) => ResourceConfig::from_path(path).map_err(|error| error.to_string()),
-        None => {
-            let aliases = graph.aliases().into_iter().map(|alias| alias.as_str());
-            Ok(ResourceConfig::simulated(
-                aliases,
-                &SimulatedSettings::default(),
-            ))
-        }
+    if let Some(path) = path {
+        return ResourceConfig::from_path(path).map_err(|error| error.to_string());
     }
+    let aliases = graph.map(InferenceGraph::aliases).unwrap_or_default();
+    let aliases = aliases.into_iter().map(Alias::as_str);
+    Ok(simulated(aliases))
+}
+
+fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
+    ResourceConfig::simulated(aliases, &SimulatedSettings::default())
 }
 
 /// Joins a pipeline with its resources; each problem is told with its file.
@@ -36,18 +37,42 @@ pub(super) fn bind(
     pipeline: &Path,
     path: Option<&Path>,
 ) -> Result<Pipeline, Vec<String>> {
-    let config = resources(&graph, path).map_err(|problem| vec![problem])?;
-    graph.bind(config).map_err(|error| {
-        let (file, problems) = match &error {
-            BindError::Graph(error) => (pipeline, &error.problems),
-            BindError::Resources(error) => (path.unwrap_or(pipeline), &error.problems),
-            BindError::Missing(missing) => (pipeline, &missing.problems),
-            other => return vec![other.to_string()],
-        };
-        let file = file.display();
+    let config = resources(Some(&graph), path).map_err(|problem| vec![problem])?;
+    let with_known_aliases = graph.clone();
+    graph.bind(&config).map_err(|error| {
+        let mut problems = bind_problems(&error, pipeline, path);
+        if matches!(error, BindError::Resources(_)) {
+            // Unusable endpoints hide what else the pipeline lacks.
+            let known = simulated(config.endpoints.keys().map(String::as_str));
+            let missing = with_known_aliases.bind(known).err();
+            problems.extend(
+                missing
+                    .iter()
+                    .flat_map(|error| bind_problems(error, pipeline, path)),
+            );
+        }
         problems
-            .iter()
-            .map(|problem| format!("{file}: {problem}"))
-            .collect()
     })
+}
+
+fn bind_problems(error: &BindError, pipeline: &Path, resources: Option<&Path>) -> Vec<String> {
+    match error {
+        BindError::Graph(error) => with_file(pipeline, &error.problems),
+        BindError::Resources(error) => resource_problems(resources.unwrap_or(pipeline), error),
+        BindError::Missing(missing) => with_file(pipeline, &missing.problems),
+        other => vec![other.to_string()],
+    }
+}
+
+/// The problems of a resources file.
+pub(super) fn resource_problems(path: &Path, error: &ResourceError) -> Vec<String> {
+    with_file(path, &error.problems)
+}
+
+fn with_file(path: &Path, problems: &[Problem]) -> Vec<String> {
+    let path = path.display();
+    problems
+        .iter()
+        .map(|problem| format!("{path}: {problem}"))
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! `inf run`: run a pipeline over a file of inputs.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::preparation::{bind, load};
-use crate::arguments::{Place, Policy, RunArguments};
+use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::CommandError;
 use crate::console::tell;
 use crate::exit_code::Exit;
@@ -35,14 +35,14 @@ const ORDER_WINDOW: usize = 8192;
 /// The most results that are written at once.
 const RESULTS_AT_ONCE: usize = 256;
 
-pub(crate) fn execute(arguments: RunArguments) -> Result<Exit, CommandError> {
-    let prepared = prepare(&arguments)?;
+pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
+    let prepared = prepare(arguments)?;
     if arguments.resources.is_none() && !arguments.quiet && !arguments.json {
         tell(
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
     }
-    super::runtime()?.block_on(run(&arguments, prepared))
+    super::runtime()?.block_on(run(arguments, prepared))
 }
 
 /// Everything that a run needs, checked; nothing was called or written.
@@ -57,29 +57,28 @@ struct Prepared {
 /// once.
 fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let mut problems = Vec::new();
-    let source = keep(
-        &mut problems,
-        InputSource::open(&arguments.input.input, arguments.input.input_format),
-    );
+    let graph = keep(&mut problems, load(&arguments.pipeline));
+    let schema = graph.as_ref().map(|graph| graph.input().clone());
+    let bound = graph.map(|graph| bind(graph, &arguments.pipeline, arguments.resources.as_deref()));
+    let pipeline = match bound.transpose() {
+        Ok(pipeline) => pipeline,
+        Err(more) => {
+            problems.extend(more);
+            None
+        }
+    };
+    let InputArguments {
+        input,
+        input_format,
+    } = &arguments.input;
+    let source = keep(&mut problems, InputSource::open(input, *input_format));
     let sources = [
         Some(&arguments.pipeline),
         arguments.resources.as_ref(),
-        file(&arguments.input.input),
+        file(input),
     ];
     let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
     keep(&mut problems, check_place(&arguments.output, &sources));
-    let graph = keep(&mut problems, load(&arguments.pipeline));
-    let schema = graph.as_ref().map(|graph| graph.input().clone());
-    let pipeline = match graph {
-        Some(graph) => match bind(graph, &arguments.pipeline, arguments.resources.as_deref()) {
-            Ok(pipeline) => Some(pipeline),
-            Err(more) => {
-                problems.extend(more);
-                None
-            }
-        },
-        None => None,
-    };
     let limit = arguments.limit.map(|limit| limit.get() as u64);
     let mut total = Total::default();
     let records = match (source, schema) {
@@ -109,7 +108,7 @@ fn keep<T>(problems: &mut Vec<String>, result: Result<T, String>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
-fn file(place: &Place) -> Option<&std::path::PathBuf> {
+fn file(place: &Place) -> Option<&PathBuf> {
     match place {
         Place::File(path) => Some(path),
         Place::Standard => None,
@@ -158,7 +157,8 @@ async fn run(arguments: &RunArguments, prepared: Prepared) -> Result<Exit, Comma
     let (no_more, ended_early) = oneshot::channel();
     let admission = Admission::new(arguments);
     let inputs = admission.admit(read_in_background(records), ended_early);
-    let mut results = pipeline.try_stream(inputs);
+    // Fused, because it is asked once more after its end.
+    let mut results = pipeline.try_stream(inputs).fuse();
 
     let is_silent = arguments.quiet || arguments.json;
     let to_terminal = arguments.output == Place::Standard && io::stdout().is_terminal();
@@ -285,7 +285,9 @@ fn close(
         is_interrupted,
     };
     if arguments.json {
-        tell(summary.to_json());
+        let mut summary = summary.to_json();
+        summary["simulated"] = arguments.resources.is_none().into();
+        tell(summary);
         return;
     }
     if arguments.quiet {

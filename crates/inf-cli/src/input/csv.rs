@@ -1,14 +1,18 @@
 //! Comma-separated values, RFC 4180: the first row names the fields.
 
-use std::io::Read;
+use std::io::{Chain, Read};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
 use super::records::{RawRecord, Unreadable};
 
+type CsvReader = Reader<Chain<Box<dyn Read + Send>, &'static [u8]>>;
+
+const LINE_FEED: &[u8] = b"\n";
+
 /// The rows of a source after its header.
 pub(super) struct CsvRows {
-    reader: Reader<Box<dyn Read + Send>>,
+    reader: CsvReader,
     fields: Vec<String>,
     has_failed: bool,
 }
@@ -16,15 +20,17 @@ pub(super) struct CsvRows {
 impl CsvRows {
     /// Reads the header; the error is a sentence without the file's name.
     pub(super) fn new(bytes: Box<dyn Read + Send>) -> Result<Self, String> {
-        // Rows of another length are told in words of our own.
+        // Rows of another length are told in words of our own. Rows end at line
+        // feeds, the last one too: then the line of a row can be told exactly,
+        // which the reader's own position does not after CR LF and blank lines.
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            .from_reader(bytes);
+            .terminator(Terminator::Any(b'\n'))
+            .from_reader(bytes.chain(LINE_FEED));
         let mut header = ByteRecord::new();
-        let has_header = reader
-            .read_byte_record(&mut header)
-            .map_err(|error| format!("can't be read: {error}"))?;
+        let has_header = read_row(&mut reader, &mut header);
+        let has_header = has_header.map_err(|error| format!("can't be read: {error}"))?;
         if !has_header {
             return Err(
                 "the file is empty: its first row must name the fields, as in `a,b`".to_owned(),
@@ -67,9 +73,10 @@ impl CsvRows {
     fn read(&self, row: &ByteRecord) -> Result<Vec<String>, Unreadable> {
         let (found, expected) = (row.len(), self.fields.len());
         if found != expected {
+            let wrong = if found < expected { "few" } else { "many" };
             return Err(Unreadable::here(format!(
-                "the row has {found} cells and the header names {expected}: put cells that hold \
-                 commas or line breaks in double quotes"
+                "the row has too {wrong} cells, {found} where the header names {expected}: put \
+                 cells that hold commas or line breaks in double quotes"
             )));
         }
         let cells = row.iter().zip(&self.fields);
@@ -94,7 +101,7 @@ impl Iterator for CsvRows {
             return None;
         }
         let mut row = ByteRecord::new();
-        let content = match self.reader.read_byte_record(&mut row) {
+        let content = match read_row(&mut self.reader, &mut row) {
             Ok(false) => return None,
             Ok(true) => self.read(&row),
             Err(error) => {
@@ -104,12 +111,32 @@ impl Iterator for CsvRows {
                 )))
             }
         };
-        let place = row.position().unwrap_or_else(|| self.reader.position());
+        let next_line = self.reader.position().line();
+        // Line breaks in quoted cells are part of the row.
+        let lines = row.as_slice().split(|byte| *byte == b'\n').count() as u64;
         Some(RawRecord {
-            line: place.line(),
+            line: next_line.saturating_sub(lines).max(1),
             content,
         })
     }
+}
+
+/// Reads the next row that is not blank; whether there was one.
+fn read_row(reader: &mut CsvReader, row: &mut ByteRecord) -> Result<bool, csv::Error> {
+    while reader.read_byte_record(row)? {
+        // Of the CR LF that ends a row, the CR is still there.
+        let last = row.len().saturating_sub(1);
+        if let Some(cell) = row.get(last).and_then(|cell| cell.strip_suffix(b"\r")) {
+            if last == 0 && cell.is_empty() {
+                continue;
+            }
+            let cell = cell.to_owned();
+            row.truncate(last);
+            row.push_field(&cell);
+        }
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -148,14 +175,21 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        let text: &[u8] = b"\xef\xbb\xbfa,b\r\n";
+        let rows = CsvRows::new(Box::new(text)).expect("a header");
+        assert_eq!(rows.fields(), ["a", "b"]);
+    }
+
+    #[test]
     fn a_bad_row_is_one_error_and_the_others_go_on() {
         let found = rows(b"a,b\n1,2,3\n4\n\xff,5\n6,7\n").expect("a header");
         let check = |index: usize, line: u64, expected: &str| {
             assert_eq!(found[index].0, line);
             assert!(found[index].1.contains(expected), "{}", found[index].1);
         };
-        check(0, 2, "the row has 3 cells and the header names 2");
-        check(1, 3, "the row has 1 cells and the header names 2");
+        check(0, 2, "too many cells, 3 where the header names 2");
+        check(1, 3, "too few cells, 1 where the header names 2");
         check(2, 4, "the field `a` is not valid UTF-8");
         check(3, 5, r#"Ok(["6", "7"])"#);
     }
