@@ -68,23 +68,23 @@ pub(crate) struct RunArguments {
     pub(crate) resources: Option<PathBuf>,
 
     /// The most calls in flight at once, over all endpoints
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_concurrent: Option<NonZeroUsize>,
 
     /// Run only the first N inputs
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) limit: Option<NonZeroUsize>,
 
     /// What happens when a call fails
     #[arg(long, value_name = "POLICY", value_enum)]
     pub(crate) error_policy: Option<Policy>,
 
-    /// How often a failed call is tried again, unless the endpoint says otherwise
+    /// How often a failed call is tried again; by default the endpoint's own `max_retries`, which is 3
     #[arg(long, value_name = "N")]
     pub(crate) max_retries: Option<u32>,
 
     /// The longest that one call may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) task_timeout: Option<Duration>,
 
     /// Write results in the order of the inputs instead of as they complete
@@ -95,7 +95,7 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Show neither progress nor a summary; only what went wrong
+    /// Say nothing unless the command itself is wrong
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -172,15 +172,15 @@ pub(crate) struct SimulateArguments {
     pub(crate) model: Option<String>,
 
     /// How long a call takes in the median
-    #[arg(long, value_name = "MILLISECONDS")]
+    #[arg(long, value_name = "MILLISECONDS", allow_negative_numbers = true)]
     pub(crate) latency: Option<f64>,
 
     /// How much the latency varies: the deviation of its logarithm, commonly 0.3 to 0.6
-    #[arg(long, value_name = "SIGMA")]
+    #[arg(long, value_name = "SIGMA", allow_negative_numbers = true)]
     pub(crate) latency_spread: Option<f64>,
 
     /// How many calls are accepted in the long run; whatever is more gets status 429
-    #[arg(long, value_name = "CALLS_PER_SECOND")]
+    #[arg(long, value_name = "CALLS_PER_SECOND", allow_negative_numbers = true)]
     pub(crate) quota: Option<f64>,
 
     /// How many calls are accepted at once after a pause
@@ -192,11 +192,11 @@ pub(crate) struct SimulateArguments {
     pub(crate) no_retry_hint: bool,
 
     /// The share of calls that fail with status 500, from 0 to 1
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     pub(crate) faults: Option<f64>,
 
     /// The share of calls whose connection is dropped, from 0 to 1
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     pub(crate) disconnects: Option<f64>,
 
     /// What is answered: `echo`, `hash`, or a text with {prompt}, {system}, {excerpt}, {model}, {hash}
@@ -274,6 +274,11 @@ pub(crate) enum Drawing {
     Json,
     /// The pipeline file as YAML
     Yaml,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse();
+    number.map_err(|_| "it must be a whole number from 1".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use inf_engine::graph::{InferenceGraph, Operation};
-use inf_engine::resources::ResourceManager;
 use inf_engine::value::Schema;
 
-use super::preparation::{bind, load, resource_problems, resources};
+use super::preparation::{bind, load, problems_of_resources};
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
 use crate::console::tell;
@@ -38,13 +37,7 @@ pub(crate) fn execute(arguments: &CheckArguments) -> Result<Exit, CommandError> 
         // The other files can be checked all the same.
         Err(problem) => {
             problems.push(problem);
-            if let Some(path) = &arguments.resources {
-                match resources(None, Some(path)).map(|config| ResourceManager::new(&config)) {
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error)) => problems.extend(resource_problems(path, &error)),
-                    Err(problem) => problems.push(problem),
-                }
-            }
+            problems.extend(problems_of_resources(arguments.resources.as_deref()));
             check_inputs(arguments, &Schema::any(), None, &mut problems);
         }
     }

@@ -27,12 +27,19 @@ pub(crate) fn execute(command: Command) -> Exit {
     })
 }
 
-/// A runtime for a command that waits.
-fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+/// Runs a command that waits. What it leaves running, such as the look-up of a
+/// host, is not waited for.
+fn block_on(
+    command: impl Future<Output = Result<Exit, CommandError>>,
+) -> Result<Exit, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime.map_err(|error| CommandError::new(format!("no runtime could be started: {error}")))
+    let runtime = runtime
+        .map_err(|error| CommandError::new(format!("no runtime could be started: {error}")))?;
+    let ended = runtime.block_on(command);
+    runtime.shutdown_background();
+    ended
 }
 
 /// Writes what a command is for to stdout; a reader that has seen enough

@@ -6,7 +6,7 @@ use inf_engine::clients::simulated::SimulatedSettings;
 use inf_engine::document::Problem;
 use inf_engine::execution::{BindError, Pipeline};
 use inf_engine::graph::{Alias, InferenceGraph};
-use inf_engine::resources::{ResourceConfig, ResourceError};
+use inf_engine::resources::{ResourceConfig, ResourceManager};
 
 /// Reads a pipeline file.
 pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
@@ -15,16 +15,26 @@ pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
 
 /// Reads a resources file, or makes every alias of `graph` the simulated
 /// provider if there is none.
-pub(super) fn resources(
-    graph: Option<&InferenceGraph>,
-    path: Option<&Path>,
-) -> Result<ResourceConfig, String> {
+fn resources(graph: &InferenceGraph, path: Option<&Path>) -> Result<ResourceConfig, String> {
     if let Some(path) = path {
         return ResourceConfig::from_path(path).map_err(|error| error.to_string());
     }
-    let aliases = graph.map(InferenceGraph::aliases).unwrap_or_default();
-    let aliases = aliases.into_iter().map(Alias::as_str);
-    Ok(simulated(aliases))
+    let aliases = graph.aliases().into_iter();
+    Ok(simulated(aliases.map(Alias::as_str)))
+}
+
+/// What is wrong with a resources file by itself, where there is no pipeline to
+/// bind to it.
+pub(super) fn problems_of_resources(path: Option<&Path>) -> Vec<String> {
+    let Some(path) = path else {
+        return Vec::new();
+    };
+    let config = match ResourceConfig::from_path(path) {
+        Ok(config) => config,
+        Err(error) => return vec![error.to_string()],
+    };
+    let unusable = ResourceManager::new(&config).err();
+    unusable.map_or_else(Vec::new, |error| with_file(path, &error.problems))
 }
 
 fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
@@ -37,7 +47,7 @@ pub(super) fn bind(
     pipeline: &Path,
     path: Option<&Path>,
 ) -> Result<Pipeline, Vec<String>> {
-    let config = resources(Some(&graph), path).map_err(|problem| vec![problem])?;
+    let config = resources(&graph, path).map_err(|problem| vec![problem])?;
     let with_known_aliases = graph.clone();
     graph.bind(&config).map_err(|error| {
         let mut problems = bind_problems(&error, pipeline, path);
@@ -58,15 +68,10 @@ pub(super) fn bind(
 fn bind_problems(error: &BindError, pipeline: &Path, resources: Option<&Path>) -> Vec<String> {
     match error {
         BindError::Graph(error) => with_file(pipeline, &error.problems),
-        BindError::Resources(error) => resource_problems(resources.unwrap_or(pipeline), error),
+        BindError::Resources(error) => with_file(resources.unwrap_or(pipeline), &error.problems),
         BindError::Missing(missing) => with_file(pipeline, &missing.problems),
         other => vec![other.to_string()],
     }
-}
-
-/// The problems of a resources file.
-pub(super) fn resource_problems(path: &Path, error: &ResourceError) -> Vec<String> {
-    with_file(path, &error.problems)
 }
 
 fn with_file(path: &Path, problems: &[Problem]) -> Vec<String> {

@@ -13,7 +13,7 @@ use inf_engine::execution::{BatchResult, ErrorPolicy, ExecutionSettings, Pipelin
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
-use super::preparation::{bind, load};
+use super::preparation::{bind, load, problems_of_resources};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::CommandError;
 use crate::console::tell;
@@ -42,7 +42,7 @@ pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
     }
-    super::runtime()?.block_on(run(arguments, prepared))
+    super::block_on(run(arguments, prepared))
 }
 
 /// Everything that a run needs, checked; nothing was called or written.
@@ -59,6 +59,9 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let mut problems = Vec::new();
     let graph = keep(&mut problems, load(&arguments.pipeline));
     let schema = graph.as_ref().map(|graph| graph.input().clone());
+    if graph.is_none() {
+        problems.extend(problems_of_resources(arguments.resources.as_deref()));
+    }
     let bound = graph.map(|graph| bind(graph, &arguments.pipeline, arguments.resources.as_deref()));
     let pipeline = match bound.transpose() {
         Ok(pipeline) => pipeline,

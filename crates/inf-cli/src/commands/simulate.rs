@@ -25,11 +25,8 @@ pub(crate) fn execute(arguments: SimulateArguments) -> Result<Exit, CommandError
         .unwrap_or_else(|| NAMELESS.to_owned());
     let client = SimulatedClient::new(name, settings).map_err(|invalid| in_options(&invalid))?;
     let simulation = Arc::new(Simulation::new(client, arguments.model));
-    let runtime = super::runtime()?;
-    runtime.block_on(listen(
-        SocketAddr::new(arguments.host, arguments.port),
-        simulation,
-    ))
+    let address = SocketAddr::new(arguments.host, arguments.port);
+    super::block_on(listen(address, simulation))
 }
 
 /// Serves until Ctrl-C or a request to terminate, both of which are how a
@@ -108,11 +105,25 @@ fn read_settings(path: &Path) -> Result<SimulatedSettings, CommandError> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| CommandError::new(format!("can't read {shown}: {}", io_reason(&error))))?;
-    let settings: SimulatedSettings = serde_saphyr::from_str(&text)
-        .map_err(|error| CommandError::new(format!("{shown}: {}", error.without_snippet())))?;
+    let settings: SimulatedSettings =
+        serde_saphyr::from_str(&text).map_err(|error| not_settings(path, &error))?;
     let valid = settings.validate();
     valid.map_err(|invalid| CommandError::new(format!("{shown}: {invalid}")))?;
     Ok(settings)
+}
+
+/// The sentence, with the place in the form that editors open.
+fn not_settings(path: &Path, error: &serde_saphyr::Error) -> CommandError {
+    let plain = error.without_snippet();
+    let told = plain.to_string();
+    let what = told
+        .rsplit_once(" at line ")
+        .map_or(&*told, |(what, _)| what);
+    let path = path.display();
+    CommandError::new(match plain.location() {
+        Some(place) => format!("{path}:{}:{}: {what}", place.line(), place.column()),
+        None => format!("{path}: {what}"),
+    })
 }
 
 /// The sentence, with the option that sets what is wrong.
@@ -124,7 +135,6 @@ fn in_options(invalid: &InvalidSetting) -> CommandError {
         "quota.burst" => "--burst",
         "faults.error_ratio" => "--faults",
         "faults.disconnect_ratio" => "--disconnects",
-        "faults" => "--faults` and `--disconnects",
         "answer.template" => "--answer",
         _ => return CommandError::new(invalid.to_string()),
     };

@@ -72,7 +72,7 @@ fn bad_files_are_told_before_anything_is_called() {
     );
     workplace.write(
         "cycle.yaml",
-        "version: 1\nname: x\nnodes:\n  a: { llm: fast, prompt: \"{b}\" }\n  b: { llm: fast, prompt: \"{a} {c}\" }\noutput: a\n",
+        "version: 1\nname: x\nnodes:\n  a: { llm: fast, prompt: \"{b}\" }\n  b: { llm: fast, prompt: \"{a}\" }\noutput: a\n",
     );
     std::fs::create_dir(workplace.path("directory")).expect("a directory");
     #[cfg(unix)]
@@ -99,6 +99,22 @@ fn bad_files_are_told_before_anything_is_called() {
     assert_snapshot!("bad_files", shown(&workplace, &lines));
     assert_eq!(server.stats()["calls"], 0);
     assert_eq!(workplace.read("pairs.jsonl"), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_the_run_and_is_told() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(3);
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --output /dev/full");
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended
+            .stderr
+            .contains("error: can't write results (No space left on device"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

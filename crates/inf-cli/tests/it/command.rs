@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value as Json;
@@ -98,10 +98,6 @@ impl Workplace {
         let _ = stdin.write_all(input);
         drop(stdin);
         Ended::of(child.wait_with_output().expect("the binary ends"))
-    }
-
-    pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
     }
 }
 

@@ -49,12 +49,9 @@ fn the_second_exits_at_once_and_leaves_whole_lines() {
     let workplace = Workplace::new();
     workplace.write(
         "pipeline.yaml",
-        "version: 1\nname: one\ninput: any\nnodes:\n  n: { llm: fast, prompt: \"{input}\" }\noutput: n\n",
+        "version: 1\nname: one\ninput: any\nnodes:\n  answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n",
     );
-    workplace.write(
-        "inputs.jsonl",
-        (0..2000).map(|i| format!("{i}\n")).collect::<String>(),
-    );
+    workplace.write("inputs.jsonl", "1\n".repeat(2000));
     workplace.write(
         "resources.yaml",
         format!(
@@ -71,6 +68,11 @@ fn the_second_exits_at_once_and_leaves_whole_lines() {
     let mut stderr = BufReader::new(child.stderr.take().expect("piped")).lines();
     // The file is there before the first call, and a call is made before the signal.
     while server.stats()["calls"] == 0 {
+        assert_eq!(
+            child.try_wait().expect("a state"),
+            None,
+            "the run ended by itself"
+        );
         std::thread::yield_now();
     }
     send_signal(&child, "INT");

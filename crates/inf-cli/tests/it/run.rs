@@ -192,7 +192,8 @@ fn every_input_gets_its_result_from_a_server_with_a_quota_and_faults() {
     assert_eq!(stats["calls"], 300);
     assert!(stats["faulted"].as_u64() > Some(0));
     assert_eq!(summary["rate_limited"], stats["rate_limited"]);
-    assert_eq!(summary["retries"], stats["faulted"]);
+    // A failed call that is then refused for the quota is sent more than once again.
+    assert!(summary["retries"].as_u64() >= stats["faulted"].as_u64());
     assert_eq!(summary["simulated"], false);
 }
 

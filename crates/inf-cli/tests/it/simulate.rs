@@ -87,8 +87,7 @@ fn bounds_stops_and_schemas_shape_the_answer() {
 #[test]
 fn what_is_asked_wrongly_is_refused_with_a_reason() {
     let server = Server::start("--model only");
-    let mut told = String::new();
-    for (method, path, body) in [
+    let requests = [
         ("POST", "/v1/chat/completions", "no JSON"),
         ("POST", "/v1/chat/completions", "{\"model\": \"only\"}"),
         (
@@ -100,12 +99,13 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v1/completions", ""),
         ("GET", "/v1/models", ""),
         ("GET", "/stats", ""),
-    ] {
+    ];
+    let told = requests.map(|(method, path, body)| {
         let (head, answer) = server.request(method, path, body);
         let status = head.lines().next().unwrap_or_default();
-        told.push_str(&format!("{method} {path} {body}\n  {status}\n  {answer}\n"));
-    }
-    assert_snapshot!("simulate_refusals", told);
+        format!("{method} {path} {body}\n  {status}\n  {answer}\n")
+    });
+    assert_snapshot!("simulate_refusals", told.concat());
 }
 
 #[test]
