@@ -25,10 +25,12 @@ pub struct HostFunction {
     body: HostBody,
 }
 
+type Call<R> = dyn Fn(&Value) -> R + Send + Sync;
+
 #[derive(Clone)]
 pub(crate) enum HostBody {
-    Sync(Arc<dyn Fn(&Value) -> Result<Value, HostError> + Send + Sync>),
-    Async(Arc<dyn Fn(&Value) -> HostFuture + Send + Sync>),
+    Sync(Arc<Call<Result<Value, HostError>>>),
+    Async(Arc<Call<HostFuture>>),
 }
 
 /// Why a host function gave no result.
@@ -153,9 +155,9 @@ impl Codec {
             reason,
         };
         let output = output.map_err(|error| failed(error.to_string()))?;
-        output.to_value().map_err(|error| {
-            failed(format!("its result has no JSON form: {error}"))
-        })
+        output
+            .to_value()
+            .map_err(|error| failed(format!("its result has no JSON form: {error}")))
     }
 }
 

@@ -95,7 +95,15 @@ impl Schema {
 
     fn validator(&self) -> Result<&jsonschema::Validator, SchemaError> {
         let compiled = self.0.validator.get_or_init(|| {
-            jsonschema::validator_for(&self.0.json).map_err(|error| error.to_string())
+            jsonschema::validator_for(&self.0.json).map_err(|error| {
+                let place = error.instance_path().to_string();
+                let at = if place.is_empty() {
+                    place
+                } else {
+                    format!("at `{place}`: ")
+                };
+                format!("{at}{error}")
+            })
         });
         compiled
             .as_ref()
@@ -142,7 +150,10 @@ mod tests {
         }));
         assert_eq!(schema.check(&json!({"tags": ["a"]})), Ok(()));
         let error = schema.check(&json!({"tags": ["a", 1]})).unwrap_err();
-        assert_eq!(error.to_string(), "at `/tags/1`: 1 is not of type \"string\"");
+        assert_eq!(
+            error.to_string(),
+            "at `/tags/1`: 1 is not of type \"string\""
+        );
         let error = schema.check(&json!({})).unwrap_err();
         assert_eq!(error.to_string(), "\"tags\" is a required property");
     }

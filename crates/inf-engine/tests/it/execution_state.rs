@@ -25,7 +25,12 @@ fn graphs() -> impl Strategy<Value = Arc<InferenceGraph>> {
             let pack = Operation::Pack(Shape::List(parts.collect()));
             nodes.push(builder.add(GraphNode::new(format!("n{number}"), pack)));
         }
-        let output = nodes.iter().rev().take(2).map(|&node| Shape::from(node)).collect();
+        let output = nodes
+            .iter()
+            .rev()
+            .take(2)
+            .map(|&node| Shape::from(node))
+            .collect();
         Arc::new(builder.finish(Shape::List(output)).unwrap())
     })
 }
@@ -81,24 +86,39 @@ impl Simulation {
             let all_there = dependencies
                 .iter()
                 .all(|node| status_of(node) == TaskStatus::Completed);
-            let hopeless = dependencies.iter().any(|node| {
-                matches!(status_of(node), TaskStatus::Failed | TaskStatus::Cancelled)
-            });
+            let hopeless = dependencies
+                .iter()
+                .any(|node| matches!(status_of(node), TaskStatus::Failed | TaskStatus::Cancelled));
             match self.state.status(node) {
                 TaskStatus::Blocked => assert!(!all_there && !hopeless, "{node:?} waits in vain"),
                 TaskStatus::Cancelled => assert!(hopeless, "{node:?} was cancelled without cause"),
-                status => assert!(all_there, "{node:?} is {status:?} before its inputs are there"),
+                status => assert!(
+                    all_there,
+                    "{node:?} is {status:?} before its inputs are there"
+                ),
             }
             // Whoever still has to read a value finds it.
-            if matches!(self.state.status(node), TaskStatus::Pending | TaskStatus::InProgress) {
+            if matches!(
+                self.state.status(node),
+                TaskStatus::Pending | TaskStatus::InProgress
+            ) {
                 for dependency in dependencies {
-                    assert!(self.state.value(dependency).is_some(), "{node:?} lost an input");
+                    assert!(
+                        self.state.value(dependency).is_some(),
+                        "{node:?} lost an input"
+                    );
                 }
             }
         }
-        let open = self.nodes().filter(|&node| !self.state.status(node).is_final()).count();
+        let open = self
+            .nodes()
+            .filter(|&node| !self.state.status(node).is_final())
+            .count();
         assert_eq!(self.state.is_finished(), open == 0);
-        assert_eq!(open > 0, !self.pending.is_empty() || !self.running.is_empty());
+        assert_eq!(
+            open > 0,
+            !self.pending.is_empty() || !self.running.is_empty()
+        );
     }
 
     /// How many nodes something can happen to.

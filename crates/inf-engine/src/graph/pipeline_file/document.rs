@@ -1,8 +1,9 @@
 //! A pipeline file as serde sees it.
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
+use serde_saphyr::FlowSeq;
 
 /// A whole pipeline file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +20,12 @@ pub(in crate::graph) struct PipelineDocument {
     pub(in crate::graph) nodes: IndexMap<String, NodeDocument>,
     /// A shape.
     pub(in crate::graph) output: Json,
+}
+
+/// What all versions of pipeline files have.
+#[derive(Debug, Deserialize)]
+pub(super) struct VersionDocument {
+    pub(super) version: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,16 +65,29 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "on_one_line"
+    )]
     pub(super) stop: Option<Vec<String>>,
     /// Of `llm`: a type expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) priority: Option<i32>,
-    /// The dotted path of the module; the node's name if it is left out.
+    /// The dotted path of the module. If it is left out: the node's name for
+    /// `llm`, the root for all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) module: Option<String>,
+}
+
+/// Line breaks are what `stop` is about: `["\n\n"]` shows them, a block hides
+/// them.
+fn on_one_line<S: Serializer>(
+    texts: &Option<Vec<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    texts.as_ref().map(FlowSeq).serialize(serializer)
 }
 
 fn any() -> Json {
@@ -78,7 +98,10 @@ fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_true(value: &bool) -> bool {
     *value
 }
