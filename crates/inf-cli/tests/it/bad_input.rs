@@ -79,7 +79,7 @@ fn bad_files_are_told_before_anything_is_called() {
     std::os::unix::fs::symlink("pairs.jsonl", workplace.path("link.jsonl")).expect("a link");
     let run = "run pipeline.yaml --resources resources.yaml";
     let lines = [
-        "run none.yaml --input none.jsonl --resources none.yaml --output none/results.jsonl"
+        "run none.yaml --input none.jsonl --resources lost.yaml --output none/results.jsonl"
             .to_owned(),
         format!("{run} --input directory"),
         format!("{run} --input pairs.txt"),
