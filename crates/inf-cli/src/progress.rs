@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::console::tell;
 use crate::input::Total;
-use crate::summary::{Tally, grouped, per_second};
+use crate::summary::{Tally, calls, grouped, per_second};
 
 /// How far a run is.
 pub(crate) struct Progress {
@@ -64,7 +64,7 @@ impl Progress {
                     && bar.length() != Some(total)
                 {
                     bar.set_length(total);
-                    bar.set_style(style("{elapsed_precise} [{bar:30}] {msg}, {eta} left"));
+                    bar.set_style(style("{elapsed_precise} [{bar:20}] {eta} left, {msg}"));
                 } else if bar.length().is_none() {
                     bar.set_style(style("{elapsed_precise} {spinner} {msg}"));
                 }
@@ -112,7 +112,7 @@ fn line(total: &Total, tally: &Tally, metrics: &ResourceMetrics, elapsed: Durati
         "{}{} inputs{failed}, {} calls, {} tokens, {} inputs/s",
         grouped(tally.ended()),
         of.unwrap_or_default(),
-        grouped(metrics.requests),
+        grouped(calls(metrics)),
         grouped(metrics.usage.input_tokens + metrics.usage.output_tokens),
         per_second(tally.ended(), elapsed),
     )

@@ -93,6 +93,12 @@ pub(crate) fn total_metrics(resources: &ResourceManager) -> ResourceMetrics {
     total
 }
 
+/// The calls that were let through: what a provider charges for, and retries of
+/// failures.
+pub(crate) fn calls(metrics: &ResourceMetrics) -> u64 {
+    metrics.requests.saturating_sub(metrics.rate_limited)
+}
+
 /// How a run went.
 pub(crate) struct Summary<'s> {
     pub(crate) tally: &'s Tally,
@@ -122,7 +128,7 @@ impl Summary<'_> {
             "failed": tally.failed,
             "given_up": self.given_up,
             "interrupted": self.is_interrupted,
-            "calls": metrics.requests,
+            "calls": calls(metrics),
             "retries": metrics.retries,
             "rate_limited": metrics.rate_limited,
             "input_tokens": metrics.usage.input_tokens,
@@ -155,8 +161,8 @@ impl fmt::Display for Summary<'_> {
         writeln!(formatter, ")")?;
         writeln!(
             formatter,
-            "calls    {} ({} retries, {} refused for a limit)",
-            grouped(metrics.requests),
+            "calls    {} ({} retries), {} refused for a limit",
+            grouped(calls(metrics)),
             grouped(metrics.retries),
             grouped(metrics.rate_limited),
         )?;

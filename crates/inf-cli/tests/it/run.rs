@@ -190,6 +190,10 @@ fn every_input_gets_its_result_from_a_server_with_a_quota_and_faults() {
     assert_eq!(ended.results().len(), 100);
     assert_eq!(summary["succeeded"], 100);
     assert_eq!(stats["calls"], 300);
+    assert_eq!(
+        summary["calls"].as_u64(),
+        stats["faulted"].as_u64().map(|faulted| 300 + faulted)
+    );
     assert!(stats["faulted"].as_u64() > Some(0));
     assert_eq!(summary["rate_limited"], stats["rate_limited"]);
     // A failed call that is then refused for the quota is sent more than once again.
