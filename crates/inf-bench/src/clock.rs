@@ -1,0 +1,69 @@
+//! [`Stopwatch`]: CPU time of this process beside time on the wall.
+
+use std::ops::Sub;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Started when it is made.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    cpu: Duration,
+    wall: Instant,
+}
+
+/// What a piece of work took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    /// User and system time of all threads of this process; other processes,
+    /// such as the server, are not in it.
+    pub(crate) cpu: Duration,
+    /// Time that passed.
+    pub(crate) wall: Duration,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self {
+            cpu: process_cpu_time(),
+            wall: Instant::now(),
+        }
+    }
+
+    pub(crate) fn stop(self) -> Took {
+        Took {
+            wall: self.wall.elapsed(),
+            cpu: process_cpu_time().sub(self.cpu),
+        }
+    }
+}
+
+/// Microseconds in `time`, for one of `count`.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a benchmark are far below 2^52"
+)]
+pub(crate) fn micros_each(time: Duration, count: usize) -> f64 {
+    time.as_secs_f64() * 1e6 / count as f64
+}
+
+fn process_cpu_time() -> Duration {
+    // `CLOCK_PROCESS_CPUTIME_ID` is getrusage's user + system time, to the
+    // nanosecond.
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_takes_time_on_the_wall_and_no_cpu() {
+        let stopwatch = Stopwatch::start();
+        std::thread::sleep(Duration::from_millis(50));
+        let took = stopwatch.stop();
+        assert!(took.wall >= Duration::from_millis(50));
+        assert!(took.cpu < took.wall);
+    }
+}
