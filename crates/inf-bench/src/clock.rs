@@ -1,6 +1,6 @@
 //! [`Stopwatch`]: CPU time of this process beside time on the wall.
 
-use std::ops::Sub;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -13,7 +13,7 @@ pub(crate) struct Stopwatch {
 }
 
 /// What a piece of work took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Took {
     /// User and system time of all threads of this process; other processes,
     /// such as the server, are not in it.
@@ -33,8 +33,15 @@ impl Stopwatch {
     pub(crate) fn stop(self) -> Took {
         Took {
             wall: self.wall.elapsed(),
-            cpu: process_cpu_time().sub(self.cpu),
+            cpu: process_cpu_time().saturating_sub(self.cpu),
         }
+    }
+}
+
+impl AddAssign for Took {
+    fn add_assign(&mut self, more: Self) {
+        self.cpu += more.cpu;
+        self.wall += more.wall;
     }
 }
 

@@ -3,7 +3,7 @@
 //! Two sides make the same calls of the same server ([`serve`], in a process
 //! of its own): the engine, and a loop that anyone would write with reqwest
 //! ([`bare_loop`]). They take turns, so that what disturbs this machine
-//! disturbs both, and what counts is the ratio within each turn.
+//! disturbs both, and what counts is the ratio.
 
 mod bare_loop;
 mod engine;
@@ -97,14 +97,20 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
         run(side, warm_up)?;
     }
     let mut all: [Vec<Took>; 2] = Default::default();
-    for repeat in 0..options.repeats {
-        // Who goes first has no advantage over all repeats.
-        let mut turn = sides.clone();
-        if repeat % 2 == 1 {
-            turn.reverse();
+    for _ in 0..options.repeats {
+        let mut sums = [Took::default(); 2];
+        for (slice, calls) in slices(load.calls).into_iter().enumerate() {
+            // Who goes first has no advantage over all slices.
+            let mut turn = sides.clone();
+            if slice % 2 == 1 {
+                turn.reverse();
+            }
+            for side in turn {
+                sums[side as usize] += run(side, Load { calls, ..load })?;
+            }
         }
-        for side in turn {
-            all[side as usize].push(run(side, load)?);
+        for &side in &sides {
+            all[side as usize].push(sums[side as usize]);
         }
     }
 
@@ -143,10 +149,34 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     Ok(figures.into_iter().map(with_settings).collect())
 }
 
+/// The calls of a repeat, in an even number of slices of nearly the same size:
+/// a disturbance that is longer than a slice meets both sides.
+fn slices(calls: usize) -> Vec<usize> {
+    const CALLS_A_SLICE: usize = 2_000;
+    let count = calls.div_ceil(CALLS_A_SLICE).next_multiple_of(2).min(calls);
+    (0..count)
+        .map(|slice| calls * (slice + 1) / count - calls * slice / count)
+        .collect()
+}
+
 fn runtime(threads: usize) -> Result<Runtime, Failure> {
     let mut builder = match threads {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
     Ok(builder.worker_threads(threads).enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_add_up() {
+        let check = |calls, expected: &[usize]| assert_eq!(slices(calls), expected);
+        check(1, &[1]);
+        check(5, &[2, 3]);
+        check(6_001, &[1_500, 1_500, 1_500, 1_501]);
+        assert_eq!(slices(20_000), [2_000; 10]);
+    }
 }
