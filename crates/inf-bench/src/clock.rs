@@ -3,12 +3,12 @@
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 
 /// Started when it is made.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
-    cpu: Duration,
+    cpu: ProcessTime,
     wall: Instant,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Took {
 impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self {
-            cpu: process_cpu_time(),
+            cpu: ProcessTime::now(),
             wall: Instant::now(),
         }
     }
@@ -33,7 +33,7 @@ impl Stopwatch {
     pub(crate) fn stop(self) -> Took {
         Took {
             wall: self.wall.elapsed(),
-            cpu: process_cpu_time().saturating_sub(self.cpu),
+            cpu: self.cpu.elapsed(),
         }
     }
 }
@@ -52,13 +52,6 @@ impl AddAssign for Took {
 )]
 pub(crate) fn micros_each(time: Duration, count: usize) -> f64 {
     time.as_secs_f64() * 1e6 / count as f64
-}
-
-fn process_cpu_time() -> Duration {
-    // `CLOCK_PROCESS_CPUTIME_ID` is getrusage's user + system time, to the
-    // nanosecond.
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 #[cfg(test)]
