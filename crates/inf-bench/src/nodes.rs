@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// Divides the number of inputs.
     #[arg(long, default_value_t = 1, value_parser = crate::figure::count)]
     divide: usize,
+    /// Measures only the cases whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// A graph, how many of its nodes do nothing, and the inputs it is run over.
@@ -69,8 +72,15 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
         case("nodes.diamond_5", fan(3)?, 5, number(), 10_000),
         case("nodes.diamond_5", fan(3)?, 5, number(), 100_000),
     ];
+    let is_asked = |case: &Case| {
+        options
+            .only
+            .as_deref()
+            .is_none_or(|only| case.name.contains(only))
+    };
     cases
         .into_iter()
+        .filter(is_asked)
         .map(|case| measure(case, options, &runtime))
         .collect()
 }

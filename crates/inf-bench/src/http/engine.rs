@@ -1,6 +1,6 @@
 //! [`Engine`]: the calls made by a pipeline of one node.
 
-use inf_engine::execution::{Bind, Pipeline};
+use inf_engine::execution::{Bind, ExecutionSettings, Pipeline};
 use inf_engine::module::LlmInference;
 use inf_engine::resources::{EndpointConfig, ResourceConfig};
 
@@ -12,11 +12,21 @@ use crate::Failure;
 pub(super) struct Engine(Pipeline<String, String>);
 
 impl Engine {
-    pub(super) fn new(base_url: &str, load: Load) -> Result<Self, Failure> {
+    pub(super) fn new(
+        base_url: &str,
+        load: Load,
+        inputs_in_flight: Option<usize>,
+    ) -> Result<Self, Failure> {
         let endpoint =
             EndpointConfig::openai_compatible(base_url, MODEL).with_max_concurrent(load.in_flight);
         let resources = ResourceConfig::new().with_endpoint("fast", endpoint);
-        Ok(Self(LlmInference::new("fast").bind(resources)?))
+        let mut settings = ExecutionSettings::default();
+        settings.max_inputs_in_flight = inputs_in_flight;
+        Ok(Self(
+            LlmInference::new("fast")
+                .bind(resources)?
+                .with_settings(settings),
+        ))
     }
 
     pub(super) async fn run(&self, load: Load) -> Result<(), Failure> {

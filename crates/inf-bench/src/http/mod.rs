@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// Threads of the client's runtime; 1 is tokio's current-thread runtime.
     #[arg(long, default_value_t = 2, value_parser = crate::figure::count)]
     threads: usize,
+    /// Inputs that the engine has under way at once; its own default unless set.
+    #[arg(long)]
+    inputs_in_flight: Option<usize>,
     /// Measures one side alone, for a profiler.
     #[arg(long, value_enum)]
     only: Option<SideName>,
@@ -71,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
         in_flight: options.in_flight,
     };
     // Pools of their own, each with as many connections as it needs.
-    let engine = Engine::new(server.base_url(), load)?;
+    let engine = Engine::new(server.base_url(), load, options.inputs_in_flight)?;
     let bare_loop = BareLoop::new(server.base_url())?;
     let run = |side, load| {
         runtime.block_on(async {

@@ -44,7 +44,7 @@ fn both_sides_send_the_same_request() {
         in_flight: 1,
     };
     let (engine, bare) = runtime(1).expect("a runtime").block_on(async {
-        let engine = request_of(async |url| Engine::new(&url, load)?.run(load).await).await;
+        let engine = request_of(async |url| Engine::new(&url, load, None)?.run(load).await).await;
         let bare = request_of(async |url| BareLoop::new(&url)?.run(load).await).await;
         (engine, bare)
     });

@@ -122,8 +122,8 @@ pub(super) fn request_length(received: &[u8]) -> Option<usize> {
     let head = received
         .windows(END.len())
         .position(|window| window == END)?;
-    let lines = received[..head].split(|&byte| byte == b'\n');
-    let body = lines.filter_map(content_length).next().unwrap_or(0);
+    let mut lines = received[..head].split(|&byte| byte == b'\n');
+    let body = lines.find_map(content_length).unwrap_or(0);
     let length = head + END.len() + body;
     (received.len() >= length).then_some(length)
 }
