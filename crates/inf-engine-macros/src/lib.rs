@@ -16,7 +16,9 @@ use syn::{DeriveInput, ItemFn, parse_macro_input};
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    module::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    module::derive(&input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Gives proxies of a struct typed fields.
@@ -31,7 +33,9 @@ pub fn derive_module(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Record)]
 pub fn derive_record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    record::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    record::derive(&input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Writes a prompt: text with holes for proxies, parameters and plain values.
@@ -47,7 +51,10 @@ pub fn derive_record(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn prompt(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as prompt::Prompt);
-    input.expand().unwrap_or_else(syn::Error::into_compile_error).into()
+    input
+        .expand()
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Turns a function into an operation of the graph.
@@ -63,5 +70,7 @@ pub fn prompt(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as ItemFn);
-    op::expand(&arguments.into(), &item).unwrap_or_else(syn::Error::into_compile_error).into()
+    op::expand(&arguments.into(), &item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }

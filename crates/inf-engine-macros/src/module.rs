@@ -1,6 +1,6 @@
 //! `#[derive(Module)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Field, GenericArgument, Ident, PathArguments, Result, Type};
@@ -30,12 +30,14 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         if is_skipped(field)? {
             continue;
         }
-        for parameter in input.generics.type_params() {
-            if holds(&field.ty, &parameter.ident) {
-                let name = &parameter.ident;
-                let bound = parse_quote_spanned!(field.ty.span()=> #name: ::inf_engine::module::Module);
-                generics.make_where_clause().predicates.push(bound);
-            }
+        let parameters: Vec<_> = input
+            .generics
+            .type_params()
+            .map(|found| &found.ident)
+            .collect();
+        if let Some(module) = generic_module(&field.ty, &parameters) {
+            let bound = parse_quote_spanned!(module.span()=> #module: ::inf_engine::module::Module);
+            generics.make_where_clause().predicates.push(bound);
         }
         let (member, name) = match &field.ident {
             Some(ident) => (ident.to_token_stream(), unraw(ident)),
@@ -50,6 +52,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let (implementation, types, clause) = generics.split_for_impl();
     Ok(quote! {
+        #[allow(private_bounds, reason = "a field's type may be less public than the module")]
         impl #implementation ::inf_engine::module::Module for #name #types #clause {
             fn members<'__m>(&'__m self, __members: &mut ::inf_engine::module::Members<'__m>) {
                 #[allow(unused_imports, reason = "which of them is used depends on the fields")]
@@ -85,30 +88,38 @@ fn is_skipped(field: &Field) -> Result<bool> {
     Ok(skipped)
 }
 
-/// Whether `ty` is the type parameter, or holds it in a way that registers
-/// what is held: then the parameter has to be a module.
-fn holds(ty: &Type, parameter: &Ident) -> bool {
-    match ty {
-        Type::Array(array) => holds(&array.elem, parameter),
-        Type::Path(path) => {
-            if path.path.is_ident(parameter) {
-                return true;
-            }
-            let Some(last) = path.path.segments.last() else {
-                return false;
-            };
-            let holders = ["Vec", "Option", "Box", "Arc", "HashMap", "BTreeMap", "IndexMap"];
-            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-                return false;
-            };
-            holders.iter().any(|holder| last.ident == holder)
-                && arguments.args.iter().any(|argument| match argument {
-                    GenericArgument::Type(ty) => holds(ty, parameter),
-                    _ => false,
-                })
-        }
-        _ => false,
+/// The type in `ty` that depends on a type parameter and has to be a module.
+///
+/// In generic code the compiler can't see whether it is one, and would leave
+/// the field out without a word; so it is required to be.
+fn generic_module<'t>(ty: &'t Type, parameters: &[&Ident]) -> Option<&'t Type> {
+    let last = match ty {
+        Type::Array(array) => return generic_module(&array.elem, parameters),
+        Type::Path(path) => path.path.segments.last()?,
+        _ => return None,
+    };
+    let mut held = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter(),
+        _ => return mentions(ty.to_token_stream(), parameters).then_some(ty),
     }
+    .filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    match last.ident.to_string().as_str() {
+        "Vec" | "Option" | "Box" | "Arc" => generic_module(held.next()?, parameters),
+        "HashMap" | "BTreeMap" | "IndexMap" => generic_module(held.nth(1)?, parameters),
+        "PhantomData" => None,
+        _ => mentions(ty.to_token_stream(), parameters).then_some(ty),
+    }
+}
+
+fn mentions(tokens: TokenStream, parameters: &[&Ident]) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => parameters.contains(&&ident),
+        TokenTree::Group(group) => mentions(group.stream(), parameters),
+        _ => false,
+    })
 }
 
 /// The name of an identifier without `r#`.

@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, Result, ReturnType, Type};
+use syn::{
+    Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, Result, ReturnType, Type,
+};
 
 use crate::module::{trace_path, unraw};
 
@@ -56,7 +58,9 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
         ),
     };
     let (proxy, into_proxy) = (trace_path("Proxy"), trace_path("IntoProxy"));
-    let docs = format!("The function behind [`{function}`], to be registered where a saved graph is loaded.");
+    let docs = format!(
+        "The function behind [`{function}`], to be registered where a saved graph is loaded."
+    );
     Ok(quote! {
         #(#attributes)*
         #[track_caller]
@@ -79,16 +83,21 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
 
 fn argument_of(argument: &FnArg) -> Result<(&Ident, &Type)> {
     let FnArg::Typed(argument) = argument else {
-        let message = "an `#[op]` has no `self`: it is a function that a saved graph finds by its name";
+        let message =
+            "an `#[op]` has no `self`: it is a function that a saved graph finds by its name";
         return Err(Error::new(argument.span(), message));
     };
     if let Type::Reference(_) = &*argument.ty {
-        let message = "an `#[op]` takes owned values: write `String` for `&str` and `Vec<T>` for `&[T]`";
+        let message =
+            "an `#[op]` takes owned values: write `String` for `&str` and `Vec<T>` for `&[T]`";
         return Err(Error::new(argument.ty.span(), message));
     }
     match &*argument.pat {
         Pat::Ident(pattern) => Ok((&pattern.ident, &argument.ty)),
-        pattern => Err(Error::new(pattern.span(), "an `#[op]` names its values: write a plain name here")),
+        pattern => Err(Error::new(
+            pattern.span(),
+            "an `#[op]` names its values: write a plain name here",
+        )),
     }
 }
 

@@ -24,11 +24,21 @@ impl Parse for Prompt {
                 break;
             }
             let name: Ident = input.parse().map_err(|error| {
-                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
+                Error::new(
+                    error.span(),
+                    "name the value, as in `prompt!(\"{topic}\", topic = …)`",
+                )
             })?;
             input.parse::<Token![=]>().map_err(|error| {
-                Error::new(error.span(), "name the value, as in `prompt!(\"{topic}\", topic = …)`")
+                Error::new(
+                    error.span(),
+                    "name the value, as in `prompt!(\"{topic}\", topic = …)`",
+                )
             })?;
+            if arguments.iter().any(|(other, _)| *other == name) {
+                let message = format!("`{name}` is given twice: keep one of them");
+                return Err(Error::new(name.span(), message));
+            }
             arguments.push((name, input.parse()?));
         }
         Ok(Self { text, arguments })
@@ -46,8 +56,12 @@ impl Prompt {
         let parts = split(&self.text.value()).map_err(|message| Error::new(span, message))?;
         for (name, _) in &self.arguments {
             let root = |hole: &str| hole.split('.').next() == Some(name.to_string().as_str());
-            if !parts.iter().any(|part| matches!(part, Part::Hole(hole) if root(hole))) {
-                let message = format!("`{name}` is not in the text: write `{{{name}}}` where it goes");
+            if !parts
+                .iter()
+                .any(|part| matches!(part, Part::Hole(hole) if root(hole)))
+            {
+                let message =
+                    format!("`{name}` is not in the text: write `{{{name}}}` where it goes");
                 return Err(Error::new(name.span(), message));
             }
         }
@@ -67,7 +81,18 @@ impl Prompt {
                 }
             });
         }
-        Ok(quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish()))
+        let prompt = quote!(::inf_engine::trace::PromptBuilder::new()#calls.finish());
+        if self.arguments.is_empty() {
+            return Ok(prompt);
+        }
+        // An argument is evaluated once, however many holes it fills.
+        let names = self.arguments.iter().map(|(name, _)| name);
+        let expressions = self.arguments.iter().map(|(_, expression)| expression);
+        Ok(quote! {
+            match (#(&(#expressions),)*) {
+                (#(#names,)*) => #prompt,
+            }
+        })
     }
 
     /// The expression that a hole stands for.
@@ -77,19 +102,30 @@ impl Prompt {
         let root = names.next().unwrap_or_default();
         let argument = self.arguments.iter().find(|(name, _)| name == root);
         let mut value = match argument {
-            Some((_, expression)) => quote!((#expression)),
+            Some((name, _)) => quote!((*#name)),
             None => {
                 let root = identifier(root, hole, span)?;
                 quote!(#root)
             }
         };
         for name in names {
-            value = if let Ok(index) = name.parse::<usize>() {
-                quote!(#value.index(#index))
+            // `self` is a struct that is there; everything else is a proxy.
+            let is_there = root == "self";
+            value = if let Ok(index) = name.parse::<u32>() {
+                let field = syn::Index { index, span };
+                let index = index as usize;
+                if is_there {
+                    quote!(#value.#field)
+                } else {
+                    quote!(#value.index(#index))
+                }
             } else {
                 let name = identifier(name, hole, span)?;
-                // `self` is a struct that is there; everything else is a proxy.
-                if root == "self" { quote!(#value.#name) } else { quote!(#value.#name()) }
+                if is_there {
+                    quote!(#value.#name)
+                } else {
+                    quote!(#value.#name())
+                }
             };
         }
         Ok(value)
@@ -110,7 +146,9 @@ fn identifier(name: &str, hole: &str, span: Span) -> Result<Ident> {
         Error::new(span, message)
     };
     let mut ident: Ident = if name == "self" {
-        syn::parse_str::<Token![self]>(name).map(|token| Ident::from(token)).map_err(error)?
+        syn::parse_str::<Token![self]>(name)
+            .map(|token| Ident::from(token))
+            .map_err(error)?
     } else {
         syn::parse_str(name).map_err(error)?
     };

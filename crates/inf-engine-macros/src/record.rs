@@ -18,7 +18,8 @@ struct RecordField<'f> {
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Struct(data) = &input.data else {
-        let message = "`#[derive(Record)]` is for structs with named fields: an enum has no fields to access";
+        let message =
+            "`#[derive(Record)]` is for structs with named fields: an enum has no fields to access";
         return Err(Error::new(input.ident.span(), message));
     };
     let Fields::Named(named) = &data.fields else {
@@ -34,7 +35,8 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             continue;
         }
         if names.flatten {
-            let message = "`#[derive(Record)]` can't reach into a flattened field: give it a name of its own";
+            let message =
+                "`#[derive(Record)]` can't reach into a flattened field: give it a name of its own";
             return Err(Error::new(field.span(), message));
         }
         let plain = unraw(ident);
@@ -43,7 +45,11 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             (None, Some(rule)) => apply(rule, &plain)?,
             (None, None) => plain,
         };
-        fields.push(RecordField { ident, ty: &field.ty, name });
+        fields.push(RecordField {
+            ident,
+            ty: &field.ty,
+            name,
+        });
     }
     Ok(expand(input, &fields))
 }
@@ -180,6 +186,11 @@ fn apply(rule: &LitStr, name: &str) -> Result<String> {
         }
         "kebab-case" => name.replace('_', "-"),
         "SCREAMING-KEBAB-CASE" => name.to_ascii_uppercase().replace('_', "-"),
-        _ => return Err(Error::new(rule.span(), "`#[derive(Record)]` does not know this rule")),
+        _ => {
+            return Err(Error::new(
+                rule.span(),
+                "`#[derive(Record)]` does not know this rule",
+            ));
+        }
     })
 }

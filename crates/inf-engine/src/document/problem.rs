@@ -21,10 +21,7 @@ impl Problem {
     }
 
     /// Writes one problem on a line, several as a list.
-    pub(crate) fn write_all(
-        problems: &[Self],
-        formatter: &mut fmt::Formatter<'_>,
-    ) -> fmt::Result {
+    pub(crate) fn write_all(problems: &[Self], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [problem] = problems {
             return write!(formatter, "{problem}");
         }

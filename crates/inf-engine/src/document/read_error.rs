@@ -29,7 +29,9 @@ impl ReadError {
 
 fn message(error: &serde_saphyr::Error) -> String {
     if let serde_saphyr::Error::SerdeUnknownField {
-        field: invalid, expected, ..
+        field: invalid,
+        expected,
+        ..
     } = error
     {
         let hint = match nearest(invalid, expected.iter().copied()) {
@@ -38,11 +40,53 @@ fn message(error: &serde_saphyr::Error) -> String {
         };
         return format!("unknown key `{invalid}`; {hint}");
     }
+    if let Some(sentence) = sentence(error) {
+        return sentence;
+    }
     // The place is told apart from the message.
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((message, _)) => message.to_owned(),
         None => text,
+    }
+}
+
+/// The common mistakes; the reader's own words are for those who program it.
+fn sentence(error: &serde_saphyr::Error) -> Option<String> {
+    use serde_saphyr::Error;
+    let expected = |what: &str| Some(format!("{what} was expected"));
+    match error {
+        Error::Eof { .. } => Some("the text ends too early".to_owned()),
+        Error::MultipleDocuments { .. } => {
+            Some("a second document begins: keep one and leave out the `---`".to_owned())
+        }
+        Error::NullIntoString { .. } => expected("a text, or `\"\"` for an empty one,"),
+        Error::Unexpected { expected: what, .. } => match *what {
+            "string scalar" => expected("a text, in quotes if it begins with `{` or `[`,"),
+            "mapping start" => expected("a map, as in `key: value`,"),
+            "sequence start" => expected("a list, as in `[a, b]`,"),
+            other => expected(other),
+        },
+        Error::InvalidScalar { ty, .. } => match *ty {
+            "boolean" => expected("`true` or `false`"),
+            "floating point" => expected("a number"),
+            "u8" | "u16" | "u32" | "u64" | "usize" => expected("a whole number, 0 or more,"),
+            "i8" | "i16" | "i32" | "i64" | "isize" => expected("a whole number"),
+            other => expected(other),
+        },
+        Error::SerdeMissingField { field, .. } => Some(format!("the key `{field}` is missing")),
+        Error::DuplicateMappingKey { key: Some(key), .. } => Some(format!(
+            "the key `{key}` stands here twice: keep one of them"
+        )),
+        Error::UnknownAnchor { .. } => {
+            Some("put a text that begins with `*` into quotes".to_owned())
+        }
+        Error::Message { msg, .. } | Error::ExternalMessage { msg, .. }
+            if msg.contains("mapping values are not allowed") =>
+        {
+            Some("a second `: ` on the line: put a text that has one into quotes".to_owned())
+        }
+        _ => None,
     }
 }
 

@@ -14,7 +14,9 @@ use rand_pcg::Pcg32;
 pub(super) fn wait(attempt: u32, task: u64) -> Duration {
     const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(30);
-    let full = FIRST.saturating_mul(1 << (attempt - 1).min(10)).min(LONGEST);
+    let full = FIRST
+        .saturating_mul(1 << (attempt - 1).min(10))
+        .min(LONGEST);
     let mut random = Pcg32::seed_from_u64(task ^ u64::from(attempt).rotate_left(32));
     full.mul_f64(random.random_range(0.5..1.0))
 }
@@ -26,7 +28,8 @@ mod tests {
     #[test]
     fn waits_double_up_to_a_bound_and_differ_between_tasks() {
         for attempt in 1..20 {
-            let full = Duration::from_millis(500 << (attempt - 1).min(6)).min(Duration::from_secs(30));
+            let full =
+                Duration::from_millis(500 << (attempt - 1).min(6)).min(Duration::from_secs(30));
             let wait = super::wait(attempt, 7);
             assert!(wait >= full / 2 && wait <= full, "{attempt}: {wait:?}");
         }

@@ -7,7 +7,7 @@ use crate::document::Problem;
 use crate::graph::{GraphError, GraphParameter, InferenceGraph, Operation};
 use crate::module::{Forward, ForwardExt, Members, Mode, Module};
 use crate::resources::{Endpoint, IntoResources, ResourceError, ResourceManager};
-use crate::value::Value;
+use crate::value::{Data, Value};
 
 /// Why a pipeline can't run; nothing was called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,24 +52,46 @@ pub trait Bind: Forward + Sized + 'static {
         let endpoints = find_endpoints(&graph, &resources)?;
         // Inputs are checked where their type does not say what they are.
         let checks_inputs = is_value::<Self::Input>();
-        Ok(Pipeline::new(graph, Arc::new(self), resources, endpoints, checks_inputs))
+        Ok(Pipeline::new(
+            graph,
+            Arc::new(self),
+            resources,
+            endpoints,
+            checks_inputs,
+        ))
     }
 
-    /// Runs this module once, on one input: [`bind`](Self::bind) it instead to
-    /// run it more often.
-    #[expect(async_fn_in_trait, reason = "every implementation is the one below, whose future is Send")]
-    async fn run_once(
-        self,
-        resources: impl IntoResources,
+    /// Runs this module on one input. To run it more often,
+    /// [`bind`](Self::bind) it: that traces it once.
+    ///
+    /// ```
+    /// use inf_engine::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ask = LlmInference::new("fast");
+    /// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+    /// let answer = ask.run("Why is the sky blue?".to_owned(), resources).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    fn run(
+        &self,
         input: Self::Input,
-    ) -> Result<Self::Output, RunError> {
-        Ok(self.bind(resources)?.run(input).await?)
+        resources: impl IntoResources,
+    ) -> impl Future<Output = Result<Self::Output, RunError>> + Send {
+        let bound = self.trace().map_err(BindError::from).and_then(|graph| {
+            let checks_inputs = is_value::<Self::Input>();
+            graph.bind_with::<Self::Input, Self::Output>(resources, None, checks_inputs)
+        });
+        async move { Ok(bound?.run(input).await?) }
     }
 }
 
 impl<F: Forward + 'static> Bind for F {}
 
-/// Why [`run_once`](Bind::run_once) gave no output.
+/// Why [`Bind::run`] gave no output.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -85,13 +107,40 @@ impl InferenceGraph {
     /// Joins this graph with `resources`. Its inputs and outputs are
     /// [`Value`]s; inputs are checked against its input schema.
     pub fn bind(self, resources: impl IntoResources) -> Result<Pipeline, BindError> {
+        self.bind_as(resources)
+    }
+
+    /// Joins this graph with `resources`, with inputs and outputs of types of
+    /// yours. Inputs are checked against its input schema, and an output that
+    /// is no `O` is an error of its input.
+    pub fn bind_as<I: Data, O: Data>(
+        self,
+        resources: impl IntoResources,
+    ) -> Result<Pipeline<I, O>, BindError> {
+        self.bind_with(resources, None, true)
+    }
+
+    fn bind_with<I: Data, O: Data>(
+        self,
+        resources: impl IntoResources,
+        module: Option<Arc<dyn Module>>,
+        checks_inputs: bool,
+    ) -> Result<Pipeline<I, O>, BindError> {
         let resources = resources.into_resources()?;
         let endpoints = find_endpoints(&self, &resources)?;
-        let module = GraphModule {
-            parameters: self.parameters().to_vec(),
-            mode: Mode::default(),
-        };
-        Ok(Pipeline::new(self, Arc::new(module), resources, endpoints, true))
+        let module = module.unwrap_or_else(|| {
+            Arc::new(GraphModule {
+                parameters: self.parameters().to_vec(),
+                mode: Mode::default(),
+            })
+        });
+        Ok(Pipeline::new(
+            self,
+            module,
+            resources,
+            endpoints,
+            checks_inputs,
+        ))
     }
 }
 
@@ -112,7 +161,9 @@ fn find_endpoints(
         if let Operation::Llm(call) = node.operation() {
             match resources.endpoint(call.alias.as_str()) {
                 Ok(endpoint) => {
-                    let known = endpoints.iter().position(|known| Arc::ptr_eq(known, endpoint));
+                    let known = endpoints
+                        .iter()
+                        .position(|known| Arc::ptr_eq(known, endpoint));
                     place = known.unwrap_or_else(|| {
                         endpoints.push(Arc::clone(endpoint));
                         endpoints.len() - 1
@@ -120,7 +171,10 @@ fn find_endpoints(
                 }
                 Err(hint) => problems.push(Problem::new(
                     format!("node `{}`", node.name()),
-                    format!("the alias `{}` has no endpoint in the resources; {hint}", call.alias),
+                    format!(
+                        "the alias `{}` has no endpoint in the resources; {hint}",
+                        call.alias
+                    ),
                 )),
             }
         }

@@ -45,8 +45,8 @@ impl From<HostError> for Failure {
 pub(super) enum Evaluated {
     /// A value, at once.
     Value(Value),
-    /// The value of an async host function.
-    Future(HostFuture),
+    /// The value of an async host function, which has this name.
+    Future(Arc<str>, HostFuture),
 }
 
 /// Does what `node` does, unless it calls a model.
@@ -89,15 +89,23 @@ pub(super) fn request(
 ) -> Result<LlmRequest, Failure> {
     let mut messages = Vec::with_capacity(2);
     if let Some(system) = &call.system {
-        messages.push(Message::new(Role::System, render(state, parameters, system)?));
+        messages.push(Message::new(
+            Role::System,
+            render(state, parameters, system)?,
+        ));
     }
-    messages.push(Message::new(Role::User, render(state, parameters, &call.prompt)?));
+    messages.push(Message::new(
+        Role::User,
+        render(state, parameters, &call.prompt)?,
+    ));
     Ok(LlmRequest {
         messages,
         temperature: call.temperature,
         max_tokens: call.max_tokens,
         stop: call.stop.clone(),
-        output_schema: plan.typed_output(node).map(super::typed_output::TypedOutput::asked),
+        output_schema: plan
+            .typed_output(node)
+            .map(super::typed_output::TypedOutput::asked),
     })
 }
 
@@ -136,7 +144,7 @@ fn call_host(function: &HostFunction, input: &Value) -> Result<Evaluated, Failur
     // behind is its own affair, as with any code that panics on a thread pool.
     let called = catch_unwind(AssertUnwindSafe(|| match function.body() {
         HostBody::Sync(body) => body(input).map(Evaluated::Value),
-        HostBody::Async(body) => Ok(Evaluated::Future(body(input))),
+        HostBody::Async(body) => Ok(Evaluated::Future(Arc::clone(function.name()), body(input))),
     }));
     match called {
         Ok(result) => Ok(result?),

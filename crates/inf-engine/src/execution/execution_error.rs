@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::clients::ClientErrorKind;
+use crate::graph::SourceLocation;
 
 /// Why an input has no output.
 ///
@@ -14,6 +15,8 @@ pub struct ExecutionError {
     pub node: Option<String>,
     /// The alias that it called, if it calls a model.
     pub alias: Option<String>,
+    /// The line of the program that made the node, if it was traced.
+    pub location: Option<SourceLocation>,
     /// The cause, for programs.
     pub kind: ErrorKind,
     /// The cause, for people.
@@ -76,6 +79,7 @@ impl ExecutionError {
         Self {
             node: None,
             alias: None,
+            location: None,
             kind,
             message: message.into(),
             earlier_attempts: Vec::new(),
@@ -92,10 +96,17 @@ impl std::error::Error for ExecutionError {}
 
 impl fmt::Display for ExecutionError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.node, &self.alias) {
-            (Some(node), Some(alias)) => write!(formatter, "node `{node}` (alias `{alias}`): ")?,
-            (Some(node), None) => write!(formatter, "node `{node}`: ")?,
-            _ => {}
+        if let Some(node) = &self.node {
+            write!(formatter, "node `{node}`")?;
+            match (&self.alias, self.location) {
+                (Some(alias), Some(location)) => {
+                    write!(formatter, " (alias `{alias}`, {location})")?;
+                }
+                (Some(alias), None) => write!(formatter, " (alias `{alias}`)")?,
+                (None, Some(location)) => write!(formatter, " ({location})")?,
+                (None, None) => {}
+            }
+            formatter.write_str(": ")?;
         }
         formatter.write_str(&self.message)?;
         if !self.earlier_attempts.is_empty() {

@@ -47,40 +47,49 @@ impl TaskStatus {
 #[derive(Debug)]
 pub struct ExecutionState {
     plan: Arc<Plan>,
-    statuses: Vec<TaskStatus>,
-    /// How many of the values that each node reads are not there yet.
-    missing: Vec<u32>,
-    /// How many have yet to read each value; at 0 it is dropped.
-    consumers: Vec<u32>,
-    values: Vec<Option<Value>>,
+    nodes: Vec<NodeState>,
     /// Nodes that are in no final state.
     open: usize,
     failed: bool,
+}
+
+#[derive(Debug)]
+struct NodeState {
+    status: TaskStatus,
+    /// How many of the values that the node reads are not there yet.
+    missing: u32,
+    /// How many have yet to read its value; at 0 it is dropped.
+    consumers: u32,
+    value: Option<Value>,
 }
 
 impl ExecutionState {
     /// An execution that has its input and nothing else; the nodes that this
     /// makes ready are added to `ready`.
     pub fn new(plan: Arc<Plan>, input: Value, ready: &mut Vec<NodeRef>) -> Self {
-        let count = plan.graph().nodes().len();
-        let missing_of = |node| u32::try_from(plan.dependencies(NodeRef::new(node)).len());
-        let mut state = Self {
-            statuses: vec![TaskStatus::Blocked; count],
-            missing: (0..count).map(|node| missing_of(node).unwrap_or(u32::MAX)).collect(),
-            consumers: plan.consumers().to_vec(),
-            values: vec![None; count],
-            open: count,
-            failed: false,
-            plan,
-        };
-        for node in (0..count).map(NodeRef::new) {
-            if state.missing[node.index()] == 0 {
-                state.statuses[node.index()] = TaskStatus::Pending;
-                if node != NodeRef::INPUT {
-                    ready.push(node);
-                }
+        let nodes = plan.graph().enumerate().map(|(node, _)| {
+            let reads = plan.dependencies(node).len();
+            if reads == 0 && node != NodeRef::INPUT {
+                ready.push(node);
             }
-        }
+            NodeState {
+                status: if reads == 0 {
+                    TaskStatus::Pending
+                } else {
+                    TaskStatus::Blocked
+                },
+                missing: u32::try_from(reads).unwrap_or(u32::MAX),
+                consumers: plan.consumers(node),
+                value: None,
+            }
+        });
+        let nodes: Vec<NodeState> = nodes.collect();
+        let mut state = Self {
+            open: nodes.len(),
+            nodes,
+            plan,
+            failed: false,
+        };
         state.start(NodeRef::INPUT);
         state.complete(NodeRef::INPUT, input, ready);
         state
@@ -88,7 +97,7 @@ impl ExecutionState {
 
     /// Where `node` is.
     pub fn status(&self, node: NodeRef) -> TaskStatus {
-        self.statuses[node.index()]
+        self.nodes[node.index()].status
     }
 
     /// Whether every node is in a final state.
@@ -103,7 +112,7 @@ impl ExecutionState {
 
     /// The value of a completed node, while someone has yet to read it.
     pub fn value(&self, node: NodeRef) -> Option<&Value> {
-        self.values[node.index()].as_ref()
+        self.nodes[node.index()].value.as_ref()
     }
 
     /// Pending → in progress.
@@ -120,17 +129,16 @@ impl ExecutionState {
     /// `ready`.
     pub fn complete(&mut self, node: NodeRef, value: Value, ready: &mut Vec<NodeRef>) {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Completed);
-        if self.consumers[node.index()] > 0 {
-            self.values[node.index()] = Some(value);
+        let completed = &mut self.nodes[node.index()];
+        if completed.consumers > 0 {
+            completed.value = Some(value);
         }
         self.release_inputs(node);
-        let plan = Arc::clone(&self.plan);
-        for &dependent in plan.dependents(node) {
-            self.missing[dependent.index()] -= 1;
-            if self.missing[dependent.index()] == 0
-                && self.statuses[dependent.index()] == TaskStatus::Blocked
-            {
-                self.statuses[dependent.index()] = TaskStatus::Pending;
+        for &dependent in self.plan.dependents(node) {
+            let waiting = &mut self.nodes[dependent.index()];
+            waiting.missing -= 1;
+            if waiting.missing == 0 && waiting.status == TaskStatus::Blocked {
+                waiting.status = TaskStatus::Pending;
                 ready.push(dependent);
             }
         }
@@ -141,20 +149,19 @@ impl ExecutionState {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Failed);
         self.failed = true;
         self.release_inputs(node);
-        let plan = Arc::clone(&self.plan);
-        let mut to_cancel: Vec<NodeRef> = plan.dependents(node).to_vec();
+        let mut to_cancel: Vec<NodeRef> = self.plan.dependents(node).to_vec();
         while let Some(dependent) = to_cancel.pop() {
             // Two ways may lead here.
-            if self.statuses[dependent.index()] == TaskStatus::Blocked {
+            if self.status(dependent) == TaskStatus::Blocked {
                 self.cancel_node(dependent);
-                to_cancel.extend(plan.dependents(dependent));
+                to_cancel.extend(self.plan.dependents(dependent));
             }
         }
     }
 
     /// Cancels every node that is in no final state.
     pub fn cancel(&mut self) {
-        for node in (0..self.statuses.len()).map(NodeRef::new) {
+        for node in (0..self.nodes.len()).map(NodeRef::new) {
             if !self.status(node).is_final() {
                 self.cancel_node(node);
             }
@@ -162,14 +169,18 @@ impl ExecutionState {
     }
 
     fn cancel_node(&mut self, node: NodeRef) {
-        let open = [TaskStatus::Blocked, TaskStatus::Pending, TaskStatus::InProgress];
+        let open = [
+            TaskStatus::Blocked,
+            TaskStatus::Pending,
+            TaskStatus::InProgress,
+        ];
         self.transition(node, &open, TaskStatus::Cancelled);
         self.failed = true;
         self.release_inputs(node);
     }
 
     fn transition(&mut self, node: NodeRef, from: &[TaskStatus], to: TaskStatus) {
-        let status = &mut self.statuses[node.index()];
+        let status = &mut self.nodes[node.index()].status;
         assert!(
             from.contains(status),
             "node {} is {status:?} and can't become {to:?}",
@@ -181,12 +192,11 @@ impl ExecutionState {
 
     /// `node` will not read its inputs any more.
     fn release_inputs(&mut self, node: NodeRef) {
-        let plan = Arc::clone(&self.plan);
-        for &dependency in plan.dependencies(node) {
-            let consumers = &mut self.consumers[dependency.index()];
-            *consumers -= 1;
-            if *consumers == 0 {
-                self.values[dependency.index()] = None;
+        for &dependency in self.plan.dependencies(node) {
+            let read = &mut self.nodes[dependency.index()];
+            read.consumers -= 1;
+            if read.consumers == 0 {
+                read.value = None;
             }
         }
     }
@@ -198,6 +208,8 @@ impl ExecutionState {
         let Some(value) = self.value(reference.node) else {
             return Err(format!("`{}` has no value", name()));
         };
-        reference.resolve(value).map_err(|missing| missing.sentence(name()))
+        reference
+            .resolve(value)
+            .map_err(|missing| missing.sentence(name()))
     }
 }

@@ -24,7 +24,7 @@ mod task;
 mod typed_output;
 
 pub use batch_result::BatchResult;
-pub use bind::{Bind, BindError};
+pub use bind::{Bind, BindError, MissingResources, RunError};
 pub use execution_error::{Attempt, ErrorKind, ExecutionError};
 pub use execution_settings::{ErrorPolicy, ExecutionSettings};
 pub use execution_state::{ExecutionState, TaskStatus};

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use super::typed_output::TypedOutput;
-use crate::graph::{InferenceGraph, NodeRef, Operation};
+use crate::graph::{InferenceGraph, NodeRef, Operation, Reference};
 
 /// A graph prepared for running: who waits for whom, as flat arrays that all
 /// executions share.
 #[derive(Debug)]
 pub struct Plan {
     graph: Arc<InferenceGraph>,
-    /// The nodes that read each node, behind each other.
-    dependents: Vec<NodeRef>,
-    /// Where the dependents of each node begin in `dependents`; one more at
-    /// the end.
-    starts: Vec<usize>,
     /// The nodes that each node reads.
-    dependencies: Vec<Vec<NodeRef>>,
+    dependencies: Adjacency,
+    /// The nodes that read each node.
+    dependents: Adjacency,
     /// How many read each node's value; the output counts as one.
     consumers: Vec<u32>,
     /// The most nodes on a way from each node to the end.
@@ -25,42 +22,61 @@ pub struct Plan {
     typed_outputs: Vec<Option<TypedOutput>>,
 }
 
+/// For each node a list of others, all behind each other.
+#[derive(Debug)]
+struct Adjacency {
+    others: Vec<NodeRef>,
+    /// Where each node's list begins in `others`; one more at the end.
+    starts: Vec<usize>,
+}
+
+impl Adjacency {
+    fn new(lists: &[Vec<NodeRef>]) -> Self {
+        let mut starts = vec![0];
+        starts.extend(lists.iter().scan(0, |end, list| {
+            *end += list.len();
+            Some(*end)
+        }));
+        Self {
+            others: lists.concat(),
+            starts,
+        }
+    }
+
+    fn of(&self, node: NodeRef) -> &[NodeRef] {
+        &self.others[self.starts[node.index()]..self.starts[node.index() + 1]]
+    }
+}
+
 impl Plan {
     /// Prepares `graph`.
     pub fn new(graph: Arc<InferenceGraph>) -> Self {
-        let count = graph.nodes().len();
-        let dependencies: Vec<Vec<NodeRef>> = graph
-            .nodes()
-            .iter()
-            .map(|node| node.operation().dependencies())
-            .collect();
-        let mut readers = vec![Vec::new(); count];
+        let nodes = graph.nodes();
+        let dependencies = nodes.iter().map(|node| node.operation().dependencies());
+        let dependencies: Vec<Vec<NodeRef>> = dependencies.collect();
+        let mut dependents = vec![Vec::new(); nodes.len()];
         for (index, dependencies) in dependencies.iter().enumerate() {
             for dependency in dependencies {
-                readers[dependency.index()].push(NodeRef::new(index));
+                dependents[dependency.index()].push(NodeRef::new(index));
             }
         }
-        let count_of = |list: &Vec<NodeRef>| u32::try_from(list.len()).unwrap_or(u32::MAX);
-        let mut consumers: Vec<u32> = readers.iter().map(count_of).collect();
-        let mut in_output = vec![false; count];
-        let mut mark = |reference: &crate::graph::Reference| in_output[reference.node.index()] = true;
+        let mut in_output = vec![0; nodes.len()];
+        let mut mark = |reference: &Reference| in_output[reference.node.index()] = 1;
         graph.output().visit_references(&mut mark);
-        for (consumers, in_output) in consumers.iter_mut().zip(&in_output) {
-            *consumers += u32::from(*in_output);
-        }
-        let mut remaining = vec![1u32; count];
-        for index in (0..count).rev() {
-            let longest = readers[index].iter().map(|reader| remaining[reader.index()]).max();
+        let consumers = dependents.iter().zip(in_output);
+        let consumers = consumers.map(|(dependents, output)| {
+            u32::try_from(dependents.len()).unwrap_or(u32::MAX) + output
+        });
+        let consumers: Vec<u32> = consumers.collect();
+        let mut remaining = vec![1u32; nodes.len()];
+        for index in (0..nodes.len()).rev() {
+            let longest = dependents[index]
+                .iter()
+                .map(|other| remaining[other.index()])
+                .max();
             remaining[index] = longest.unwrap_or(0) + 1;
         }
-        let mut starts = Vec::with_capacity(count + 1);
-        let mut dependents = Vec::new();
-        for readers in readers {
-            starts.push(dependents.len());
-            dependents.extend(readers);
-        }
-        starts.push(dependents.len());
-        let typed_outputs = graph.nodes().iter().map(|node| match node.operation() {
+        let typed_outputs = nodes.iter().map(|node| match node.operation() {
             Operation::Llm(call) => {
                 let schema = call.output.as_ref()?;
                 Some(TypedOutput::new(node.name(), schema))
@@ -69,9 +85,8 @@ impl Plan {
         });
         Self {
             typed_outputs: typed_outputs.collect(),
-            dependents,
-            starts,
-            dependencies,
+            dependencies: Adjacency::new(&dependencies),
+            dependents: Adjacency::new(&dependents),
             consumers,
             remaining,
             graph,
@@ -84,15 +99,16 @@ impl Plan {
     }
 
     pub(super) fn dependents(&self, node: NodeRef) -> &[NodeRef] {
-        &self.dependents[self.starts[node.index()]..self.starts[node.index() + 1]]
+        self.dependents.of(node)
     }
 
     pub(super) fn dependencies(&self, node: NodeRef) -> &[NodeRef] {
-        &self.dependencies[node.index()]
+        self.dependencies.of(node)
     }
 
-    pub(super) fn consumers(&self) -> &[u32] {
-        &self.consumers
+    /// How many read the value of `node`; the output counts as one.
+    pub(super) fn consumers(&self, node: NodeRef) -> u32 {
+        self.consumers[node.index()]
     }
 
     /// The most nodes on a way from `node` to the end, itself included.

@@ -54,12 +54,23 @@ mod tests {
     fn most_urgent_first() {
         let mut queue = ReadyQueue::default();
         // (execution, node, priority, remaining)
-        let ready = [(1, 1, 0, 1), (0, 2, 0, 1), (0, 3, 0, 2), (2, 4, -1, 1), (0, 5, 1, 9)];
+        let ready = [
+            (1, 1, 0, 1),
+            (0, 2, 0, 1),
+            (0, 3, 0, 2),
+            (2, 4, -1, 1),
+            (0, 5, 1, 9),
+        ];
         for (execution, node, priority, remaining) in ready {
-            let task = Task { execution: ExecutionId(execution), node: NodeRef::new(node) };
+            let task = Task {
+                execution: ExecutionId(execution),
+                node: NodeRef::new(node),
+            };
             queue.push(task, priority, remaining);
         }
-        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|task| task.node.index()).collect();
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop())
+            .map(|task| task.node.index())
+            .collect();
         assert_eq!(order, [4, 3, 2, 1, 5]);
     }
 }

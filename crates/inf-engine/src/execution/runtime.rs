@@ -14,7 +14,10 @@ where
 {
     static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
-        let runtime = Builder::new_multi_thread().enable_all().thread_name("inf-engine").build();
+        let runtime = Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("inf-engine")
+            .build();
         runtime.map_err(|error| error.to_string())
     });
     let runtime = runtime.as_ref().map_err(|error| {

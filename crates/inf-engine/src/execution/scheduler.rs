@@ -21,8 +21,8 @@ use super::ready_queue::ReadyQueue;
 use super::task::{self, ExecutionId, Outcome, Task, TaskResult};
 use super::{Attempt, BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings};
 use super::{ExecutionState, Plan, backoff};
-use crate::clients::{ClientError, FinishReason, LlmResponse, Retry, Usage};
-use crate::graph::{NodeRef, Operation};
+use crate::clients::{ClientError, ClientErrorKind, FinishReason, LlmResponse, Retry, Usage};
+use crate::graph::{LlmCall, NodeRef, Operation};
 use crate::resources::{Endpoint, Permit};
 use crate::value::Value;
 
@@ -50,6 +50,8 @@ pub(super) struct Scheduler {
     run: Run,
     /// `None` once it is exhausted or the run was stopped.
     source: Option<InputStream<Input>>,
+    /// The most executions at once.
+    window: usize,
     next_id: usize,
     executions: HashMap<ExecutionId, Execution>,
     lanes: Vec<Lane>,
@@ -61,6 +63,8 @@ pub(super) struct Scheduler {
     /// Calls that wait for their retry.
     retries: Waiting<Task>,
     finished: VecDeque<BatchResult<Value>>,
+    /// Kept to be used again.
+    ready: Vec<NodeRef>,
     /// Results handed out since the runtime last had its turn.
     since_yield: u32,
 }
@@ -91,8 +95,16 @@ impl Scheduler {
             queue: ReadyQueue::default(),
             is_acquiring: false,
         });
+        let capacity = run
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.max_concurrent());
+        let capacity = capacity.fold(0, usize::saturating_add);
+        let enough =
+            ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
         Self {
             lanes: lanes.collect(),
+            window: run.settings.max_inputs_in_flight.unwrap_or(enough).max(1),
             run,
             source: Some(source),
             next_id: 0,
@@ -102,6 +114,7 @@ impl Scheduler {
             acquiring: Waiting::new(),
             retries: Waiting::new(),
             finished: VecDeque::new(),
+            ready: Vec::new(),
             since_yield: 0,
         }
     }
@@ -159,10 +172,7 @@ impl Scheduler {
     // Inputs.
 
     fn may_admit(&self) -> bool {
-        let capacity: usize = self.lanes.iter().map(|lane| lane.endpoint.max_concurrent()).sum();
-        let enough = ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
-        let most = self.run.settings.max_inputs_in_flight.unwrap_or(enough).max(1);
-        self.source.is_some() && self.executions.len() < most
+        self.source.is_some() && self.executions.len() < self.window
     }
 
     fn admit_what_is_there(&mut self) {
@@ -182,10 +192,9 @@ impl Scheduler {
         let id = ExecutionId(self.next_id);
         self.next_id += 1;
         let started = Instant::now();
-        let checked = input.and_then(|input| self.check(input));
-        match checked {
+        match input.and_then(|input| self.check(input)) {
             Ok(input) => {
-                let mut ready = Vec::new();
+                let mut ready = std::mem::take(&mut self.ready);
                 let plan = Arc::clone(&self.run.plan);
                 let execution = Execution {
                     state: ExecutionState::new(plan, input, &mut ready),
@@ -194,8 +203,7 @@ impl Scheduler {
                     error: None,
                     attempts: HashMap::new(),
                 };
-                self.executions.insert(id, execution);
-                self.advance(id, ready);
+                self.advance(id, execution, ready);
             }
             Err(error) => {
                 self.finished.push_back(BatchResult {
@@ -212,10 +220,12 @@ impl Scheduler {
     fn check(&self, input: Value) -> Input {
         let schema = self.run.plan.graph().input();
         if self.run.checks_inputs && !schema.is_any() {
-            schema.check(&serde_json::Value::from(&input)).map_err(|error| {
-                let message = format!("the input is not what the pipeline takes: {error}");
-                ExecutionError::new(ErrorKind::InvalidInput, message)
-            })?;
+            schema
+                .check(&serde_json::Value::from(&input))
+                .map_err(|error| {
+                    let message = format!("the input is not what the pipeline takes: {error}");
+                    ExecutionError::new(ErrorKind::InvalidInput, message)
+                })?;
         }
         Ok(input)
     }
@@ -223,79 +233,48 @@ impl Scheduler {
     // Nodes.
 
     /// Works through nodes that became ready, and those that this makes ready.
-    fn advance(&mut self, id: ExecutionId, mut ready: Vec<NodeRef>) {
+    fn advance(&mut self, id: ExecutionId, mut execution: Execution, mut ready: Vec<NodeRef>) {
         while let Some(node) = ready.pop() {
-            let task = Task { execution: id, node };
-            if self.call_of(node).is_some() {
+            let task = Task {
+                execution: id,
+                node,
+            };
+            if self.run.call_of(node).is_some() {
                 self.queue_call(task);
                 continue;
             }
-            let Some(execution) = self.executions.get_mut(&id) else {
-                return;
-            };
             execution.state.start(node);
             let run = &self.run;
             match evaluate::evaluate(&run.plan, &execution.state, &run.parameters, node) {
                 Ok(Evaluated::Value(value)) => execution.state.complete(node, value, &mut ready),
-                Ok(Evaluated::Future(future)) => {
-                    let name = self.run.plan.graph().node(node).name().into();
-                    let timeout = self.run.settings.task_timeout;
-                    self.tasks.spawn(task::host(task, name, future, timeout));
+                Ok(Evaluated::Future(function, future)) => {
+                    let timeout = run.settings.task_timeout;
+                    self.tasks
+                        .spawn(task::host(task, function, future, timeout));
                 }
-                Err(failure) => self.fail(task, failure),
+                Err(failure) => execution.fail(run, node, failure),
             }
         }
-        self.finish_if_done(id);
+        self.ready = ready;
+        self.settle(id, execution);
     }
 
-    /// Notes that a node has no value and will have none.
-    fn fail(&mut self, task: Task, failure: Failure) {
-        let graph = self.run.plan.graph();
-        let alias = self.call_of(task.node).map(|call| call.alias.to_string());
-        let node = graph.node(task.node).name().to_owned();
-        let Some(execution) = self.executions.get_mut(&task.execution) else {
-            return;
-        };
-        execution.state.fail(task.node);
-        let earlier_attempts = execution.attempts.remove(&task.node);
-        execution.error.get_or_insert(ExecutionError {
-            node: Some(node),
-            alias,
-            kind: failure.kind,
-            message: failure.message,
-            earlier_attempts: earlier_attempts.unwrap_or_default(),
-        });
-        self.finish_if_done(task.execution);
-        self.stop_if_failing_fast(task.execution);
-    }
-
-    fn finish_if_done(&mut self, id: ExecutionId) {
-        let is_done = |execution: &mut Execution| execution.state.is_finished();
-        let Some(mut execution) = self.executions.remove(&id) else {
-            return;
-        };
-        if !is_done(&mut execution) {
+    /// Keeps an execution that goes on, and ends one that is done.
+    fn settle(&mut self, id: ExecutionId, execution: Execution) {
+        let has_failed = execution.error.is_some();
+        if execution.state.is_finished() {
+            self.finished.push_back(execution.end(&self.run, id));
+        } else {
             self.executions.insert(id, execution);
-            return;
         }
-        let output = match execution.error {
-            Some(error) => Err(error),
-            None => evaluate::output(&self.run.plan, &execution.state).map_err(|failure| {
-                let message = format!("the output can't be put together: {}", failure.message);
-                ExecutionError::new(failure.kind, message)
-            }),
-        };
-        self.finished.push_back(BatchResult {
-            index: id.0,
-            output,
-            usage: execution.usage,
-            elapsed: execution.started.elapsed(),
-        });
+        if has_failed {
+            self.stop_if_failing_fast(id);
+        }
     }
 
-    /// Ends the run if `failed` has failed and the policy wants that.
+    /// Ends the run after a failure, if the policy wants that.
     fn stop_if_failing_fast(&mut self, failed: ExecutionId) {
-        if self.run.settings.error_policy != ErrorPolicy::FailFast || self.source.is_none() && self.executions.is_empty() {
+        if self.run.settings.error_policy != ErrorPolicy::FailFast {
             return;
         }
         self.source = None;
@@ -307,28 +286,18 @@ impl Scheduler {
             lane.queue.clear();
             lane.is_acquiring = false;
         }
-        let mut ids: Vec<ExecutionId> = self.executions.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            if let Some(execution) = self.executions.get_mut(&id) {
-                execution.state.cancel();
-                let message = format!("stopped, because input {} failed", failed.0);
-                execution
-                    .error
-                    .get_or_insert_with(|| ExecutionError::new(ErrorKind::Cancelled, message));
-            }
-            self.finish_if_done(id);
+        let mut stopped: Vec<_> = self.executions.drain().collect();
+        stopped.sort_unstable_by_key(|(id, _)| *id);
+        for (id, mut execution) in stopped {
+            execution.state.cancel();
+            let message = format!("stopped, because input {} failed", failed.0);
+            let error = ExecutionError::new(ErrorKind::Cancelled, message);
+            execution.error.get_or_insert(error);
+            self.finished.push_back(execution.end(&self.run, id));
         }
     }
 
     // Calls.
-
-    fn call_of(&self, node: NodeRef) -> Option<&crate::graph::LlmCall> {
-        match self.run.plan.graph().node(node).operation() {
-            Operation::Llm(call) => Some(call),
-            _ => None,
-        }
-    }
 
     fn queue_call(&mut self, task: Task) {
         let priority = self.run.plan.graph().node(task.node).priority();
@@ -372,91 +341,83 @@ impl Scheduler {
             return;
         };
         let run = &self.run;
-        let Operation::Llm(call) = run.plan.graph().node(task.node).operation() else {
-            return;
-        };
-        let Some(execution) = self.executions.get_mut(&task.execution) else {
+        let (Some(call), Some(mut execution)) = (
+            run.call_of(task.node),
+            self.executions.remove(&task.execution),
+        ) else {
             return;
         };
         execution.state.start(task.node);
-        match evaluate::request(&run.plan, &execution.state, &run.parameters, task.node, call) {
+        match evaluate::request(
+            &run.plan,
+            &execution.state,
+            &run.parameters,
+            task.node,
+            call,
+        ) {
             Ok(request) => {
                 let is_retry = execution.attempts.contains_key(&task.node);
                 let endpoint = Arc::clone(&self.lanes[lane].endpoint);
                 let timeout = run.settings.task_timeout;
                 self.calls += 1;
-                self.tasks.spawn(task::call(task, endpoint, permit, request, is_retry, timeout));
+                self.tasks.spawn(task::call(
+                    task, endpoint, permit, request, is_retry, timeout,
+                ));
             }
-            Err(failure) => self.fail(task, failure),
+            Err(failure) => execution.fail(run, task.node, failure),
         }
+        self.settle(task.execution, execution);
     }
 
     fn end_task(&mut self, result: TaskResult) {
-        let task = result.task;
-        let outcome = match result.outcome {
+        let TaskResult { task, outcome } = result;
+        self.calls -= usize::from(matches!(outcome, Outcome::Called(_)));
+        let Some(mut execution) = self.executions.remove(&task.execution) else {
+            return;
+        };
+        let outcome = match outcome {
             Outcome::Hosted(outcome) => outcome,
-            Outcome::Called(outcome) => {
-                self.calls -= 1;
-                match outcome {
-                    Ok(response) => self.read(task, &response),
-                    Err(error) => {
-                        if self.try_again(task, &error) {
-                            return;
-                        }
-                        Err(Failure::new(ErrorKind::Call(error.kind), error.message))
-                    }
+            Outcome::Called(Ok(response)) => {
+                execution.usage += response.usage;
+                read(&self.run.plan, task.node, &response)
+            }
+            Outcome::Called(Err(error)) => {
+                if self.try_again(task, &mut execution, &error) {
+                    self.settle(task.execution, execution);
+                    return;
                 }
+                Err(Failure::new(ErrorKind::Call(error.kind), error.message))
             }
         };
+        let mut ready = std::mem::take(&mut self.ready);
         match outcome {
-            Ok(value) => {
-                let Some(execution) = self.executions.get_mut(&task.execution) else {
-                    return;
-                };
-                let mut ready = Vec::new();
-                execution.state.complete(task.node, value, &mut ready);
-                self.advance(task.execution, ready);
-            }
-            Err(failure) => self.fail(task, failure),
+            Ok(value) => execution.state.complete(task.node, value, &mut ready),
+            Err(failure) => execution.fail(&self.run, task.node, failure),
         }
-    }
-
-    /// The value in an answer.
-    fn read(&mut self, task: Task, response: &LlmResponse) -> Result<Value, Failure> {
-        if let Some(execution) = self.executions.get_mut(&task.execution) {
-            execution.usage += response.usage;
-        }
-        if response.finish_reason == FinishReason::ContentFilter {
-            let message = format!("the provider withheld the answer: {}", response.text);
-            let kind = ErrorKind::Call(crate::clients::ClientErrorKind::Refused);
-            return Err(Failure::new(kind, message));
-        }
-        match self.run.plan.typed_output(task.node) {
-            None => Ok(Value::from(response.text.as_str())),
-            Some(output) => output
-                .read(response)
-                .map_err(|message| Failure::new(ErrorKind::InvalidOutput, message)),
-        }
+        self.advance(task.execution, execution, ready);
     }
 
     /// Puts a failed call back if it may succeed later.
-    fn try_again(&mut self, task: Task, error: &ClientError) -> bool {
-        let lane = &self.lanes[self.run.endpoint_of[task.node.index()]];
-        let Some(execution) = self.executions.get_mut(&task.execution) else {
-            return false;
-        };
+    fn try_again(&mut self, task: Task, execution: &mut Execution, error: &ClientError) -> bool {
+        let endpoint = &self.lanes[self.run.endpoint_of[task.node.index()]].endpoint;
         match error.retry {
             Retry::RateLimited { after } => {
                 // Waiting is no failure: no attempt is counted.
-                lane.endpoint.pause_for(after);
+                endpoint.pause_for(after);
                 execution.state.requeue(task.node);
                 self.queue_call(task);
                 true
             }
             Retry::Transient if self.run.settings.error_policy == ErrorPolicy::RetryThenFail => {
-                let most = self.run.settings.max_retries.unwrap_or(lane.endpoint.max_retries());
+                let most = self
+                    .run
+                    .settings
+                    .max_retries
+                    .unwrap_or(endpoint.max_retries());
                 let attempts = execution.attempts.entry(task.node).or_default();
-                let attempt = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+                let attempt = u32::try_from(attempts.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1);
                 if attempt > most {
                     return false;
                 }
@@ -465,8 +426,7 @@ impl Scheduler {
                     message: error.message.clone(),
                 });
                 execution.state.requeue(task.node);
-                let seed = (task.execution.0 as u64) << 20 ^ task.node.index() as u64;
-                let due = Instant::now() + backoff::wait(attempt, seed);
+                let due = Instant::now() + backoff::wait(attempt, task.seed());
                 self.retries.push(Box::pin(async move {
                     tokio::time::sleep_until(due).await;
                     task
@@ -475,6 +435,64 @@ impl Scheduler {
             }
             _ => false,
         }
+    }
+}
+
+impl Run {
+    fn call_of(&self, node: NodeRef) -> Option<&LlmCall> {
+        match self.plan.graph().node(node).operation() {
+            Operation::Llm(call) => Some(call),
+            _ => None,
+        }
+    }
+}
+
+impl Execution {
+    /// Notes that a node has no value and will have none.
+    fn fail(&mut self, run: &Run, node: NodeRef, failure: Failure) {
+        self.state.fail(node);
+        let earlier_attempts = self.attempts.remove(&node);
+        let found = run.plan.graph().node(node);
+        self.error.get_or_insert_with(|| ExecutionError {
+            node: Some(found.name().to_owned()),
+            location: found.location(),
+            alias: run.call_of(node).map(|call| call.alias.to_string()),
+            kind: failure.kind,
+            message: failure.message,
+            earlier_attempts: earlier_attempts.unwrap_or_default(),
+        });
+    }
+
+    /// The result of an execution that is done.
+    fn end(self, run: &Run, id: ExecutionId) -> BatchResult<Value> {
+        let output = match self.error {
+            Some(error) => Err(error),
+            None => evaluate::output(&run.plan, &self.state).map_err(|failure| {
+                let message = format!("the output can't be put together: {}", failure.message);
+                ExecutionError::new(failure.kind, message)
+            }),
+        };
+        BatchResult {
+            index: id.0,
+            output,
+            usage: self.usage,
+            elapsed: self.started.elapsed(),
+        }
+    }
+}
+
+/// The value in an answer.
+fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Result<Value, Failure> {
+    if response.finish_reason == FinishReason::ContentFilter {
+        let message = format!("the provider withheld the answer: {}", response.text);
+        let kind = ErrorKind::Call(ClientErrorKind::Refused);
+        return Err(Failure::new(kind, message));
+    }
+    match plan.typed_output(node) {
+        None => Ok(Value::from(response.text.as_str())),
+        Some(output) => output
+            .read(response)
+            .map_err(|message| Failure::new(ErrorKind::InvalidOutput, message)),
     }
 }
 

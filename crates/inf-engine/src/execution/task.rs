@@ -24,6 +24,13 @@ pub(super) struct Task {
     pub(super) node: NodeRef,
 }
 
+impl Task {
+    /// A number that is the task's own, for draws that are the same every time.
+    pub(super) fn seed(self) -> u64 {
+        (self.execution.0 as u64) << 20 ^ self.node.index() as u64
+    }
+}
+
 /// How a task ended that did not end on the spot.
 pub(super) struct TaskResult {
     pub(super) task: Task,
@@ -57,10 +64,12 @@ pub(super) async fn call(
     });
     let outcome = match timeout {
         None => sending.await,
-        Some(timeout) => tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| {
-            let message = no_result_within(timeout);
-            Err(ClientError::new(ClientErrorKind::Timeout, message))
-        }),
+        Some(timeout) => tokio::time::timeout(timeout, sending)
+            .await
+            .unwrap_or_else(|_| {
+                let message = no_result_within(timeout);
+                Err(ClientError::new(ClientErrorKind::Timeout, message))
+            }),
     };
     drop(permit);
     TaskResult {
@@ -87,7 +96,10 @@ pub(super) async fn host(
     let outcome = joined.and_then(|joined| match joined {
         Ok(result) => result.map_err(Failure::from),
         Err(error) if error.is_panic() => Err(panicked(&function, error.into_panic().as_ref())),
-        Err(_) => Err(Failure::new(ErrorKind::Cancelled, "the runtime is shutting down")),
+        Err(_) => Err(Failure::new(
+            ErrorKind::Cancelled,
+            "the runtime is shutting down",
+        )),
     });
     TaskResult {
         task,

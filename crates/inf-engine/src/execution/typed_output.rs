@@ -17,6 +17,9 @@ pub(super) struct TypedOutput {
     is_wrapped: bool,
 }
 
+/// What to do about an answer that is not what was asked for.
+const ADVICE: &str = "; try a model that follows JSON schemas, or say the form in the prompt";
+
 /// The field in which a value travels that is no object.
 const WRAPPER: &str = "value";
 
@@ -25,7 +28,11 @@ impl TypedOutput {
         let is_wrapped = schema.as_json().get("type").and_then(Json::as_str) != Some("object");
         let asked = OutputSchema {
             name: schema_name(node_name),
-            schema: if is_wrapped { wrap(schema.as_json()) } else { schema.as_json().clone() },
+            schema: if is_wrapped {
+                wrap(schema.as_json())
+            } else {
+                schema.as_json().clone()
+            },
         };
         Self {
             schema: schema.clone(),
@@ -46,8 +53,9 @@ impl TypedOutput {
             FinishReason::Length => " (it was cut off: raise `max_tokens`)",
             _ => "",
         };
-        let json: Json = serde_json::from_str(json_text(&response.text))
-            .map_err(|error| format!("the answer is not JSON{cut}: {error}; it was: {answer}"))?;
+        let json: Json = serde_json::from_str(json_text(&response.text)).map_err(|error| {
+            format!("the answer is not JSON{cut}: {error}; it was: {answer}{ADVICE}")
+        })?;
         let json = match json {
             Json::Object(mut fields) if self.is_wrapped && fields.len() == 1 => {
                 match fields.remove(WRAPPER) {
@@ -58,7 +66,7 @@ impl TypedOutput {
             json => json,
         };
         self.schema.check(&json).map_err(|error| {
-            format!("the answer is not of the asked type: {error}; it was: {answer}")
+            format!("the answer is not of the asked type: {error}; it was: {answer}{ADVICE}")
         })?;
         Ok(Value::from(json))
     }
@@ -68,7 +76,9 @@ impl TypedOutput {
 /// where references to them point.
 fn wrap(schema: &Json) -> Json {
     let mut inner = schema.clone();
-    let definitions = inner.as_object_mut().and_then(|inner| inner.shift_remove("$defs"));
+    let definitions = inner
+        .as_object_mut()
+        .and_then(|inner| inner.shift_remove("$defs"));
     let mut wrapper = json!({
         "type": "object",
         "properties": {WRAPPER: inner},
@@ -83,7 +93,11 @@ fn wrap(schema: &Json) -> Json {
 /// Providers allow letters, digits, `_` and `-`, at most 64 of them.
 fn schema_name(node_name: &str) -> String {
     let plain = |character: char| {
-        if character.is_ascii_alphanumeric() || "_-".contains(character) { character } else { '_' }
+        if character.is_ascii_alphanumeric() || "_-".contains(character) {
+            character
+        } else {
+            '_'
+        }
     };
     node_name.chars().map(plain).take(64).collect()
 }
@@ -132,8 +146,16 @@ mod tests {
         check(point(), r#" {"x": 1} "#, Ok(json!({"x": 1})));
         check(point(), "```json\n{\"x\": 1}\n```", Ok(json!({"x": 1})));
         check(point(), "<think>Hm.</think>{\"x\": 1}", Ok(json!({"x": 1})));
-        check(point(), r#"{"x": "one"}"#, Err("not of the asked type: at `/x`"));
-        check(point(), "I can't.", Err("is not JSON: expected value at line 1 column 1; it was: `I can't.`"));
+        check(
+            point(),
+            r#"{"x": "one"}"#,
+            Err("not of the asked type: at `/x`"),
+        );
+        check(
+            point(),
+            "I can't.",
+            Err("is not JSON: expected value at line 1 column 1; it was: `I can't.`"),
+        );
     }
 
     #[test]
@@ -141,7 +163,11 @@ mod tests {
         let list = json!({"type": "array", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": {"type": "integer"}}});
         let output = TypedOutput::new("a b", &Schema::from_json(list.clone()));
         assert_eq!(output.asked().name, "a_b");
-        assert!(Schema::from_json(output.asked().schema.clone()).check(&json!({"value": [1]})).is_ok());
+        assert!(
+            Schema::from_json(output.asked().schema.clone())
+                .check(&json!({"value": [1]}))
+                .is_ok()
+        );
         check(list.clone(), r#"{"value": [1, 2]}"#, Ok(json!([1, 2])));
         check(list, "[3]", Ok(json!([3])));
     }

@@ -7,8 +7,8 @@ use super::{InferenceGraph, Operation};
 /// A hash of what a graph does: its structure, its prompts with the present
 /// texts of its parameters, its aliases, settings and schemas.
 ///
-/// Names of nodes and modules, descriptions of parameters and source lines do
-/// not count. The hash is the same in every process, build and machine.
+/// Names of nodes and modules, paths and descriptions of parameters, and source
+/// lines do not count. The hash is the same in every process, build and machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash([u8; 32]);
 
@@ -23,9 +23,27 @@ impl InferenceGraph {
             if !matches!(node.operation, Operation::Input) {
                 node.name = format!("n{index}");
             }
-            node.module.clone_from(&node.name);
+            node.module = node.default_module().to_owned();
+        }
+        // Parameters are called by the order of their use: their paths and
+        // their order say how the tree of modules is written.
+        let mut used = Vec::new();
+        for parameter in self
+            .nodes
+            .iter()
+            .flat_map(|node| node.operation.parameters())
+        {
+            if !used.contains(&parameter.index()) {
+                used.push(parameter.index());
+            }
+        }
+        for (index, parameter) in nameless.parameters.iter_mut().enumerate() {
+            let place = used.iter().position(|&other| other == index);
+            parameter.path = place.map_or("unused".into(), |place| format!("p{place}").into());
         }
         let mut document = nameless.to_document();
+        document.parameters.shift_remove("unused");
+        document.parameters.sort_unstable_keys();
         for parameter in document.parameters.values_mut() {
             parameter.description = None;
             parameter.requires_grad = true;

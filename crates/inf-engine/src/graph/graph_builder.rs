@@ -5,12 +5,16 @@ use std::collections::{BinaryHeap, HashSet};
 
 use super::graph_error::{GraphError, Problem};
 use super::inference_graph::{GraphParameter, InferenceGraph};
+use super::pipeline_file::PARAMETERS;
 use super::reference::is_identifier;
 use super::{Accessor, GraphNode, HostFunction, LlmCall, NodeRef, Operation, ParameterRef};
 use super::{Reference, Shape};
 use crate::document::did_you_mean;
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
+
+/// The name of the node that stands for the input.
+const INPUT: &str = "input";
 
 /// Puts a graph together, for front ends that do not trace modules.
 ///
@@ -43,7 +47,7 @@ impl GraphBuilder {
         Self {
             name: name.into(),
             input,
-            nodes: vec![GraphNode::new("input", Operation::Input).with_module("")],
+            nodes: vec![GraphNode::new(INPUT, Operation::Input)],
             parameters: Vec::new(),
             host_functions: vec![None],
         }
@@ -119,7 +123,12 @@ impl GraphBuilder {
         let dependencies: Vec<_> = self
             .nodes
             .iter()
-            .map(|node| node.operation.dependencies())
+            .map(|node| {
+                let mut dependencies = node.operation.dependencies();
+                // Those of another graph are a problem already.
+                dependencies.retain(|dependency| dependency.index() < count);
+                dependencies
+            })
             .collect();
         let mut missing: Vec<usize> = dependencies.iter().map(Vec::len).collect();
         let mut dependents = vec![Vec::new(); count];
@@ -128,8 +137,10 @@ impl GraphBuilder {
                 dependents[dependency.index()].push(index);
             }
         }
-        let mut ready: BinaryHeap<Reverse<usize>> =
-            (0..count).filter(|&index| missing[index] == 0).map(Reverse).collect();
+        let mut ready: BinaryHeap<Reverse<usize>> = (0..count)
+            .filter(|&index| missing[index] == 0)
+            .map(Reverse)
+            .collect();
         let mut order = Vec::with_capacity(count);
         while let Some(Reverse(index)) = ready.pop() {
             order.push(NodeRef::new(index));
@@ -177,10 +188,13 @@ impl GraphBuilder {
         if let Err(error) = self.input.validate() {
             problems.push(Problem::new("input", error.to_string()));
         }
-        let mut names = HashSet::from(["parameters"]);
+        let mut names = HashSet::new();
         for node in &self.nodes {
             let place = format!("node `{}`", node.name);
-            if !names.insert(&node.name) {
+            if node.name == PARAMETERS || (node.name == INPUT && !names.is_empty()) {
+                let message = "this name stands for something else in references: choose another";
+                problems.push(Problem::new(&place, message));
+            } else if !names.insert(&node.name) {
                 problems.push(Problem::new(&place, "another node has this name"));
             }
             if !is_identifier(&node.name) {
@@ -195,6 +209,10 @@ impl GraphBuilder {
             }
             let mut parts = |reference| problems.extend(self.part_problem(&place, reference));
             node.operation.visit_references(&mut parts);
+            let known = |parameter: &ParameterRef| parameter.index() < self.parameters.len();
+            if !node.operation.parameters().iter().all(known) {
+                problems.push(Problem::new(&place, "a parameter of another graph is used"));
+            }
         }
         let mut parts = |reference| problems.extend(self.part_problem("output", reference));
         output.visit_references(&mut parts);
@@ -213,9 +231,15 @@ impl GraphBuilder {
 
     /// Finds references into values that, by their schema, have no such part.
     fn part_problem(&self, place: &str, reference: &Reference) -> Option<Problem> {
-        let mut schema = match &self.nodes.get(reference.node.index())?.operation {
+        let Some(node) = self.nodes.get(reference.node.index()) else {
+            return Some(Problem::new(place, "a node of another graph is used"));
+        };
+        let mut schema = match &node.operation {
             Operation::Input => self.input.as_json().clone(),
-            Operation::Llm(LlmCall { output: Some(output), .. }) => output.as_json().clone(),
+            Operation::Llm(LlmCall {
+                output: Some(output),
+                ..
+            }) => output.as_json().clone(),
             Operation::Llm(_) | Operation::Prompt(_) => serde_json::json!({"type": "string"}),
             _ => return None,
         };
@@ -224,13 +248,22 @@ impl GraphBuilder {
         for accessor in &reference.path {
             let at = so_far.display(whole).to_string();
             let problem = |message: String| Some(Problem::new(place, message));
+            if ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"]
+                .iter()
+                .any(|keyword| schema.get(keyword).is_some())
+            {
+                return None; // What it has is said elsewhere.
+            }
             let kind = schema.get("type").and_then(serde_json::Value::as_str);
             schema = match (accessor, kind) {
                 (Accessor::Key(key), Some("object")) => {
                     let fields = schema.get("properties")?.as_object()?;
                     if let Some(field) = fields.get(&**key) {
                         field.clone()
-                    } else if schema.get("additionalProperties").is_some() {
+                    } else if schema
+                        .get("additionalProperties")
+                        .is_some_and(|more| more != false)
+                    {
                         return None;
                     } else {
                         let hint = did_you_mean(key, fields.keys().map(String::as_str));
@@ -238,13 +271,14 @@ impl GraphBuilder {
                     }
                 }
                 (Accessor::Index(_), Some("array")) => schema.get("items")?.clone(),
-                (Accessor::Key(key), Some(kind @ ("string" | "number" | "integer" | "boolean"))) => {
+                (Accessor::Key(key), Some(kind)) => {
                     return problem(format!("`{at}` has no field `{key}`: it is of type {kind}"));
                 }
-                (Accessor::Index(_), Some(kind @ ("string" | "number" | "integer" | "boolean"))) => {
-                    return problem(format!("`{at}` is no list: it is of type {kind}"));
+                (Accessor::Index(index), Some(kind)) => {
+                    let message = format!("`{at}` has no element {index}: it is of type {kind}");
+                    return problem(message);
                 }
-                _ => return None,
+                (_, None) => return None,
             };
             so_far.path.push(accessor.clone());
         }
@@ -260,7 +294,9 @@ fn call_problems(call: &LlmCall) -> Vec<String> {
     if let Some(temperature) = call.temperature
         && !(temperature.is_finite() && temperature >= 0.0)
     {
-        problems.push(format!("the temperature is {temperature}, but it must be 0 or more"));
+        problems.push(format!(
+            "the temperature is {temperature}, but it must be 0 or more"
+        ));
     }
     if call.max_tokens == Some(0) {
         problems.push("`max_tokens` is 0, but an answer needs at least 1".to_owned());

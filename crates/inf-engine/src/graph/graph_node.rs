@@ -21,15 +21,25 @@ pub struct GraphNode {
 }
 
 impl GraphNode {
-    /// A node that does `operation`, with priority 0.
+    /// A node that does `operation`, with priority 0. A call of a model belongs
+    /// to a module of its own name, all else to the root.
     pub fn new(name: impl Into<String>, operation: Operation) -> Self {
-        let name = name.into();
-        Self {
-            module: name.clone(),
-            name,
+        let mut node = Self {
+            name: name.into(),
+            module: String::new(),
             operation,
             priority: 0,
             location: None,
+        };
+        node.module = node.default_module().to_owned();
+        node
+    }
+
+    /// The module that this node belongs to where nothing else is said.
+    pub(super) fn default_module(&self) -> &str {
+        match self.operation {
+            Operation::Llm(_) => &self.name,
+            _ => "",
         }
     }
 

@@ -153,9 +153,9 @@ impl Codec {
             reason,
         };
         let output = output.map_err(|error| failed(error.to_string()))?;
-        output.to_value().map_err(|error| {
-            failed(format!("its result has no JSON form: {error}"))
-        })
+        output
+            .to_value()
+            .map_err(|error| failed(format!("its result has no JSON form: {error}")))
     }
 }
 

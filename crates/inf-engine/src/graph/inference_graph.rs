@@ -113,10 +113,12 @@ impl InferenceGraph {
     /// was read from a file, which holds no code. Give it the functions with
     /// [`with_host_functions`](Self::with_host_functions).
     pub fn missing_host_functions(&self) -> Vec<(NodeRef, &str)> {
-        let calls = self.enumerate().filter_map(|(node, found)| match &found.operation {
-            Operation::Host(call) => Some((node, &*call.function)),
-            _ => None,
-        });
+        let calls = self
+            .enumerate()
+            .filter_map(|(node, found)| match &found.operation {
+                Operation::Host(call) => Some((node, &*call.function)),
+                _ => None,
+            });
         calls
             .filter(|(node, _)| self.host_function(*node).is_none())
             .collect()
@@ -186,7 +188,12 @@ impl PartialEq for InferenceGraph {
             table
                 .map(|GraphParameter { path, parameter }| {
                     let learns = parameter.requires_grad();
-                    (path.clone(), parameter.value(), parameter.description(), learns)
+                    (
+                        path.clone(),
+                        parameter.value(),
+                        parameter.description(),
+                        learns,
+                    )
                 })
                 .collect()
         };

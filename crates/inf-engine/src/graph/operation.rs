@@ -148,7 +148,9 @@ impl Operation {
                 templates.flat_map(Template::references).for_each(visit);
             }
             Self::Prompt(template) => template.references().for_each(visit),
-            Self::Host(HostCall { input, .. }) | Self::Compute { input, .. } | Self::Pack(input) => {
+            Self::Host(HostCall { input, .. })
+            | Self::Compute { input, .. }
+            | Self::Pack(input) => {
                 input.visit_references(visit);
             }
         }
@@ -185,7 +187,9 @@ impl Operation {
                 }
             }
             Self::Prompt(template) => template.renumber(new),
-            Self::Host(HostCall { input, .. }) | Self::Compute { input, .. } | Self::Pack(input) => {
+            Self::Host(HostCall { input, .. })
+            | Self::Compute { input, .. }
+            | Self::Pack(input) => {
                 input.renumber(new);
             }
         }

@@ -99,14 +99,16 @@ impl From<NodeRef> for Reference {
     }
 }
 
-/// `.tags.0."a key"`; keys that are no identifiers stand in quotes.
+/// `.tags.0."a key"`; keys that are no identifiers stand in JSON's quotes.
 fn display_path(path: &[Accessor]) -> impl fmt::Display + '_ {
     fmt::from_fn(move |formatter| {
         for accessor in path {
             match accessor {
                 Accessor::Index(index) => write!(formatter, ".{index}")?,
                 Accessor::Key(key) if is_identifier(key) => write!(formatter, ".{key}")?,
-                Accessor::Key(key) => write!(formatter, ".{key:?}")?,
+                Accessor::Key(key) => {
+                    write!(formatter, ".{}", serde_json::Value::from(&**key))?;
+                }
             }
         }
         Ok(())
@@ -147,7 +149,11 @@ fn describe(value: &Value) -> String {
     match value {
         Value::Map(map) if map.is_empty() => "an empty map".to_owned(),
         Value::Map(map) => {
-            let keys: Vec<String> = map.keys().take(SHOWN).map(|key| format!("`{key}`")).collect();
+            let keys: Vec<String> = map
+                .keys()
+                .take(SHOWN)
+                .map(|key| format!("`{key}`"))
+                .collect();
             let rest = if map.len() > SHOWN { ", …" } else { "" };
             format!("a map with {}{rest}", keys.join(", "))
         }

@@ -1,7 +1,7 @@
 //! [`Forward`]: what a module does.
 
 use super::Module;
-use crate::graph::{GraphError, InferenceGraph};
+use crate::graph::{GraphError, InferenceGraph, SourceLocation};
 use crate::trace::{IntoProxy, Proxy, Tracer, context};
 use crate::value::Data;
 
@@ -51,7 +51,7 @@ pub trait ForwardExt: Forward {
     #[track_caller]
     fn call(&self, input: impl IntoProxy<Self::Input>) -> Proxy<Self::Output> {
         let input = input.into_proxy();
-        context::enter(key(self), || self.forward(input))
+        context::enter(key(self), SourceLocation::caller(), || self.forward(input))
     }
 
     /// The graph of this module.
@@ -65,7 +65,8 @@ pub trait ForwardExt: Forward {
         for (path, parameter) in self.named_parameters() {
             tracer = tracer.with_parameter(path, &parameter);
         }
-        tracer.trace(|input| self.call(input))
+        let location = SourceLocation::caller();
+        tracer.trace(|input| context::enter(key(self), location, || self.forward(input)))
     }
 }
 

@@ -62,10 +62,13 @@ pub trait Module: Send + Sync {
     fn named_children(&self) -> Vec<(String, &dyn Module)> {
         let mut members = Members::default();
         self.members(&mut members);
-        let children = members.list.into_iter().filter_map(|(name, member)| match member {
-            Member::Module(module) => Some((name, module)),
-            Member::Parameter(_) => None,
-        });
+        let children = members
+            .list
+            .into_iter()
+            .filter_map(|(name, member)| match member {
+                Member::Module(module) => Some((name, module)),
+                Member::Parameter(_) => None,
+            });
         children.collect()
     }
 
@@ -124,7 +127,12 @@ pub trait Module: Send + Sync {
         let unknown: Vec<_> = state
             .iter()
             .filter(|(path, _)| !known().any(|name| name == path.as_str()))
-            .map(|(path, _)| (path.clone(), nearest(path.as_str(), known()).map(ParameterPath::from)))
+            .map(|(path, _)| {
+                (
+                    path.clone(),
+                    nearest(path.as_str(), known()).map(ParameterPath::from),
+                )
+            })
             .collect();
         if !unknown.is_empty() {
             return Err(StateDictError { unknown });
@@ -192,5 +200,9 @@ fn add_modules<'m>(
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }

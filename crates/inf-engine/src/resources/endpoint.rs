@@ -151,7 +151,9 @@ impl Endpoint {
         let mut pause = self.pause();
         let now = Instant::now();
         let already = pause.until.is_some_and(|until| until > now);
-        let unasked = SHORTEST.saturating_mul(1 << pause.refusals.min(7)).min(LONGEST);
+        let unasked = SHORTEST
+            .saturating_mul(1 << pause.refusals.min(7))
+            .min(LONGEST);
         let until = now + asked.unwrap_or(unasked);
         pause.until = Some(pause.until.map_or(until, |current| current.max(until)));
         // Calls that were under way when the provider filled up tell nothing new.

@@ -19,9 +19,13 @@ pub(super) fn interpolate(text: &str, lookup: Lookup<'_>) -> Result<String, Stri
             rest = after;
             continue;
         }
-        let Some((inside, after)) = after.strip_prefix('{').and_then(|after| after.split_once('}'))
+        let Some((inside, after)) = after
+            .strip_prefix('{')
+            .and_then(|after| after.split_once('}'))
         else {
-            return Err("a `$` begins a variable, as in `${NAME}`: write `$$` for a `$`".to_owned());
+            return Err(
+                "a `$` begins a variable, as in `${NAME}`: write `$$` for a `$`".to_owned(),
+            );
         };
         let (name, default) = match inside.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
@@ -50,11 +54,13 @@ mod tests {
     #[test]
     fn variables_are_put_in() {
         let lookup = |name: &str| (name == "HOST").then(|| "example.org".to_owned());
-        let check = |text: &str, expected: Result<&str, &str>| match (interpolate(text, &lookup), expected) {
-            (Ok(text), Ok(expected)) => assert_eq!(text, expected),
-            (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
-            (result, _) => panic!("{text}: {result:?}"),
-        };
+        let check =
+            |text: &str, expected: Result<&str, &str>| match (interpolate(text, &lookup), expected)
+            {
+                (Ok(text), Ok(expected)) => assert_eq!(text, expected),
+                (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+                (result, _) => panic!("{text}: {result:?}"),
+            };
         check("plain", Ok("plain"));
         check("https://${HOST}/v1", Ok("https://example.org/v1"));
         check("${PORT:-80}", Ok("80"));

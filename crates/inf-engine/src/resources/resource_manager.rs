@@ -59,14 +59,25 @@ impl ResourceManager {
         let mut endpoints = IndexMap::new();
         for (alias, endpoint) in &config.endpoints {
             let place = format!("endpoints.{alias}");
-            let mut maker = EndpointMaker { place, lookup, http: &mut http, problems: &mut problems };
+            let mut maker = EndpointMaker {
+                place,
+                lookup,
+                http: &mut http,
+                problems: &mut problems,
+            };
             if let Some(client) = maker.client(endpoint) {
                 let limits = maker.limits(endpoint, total_permits.clone());
-                endpoints.insert(alias.clone(), Arc::new(Endpoint::new(alias, client, limits)));
+                endpoints.insert(
+                    alias.clone(),
+                    Arc::new(Endpoint::new(alias, client, limits)),
+                );
             }
         }
         if problems.is_empty() {
-            Ok(Self { endpoints, total_permits })
+            Ok(Self {
+                endpoints,
+                total_permits,
+            })
         } else {
             Err(ResourceError { problems })
         }
@@ -96,7 +107,9 @@ impl ResourceManager {
     /// What each endpoint did since this manager was made, by alias.
     pub fn metrics(&self) -> IndexMap<String, ResourceMetrics> {
         let endpoints = self.endpoints.iter();
-        endpoints.map(|(alias, endpoint)| (alias.clone(), endpoint.metrics())).collect()
+        endpoints
+            .map(|(alias, endpoint)| (alias.clone(), endpoint.metrics()))
+            .collect()
     }
 
     /// The endpoint behind `alias`, or a hint which one was meant.
@@ -174,7 +187,8 @@ impl EndpointMaker<'_> {
         ];
         for (key, unused) in keys {
             if unused {
-                let message = "the provider has no use for this key: remove it, or set another `provider`";
+                let message =
+                    "the provider has no use for this key: remove it, or set another `provider`";
                 self.problem::<()>(key, message);
             }
         }
@@ -183,7 +197,9 @@ impl EndpointMaker<'_> {
     /// The key and the name of its variable; `Some(None)` if none is sent.
     fn key(&mut self, config: &EndpointConfig) -> Option<Option<(String, SecretString)>> {
         if let Some(text) = &config.api_key {
-            let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+            let name = text
+                .strip_prefix("${")
+                .and_then(|rest| rest.strip_suffix('}'));
             let Some(name) = name.filter(|_| config.api_key_env.is_none()) else {
                 return self.problem(
                     "api_key",
@@ -208,7 +224,9 @@ impl EndpointMaker<'_> {
     }
 
     fn limits(&mut self, config: &EndpointConfig, total_permits: Option<Arc<Semaphore>>) -> Limits {
-        let max_concurrent = config.max_concurrent.unwrap_or(EndpointConfig::DEFAULT_MAX_CONCURRENT);
+        let max_concurrent = config
+            .max_concurrent
+            .unwrap_or(EndpointConfig::DEFAULT_MAX_CONCURRENT);
         if max_concurrent == 0 {
             self.problem::<()>("max_concurrent", AT_LEAST_ONE);
         }
@@ -221,7 +239,9 @@ impl EndpointMaker<'_> {
             max_concurrent: max_concurrent.min(Semaphore::MAX_PERMITS),
             total_permits,
             timeout,
-            max_retries: config.max_retries.unwrap_or(EndpointConfig::DEFAULT_MAX_RETRIES),
+            max_retries: config
+                .max_retries
+                .unwrap_or(EndpointConfig::DEFAULT_MAX_RETRIES),
         }
     }
 
@@ -330,7 +350,10 @@ endpoints:
 
     #[test]
     fn keys_come_from_the_environment() {
-        assert_eq!(problems("endpoints: { a: { provider: openai, model: m, api_key_env: SET } }"), "");
+        assert_eq!(
+            problems("endpoints: { a: { provider: openai, model: m, api_key_env: SET } }"),
+            ""
+        );
         assert_eq!(
             problems("endpoints: { a: { provider: openai, model: m, api_key: '${SET}' } }"),
             ""
@@ -339,7 +362,8 @@ endpoints:
 
     #[test]
     fn unknown_keys_are_refused_with_a_suggestion() {
-        let error = ResourceConfig::from_text("endpoints:\n  a:\n    provider: simulated\n    modle: m\n");
+        let error =
+            ResourceConfig::from_text("endpoints:\n  a:\n    provider: simulated\n    modle: m\n");
         let error = error.unwrap_err();
         assert_eq!(error.line, Some(4));
         assert_eq!(error.message, "unknown key `modle`; did you mean `model`?");

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Proxy;
 use crate::graph::{
-    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem, Shape,
-    SourceLocation, Template,
+    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem,
+    Shape, SourceLocation, Template,
 };
 use crate::parameter::Parameter;
 use crate::value::Value;
@@ -18,7 +18,7 @@ pub(crate) struct Context {
     pub(super) nodes: Vec<TraceNode>,
     pub(super) parameters: Vec<GraphParameter>,
     pub(super) problems: Vec<Problem>,
-    modules: HashMap<ModuleKey, String>,
+    modules: ModulePaths,
     /// The modules whose `forward` runs, innermost last.
     scopes: Vec<Scope>,
 }
@@ -38,13 +38,25 @@ pub(super) struct TraceNode {
 pub(super) enum Step {
     Input,
     Constant(Value),
-    Access { of: NodeRef, accessor: Accessor },
+    Access {
+        of: NodeRef,
+        accessor: Accessor,
+    },
     Prompt(Template),
     Pack(Shape),
     /// The prompt of the call is the text of the node `prompt`.
-    Llm { call: LlmCall, prompt: NodeRef },
-    Host { function: HostFunction, input: NodeRef },
-    Compute { function: Compute, input: NodeRef },
+    Llm {
+        call: LlmCall,
+        prompt: NodeRef,
+    },
+    Host {
+        function: HostFunction,
+        input: NodeRef,
+    },
+    Compute {
+        function: Compute,
+        input: NodeRef,
+    },
     /// Stands for a proxy that could not be used; a problem says why.
     Invalid,
 }
@@ -52,6 +64,10 @@ pub(super) enum Step {
 /// Identifies a module of the traced tree: its address and its type, because a
 /// struct has the address of its first field.
 pub(crate) type ModuleKey = (usize, &'static str);
+
+/// The paths of the modules of the traced tree. A module that is shared has
+/// several, and so have modules without fields, which may have one address.
+pub(super) type ModulePaths = HashMap<ModuleKey, Vec<String>>;
 
 struct Scope {
     path: String,
@@ -70,7 +86,7 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(0);
 /// Runs `trace` under a new context and returns what was recorded. A panic
 /// passes through and takes the context with it.
 pub(super) fn scoped<R>(
-    modules: HashMap<ModuleKey, String>,
+    modules: ModulePaths,
     parameters: Vec<GraphParameter>,
     trace: impl FnOnce() -> R,
 ) -> (R, Context) {
@@ -93,7 +109,10 @@ pub(super) fn scoped<R>(
     let result = trace();
     std::mem::forget(unwind);
     let context = STACK.with_borrow_mut(Vec::pop);
-    (result, context.expect("only this function pops the context that it pushed"))
+    (
+        result,
+        context.expect("only this function pops the context that it pushed"),
+    )
 }
 
 /// Keeps an ended trace for the messages of later ones.
@@ -128,15 +147,19 @@ pub(super) fn record<T>(
     make: impl FnOnce(&mut Recorder<'_>) -> Step,
 ) -> Proxy<T> {
     with_current(what, |context, outer| {
-        let mut recorder = Recorder { context, outer, location };
+        let mut recorder = Recorder {
+            context,
+            outer,
+            location,
+        };
         let step = make(&mut recorder);
         context.push(step, location)
     })
 }
 
-/// Runs `forward` as the module that `key` identifies.
+/// Runs `forward` as the module that `key` identifies, called at `location`.
 #[track_caller]
-pub(crate) fn enter<R>(key: ModuleKey, forward: impl FnOnce() -> R) -> R {
+pub(crate) fn enter<R>(key: ModuleKey, location: SourceLocation, forward: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -147,10 +170,10 @@ pub(crate) fn enter<R>(key: ModuleKey, forward: impl FnOnce() -> R) -> R {
             });
         }
     }
-    let location = SourceLocation::caller();
     with_current("a module", |context, _| {
-        let path = context.modules.get(&key).cloned();
-        let path = path.unwrap_or_else(|| context.path_of_stranger(key.1));
+        let path = context
+            .path_of(&key)
+            .unwrap_or_else(|| context.path_of_stranger(key.1));
         context.scopes.push(Scope { path, location });
     });
     let _leave = Leave;
@@ -167,9 +190,16 @@ pub(crate) fn record_call<T>(
     let caller = SourceLocation::caller();
     with_current("a model", |context, outer| {
         let location = context.scopes.last().map_or(caller, |scope| scope.location);
-        let mut recorder = Recorder { context, outer, location };
+        let mut recorder = Recorder {
+            context,
+            outer,
+            location,
+        };
         let prompt = recorder.node(prompt);
-        let step = Step::Llm { call: make(&mut recorder), prompt };
+        let step = Step::Llm {
+            call: make(&mut recorder),
+            prompt,
+        };
         let proxy: Proxy<T> = context.push(step, location);
         context.nodes[proxy.node().index()].priority = priority;
         proxy
@@ -181,7 +211,12 @@ pub(crate) fn record_call<T>(
 pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
     let location = SourceLocation::caller();
     with_current("a proxy", |context, outer| {
-        let node = Recorder { context, outer, location }.node(proxy);
+        let node = Recorder {
+            context,
+            outer,
+            location,
+        }
+        .node(proxy);
         context.nodes[node.index()].name = Some(name.to_owned());
     });
 }
@@ -191,12 +226,18 @@ pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
 #[track_caller]
 pub(super) fn propose_name<T>(proxy: Proxy<T>, name: &str) {
     with_current("a proxy", |context, _| {
-        let scope = context.scopes.last().map_or("", |scope| scope.path.as_str());
+        let scope = context
+            .scopes
+            .last()
+            .map_or("", |scope| scope.path.as_str());
         if proxy.trace() == context.id
             && let Some(node) = context.nodes.get_mut(proxy.node().index())
             && node.name.is_none()
         {
-            let parent = node.module.rsplit_once('.').map_or("", |(parent, _)| parent);
+            let parent = node
+                .module
+                .rsplit_once('.')
+                .map_or("", |(parent, _)| parent);
             if parent == scope || node.module == scope {
                 node.name = Some(name.to_owned());
             }
@@ -217,12 +258,29 @@ impl Context {
         Proxy::new(self.id, NodeRef::new(self.nodes.len() - 1))
     }
 
+    /// The path of a module of the traced tree: the one inside the module whose
+    /// `forward` runs, if there are several.
+    fn path_of(&self, key: &ModuleKey) -> Option<String> {
+        let paths = self.modules.get(key)?;
+        let scope = self.scopes.last().map_or("", |scope| scope.path.as_str());
+        let is_inside = |path: &&String| {
+            scope.is_empty()
+                || path
+                    .strip_prefix(scope)
+                    .is_some_and(|rest| rest.starts_with('.'))
+        };
+        paths.iter().find(is_inside).or(paths.first()).cloned()
+    }
+
     /// A path for a module that is no field of the traced one: where it is
     /// called, under the name of its type.
     fn path_of_stranger(&self, type_name: &str) -> String {
         let plain = type_name.split('<').next().unwrap_or(type_name);
         let plain = plain.rsplit("::").next().unwrap_or(plain);
-        let mut path = self.scopes.last().map_or(String::new(), |scope| scope.path.clone());
+        let mut path = self
+            .scopes
+            .last()
+            .map_or(String::new(), |scope| scope.path.clone());
         if !path.is_empty() {
             path.push('.');
         }
@@ -242,7 +300,11 @@ impl Context {
             Step::Input => "input",
             _ => &found.module,
         });
-        let name = if name.is_empty() { "a node of the root" } else { name };
+        let name = if name.is_empty() {
+            "a node of the root"
+        } else {
+            name
+        };
         Some(format!("`{name}` (made at {})", found.location))
     }
 }
@@ -261,13 +323,19 @@ impl Recorder<'_> {
         if proxy.trace() == self.context.id {
             return proxy.node();
         }
-        let running = self.outer.iter().find(|context| context.id == proxy.trace());
+        let running = self
+            .outer
+            .iter()
+            .find(|context| context.id == proxy.trace());
         let (state, name) = match running {
             Some(context) => ("an outer trace", context.describe(proxy.node())),
-            None => ("a trace that has ended", ENDED.with_borrow(|ended| {
-                let ended = ended.as_ref().filter(|context| context.id == proxy.trace())?;
-                ended.describe(proxy.node())
-            })),
+            None => ENDED.with_borrow(|ended| match ended {
+                Some(ended) if ended.id == proxy.trace() => {
+                    ("a trace that has ended", ended.describe(proxy.node()))
+                }
+                // One that ended before, panicked, or is of another thread.
+                _ => ("another trace", None),
+            }),
         };
         let name = name.unwrap_or_else(|| format!("node {}", proxy.node().index()));
         self.problem(format!(
@@ -281,7 +349,9 @@ impl Recorder<'_> {
     /// The place of a parameter in the table of the traced module.
     pub(crate) fn parameter(&mut self, parameter: &Parameter) -> ParameterRef {
         let table = &self.context.parameters;
-        let known = table.iter().position(|known| known.parameter.is_same(parameter));
+        let known = table
+            .iter()
+            .position(|known| known.parameter.is_same(parameter));
         ParameterRef::new(known.unwrap_or_else(|| {
             self.problem(format!(
                 "the parameter {:?} is used but is no field of the traced module: make it a field, \
@@ -301,5 +371,9 @@ impl Recorder<'_> {
 
 fn excerpt(text: &str) -> String {
     let start: String = text.chars().take(40).collect();
-    if start.len() < text.len() { start + "…" } else { start }
+    if start.len() < text.len() {
+        start + "…"
+    } else {
+        start
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::context::{Step, record};
 use super::Proxy;
+use super::context::{Step, record};
 use crate::graph::{HostFunction, SourceLocation};
 use crate::value::Data;
 

@@ -32,7 +32,9 @@ pub(super) fn lower(
     for (index, known) in context.parameters.iter().enumerate() {
         if used.contains(&index) {
             let parameter = known.parameter.clone();
-            let added = lowering.builder.add_parameter(known.path.clone(), parameter);
+            let added = lowering
+                .builder
+                .add_parameter(known.path.clone(), parameter);
             lowering.parameters[index] = Some(added);
         }
     }
@@ -91,8 +93,16 @@ impl Lowering<'_> {
             Step::Llm { call, prompt } => {
                 let prompt = self.template(&Template::of(*prompt));
                 let system = call.system.as_ref().map(|system| self.template(system));
-                let call = LlmCall { prompt, system, ..call.clone() };
-                let base = if node.module.is_empty() { "llm" } else { &node.module };
+                let call = LlmCall {
+                    prompt,
+                    system,
+                    ..call.clone()
+                };
+                let base = if node.module.is_empty() {
+                    "llm"
+                } else {
+                    &node.module
+                };
                 self.add(node, base, Operation::Llm(call)).into()
             }
             Step::Host { function, input } => {
@@ -106,7 +116,10 @@ impl Lowering<'_> {
             }
             Step::Compute { function, input } => {
                 let input = self.shape(*input);
-                let operation = Operation::Compute { function: *function, input };
+                let operation = Operation::Compute {
+                    function: *function,
+                    input,
+                };
                 self.add(node, function.name(), operation).into()
             }
         };
@@ -131,12 +144,19 @@ impl Lowering<'_> {
         match shape {
             Shape::Reference(reference) => self.shape(reference.node),
             Shape::Constant(value) => Shape::Constant(value.clone()),
-            Shape::List(elements) => {
-                Shape::List(elements.iter().map(|element| self.resolve(element)).collect())
-            }
+            Shape::List(elements) => Shape::List(
+                elements
+                    .iter()
+                    .map(|element| self.resolve(element))
+                    .collect(),
+            ),
             Shape::Map(entries) => {
                 let entries = entries.iter();
-                Shape::Map(entries.map(|(key, part)| (key.clone(), self.resolve(part))).collect())
+                Shape::Map(
+                    entries
+                        .map(|(key, part)| (key.clone(), self.resolve(part)))
+                        .collect(),
+                )
             }
         }
     }
@@ -163,7 +183,10 @@ impl Lowering<'_> {
     fn fill(&mut self, step: NodeRef, template: &mut Template) {
         let shape = match self.lowered[step.index()].clone() {
             Lowered::Template(inner) => {
-                inner.parts().iter().for_each(|part| template.push(part.clone()));
+                inner
+                    .parts()
+                    .iter()
+                    .for_each(|part| template.push(part.clone()));
                 return;
             }
             Lowered::Shape(shape) => shape,
@@ -191,11 +214,12 @@ impl Lowering<'_> {
 
     /// `layers.0` becomes `layers_0`, and `layers_0_2` if that is taken.
     fn unique(&mut self, base: &str) -> String {
-        let plain = |character: char| {
-            character.is_alphanumeric() || character == '_' || character == '-'
-        };
-        let mut base: String =
-            base.chars().map(|character| if plain(character) { character } else { '_' }).collect();
+        let plain =
+            |character: char| character.is_alphanumeric() || character == '_' || character == '-';
+        let mut base: String = base
+            .chars()
+            .map(|character| if plain(character) { character } else { '_' })
+            .collect();
         if !base.starts_with(|first: char| first.is_alphabetic() || first == '_') {
             base.insert(0, '_');
         }
@@ -228,12 +252,16 @@ fn part(shape: Shape, accessor: &Accessor) -> Result<Shape, String> {
         (Shape::Map(mut entries), Accessor::Key(key)) => {
             entries.shift_remove(&**key).map_or_else(missing, Ok)
         }
-        (Shape::Constant(value), Accessor::Key(key)) => {
-            value.get(key).cloned().map(Shape::Constant).map_or_else(missing, Ok)
-        }
-        (Shape::Constant(value), Accessor::Index(index)) => {
-            value.at(*index).cloned().map(Shape::Constant).map_or_else(missing, Ok)
-        }
+        (Shape::Constant(value), Accessor::Key(key)) => value
+            .get(key)
+            .cloned()
+            .map(Shape::Constant)
+            .map_or_else(missing, Ok),
+        (Shape::Constant(value), Accessor::Index(index)) => value
+            .at(*index)
+            .cloned()
+            .map(Shape::Constant)
+            .map_or_else(missing, Ok),
         _ => missing(),
     }
 }

@@ -63,7 +63,11 @@ impl Packed<'_, '_> {
     /// A struct: its fields by the names that serde gives them.
     pub fn fields<const N: usize>(fields: [(&str, Shape); N]) -> Shape {
         let fields = fields.into_iter();
-        Shape::Map(fields.map(|(name, shape)| (name.to_owned(), shape)).collect())
+        Shape::Map(
+            fields
+                .map(|(name, shape)| (name.to_owned(), shape))
+                .collect(),
+        )
     }
 }
 

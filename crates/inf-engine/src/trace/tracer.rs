@@ -1,8 +1,6 @@
 //! [`Tracer`]: runs `forward` and yields its graph.
 
-use std::collections::HashMap;
-
-use super::context::{self, ModuleKey, Step, record};
+use super::context::{self, ModuleKey, ModulePaths, Step, record};
 use super::{Proxy, lower};
 use crate::graph::{GraphError, GraphParameter, InferenceGraph, SourceLocation};
 use crate::parameter::{Parameter, ParameterPath};
@@ -25,7 +23,7 @@ use crate::value::Data;
 #[derive(Debug)]
 pub struct Tracer {
     name: String,
-    modules: HashMap<ModuleKey, String>,
+    modules: ModulePaths,
     parameters: Vec<GraphParameter>,
 }
 
@@ -34,7 +32,7 @@ impl Tracer {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            modules: HashMap::new(),
+            modules: ModulePaths::new(),
             parameters: Vec::new(),
         }
     }
@@ -51,7 +49,7 @@ impl Tracer {
 
     /// Tells the path of a module that `forward` may call.
     pub(crate) fn add_module(&mut self, key: ModuleKey, path: String) {
-        self.modules.entry(key).or_insert(path);
+        self.modules.entry(key).or_default().push(path);
     }
 
     /// Runs `forward` on a proxy of the input. The error lists everything that

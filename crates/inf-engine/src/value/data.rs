@@ -1,5 +1,7 @@
 //! [`Data`]: Rust types that travel through a graph.
 
+use std::any::Any;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +33,15 @@ pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     /// This data as a [`Value`]; an error if it has no JSON form (a map whose
     /// keys are not text, a failing `Serialize`).
     fn to_value(&self) -> Result<Value, DataError> {
+        // Texts and values are most of what travels; they need no detour
+        // through serde.
+        let this: &dyn Any = self;
+        if let Some(value) = this.downcast_ref::<Value>() {
+            return Ok(value.clone());
+        }
+        if let Some(text) = this.downcast_ref::<String>() {
+            return Ok(Value::from(text.as_str()));
+        }
         match serde_json::to_value(self) {
             Ok(json) => Ok(Value::from(json)),
             Err(error) => Err(DataError(error.to_string())),
@@ -39,6 +50,14 @@ pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
 
     /// The data that `value` stands for; an error says where it differs.
     fn from_value(value: &Value) -> Result<Self, DataError> {
+        if let Some(this) = same_type(value.clone()) {
+            return Ok(this);
+        }
+        if let Value::String(text) = value
+            && let Some(this) = same_type(text.to_string())
+        {
+            return Ok(this);
+        }
         let json = serde_json::Value::from(value);
         serde_json::from_value(json).map_err(|error| DataError(error.to_string()))
     }
@@ -50,6 +69,13 @@ pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
 }
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Data for T {}
+
+/// `value`, if its type is `T`.
+fn same_type<V: 'static, T: 'static>(value: V) -> Option<T> {
+    let mut slot = Some(value);
+    let slot: &mut dyn Any = &mut slot;
+    slot.downcast_mut::<Option<T>>()?.take()
+}
 
 /// Why data and [`Value`] could not be turned into each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

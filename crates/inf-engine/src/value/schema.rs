@@ -142,7 +142,10 @@ mod tests {
         }));
         assert_eq!(schema.check(&json!({"tags": ["a"]})), Ok(()));
         let error = schema.check(&json!({"tags": ["a", 1]})).unwrap_err();
-        assert_eq!(error.to_string(), "at `/tags/1`: 1 is not of type \"string\"");
+        assert_eq!(
+            error.to_string(),
+            "at `/tags/1`: 1 is not of type \"string\""
+        );
         let error = schema.check(&json!({})).unwrap_err();
         assert_eq!(error.to_string(), "\"tags\" is a required property");
     }

@@ -21,7 +21,11 @@ impl InferenceGraph {
         for (node, found) in self.enumerate() {
             let lines = labels::lines(self, node);
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            let style = if node == NodeRef::INPUT { ", shape=oval" } else { "" };
+            let style = if node == NodeRef::INPUT {
+                ", shape=oval"
+            } else {
+                ""
+            };
             let name = quote(&[found.name()]);
             writeln!(dot, "  {name} [label={}{style}];", quote(&lines))?;
         }
@@ -38,6 +42,8 @@ impl InferenceGraph {
 }
 
 fn quote(lines: &[&str]) -> String {
-    let escaped = lines.iter().map(|line| line.replace('\\', "\\\\").replace('"', "\\\""));
+    let escaped = lines
+        .iter()
+        .map(|line| line.replace('\\', "\\\\").replace('"', "\\\""));
     format!("\"{}\"", escaped.collect::<Vec<_>>().join("\\n"))
 }

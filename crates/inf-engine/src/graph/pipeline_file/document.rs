@@ -21,6 +21,12 @@ pub(in crate::graph) struct PipelineDocument {
     pub(in crate::graph) output: Json,
 }
 
+/// What all versions of pipeline files have.
+#[derive(Debug, Deserialize)]
+pub(super) struct VersionDocument {
+    pub(super) version: u32,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::graph) struct ParameterDocument {
@@ -65,7 +71,8 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) output: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) priority: Option<i32>,
-    /// The dotted path of the module; the node's name if it is left out.
+    /// The dotted path of the module. If it is left out: the node's name for
+    /// `llm`, the root for all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) module: Option<String>,
 }
@@ -78,7 +85,10 @@ fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_true(value: &bool) -> bool {
     *value
 }

@@ -42,4 +42,4 @@ pub use read::PipelineFileError;
 const VERSION: u32 = 1;
 
 /// The name by which templates refer to parameters.
-const PARAMETERS: &str = "parameters";
+pub(super) const PARAMETERS: &str = "parameters";

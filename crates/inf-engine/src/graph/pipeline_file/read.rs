@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
+use super::document::{NodeDocument, ParameterDocument, PipelineDocument, VersionDocument};
 use super::reference_text::Names;
 use super::{VERSION, shape_text, template_text, type_expression};
 use crate::document::{DocumentFormat, ReadError, did_you_mean};
@@ -21,11 +21,8 @@ pub enum PipelineFileError {
     /// It is not written as a pipeline file is.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is written by a later version of this library.
-    #[error(
-        "the pipeline file has version {0}, and this program reads versions up to {VERSION}: use a \
-         newer version of it"
-    )]
+    /// It is written by a later version of this library, or by none.
+    #[error("version: {}", version_message(*.0))]
     Version(u32),
     /// What it says is no graph.
     #[error(transparent)]
@@ -38,13 +35,23 @@ impl InferenceGraph {
     /// Host functions that it names have to be given with
     /// [`with_host_functions`](Self::with_host_functions) before it can run.
     pub fn from_text(text: &str) -> Result<Self, PipelineFileError> {
-        let document: PipelineDocument = DocumentFormat::read(text)?;
-        if document.version != VERSION {
-            return Err(PipelineFileError::Version(document.version));
+        // A later version may have keys that this one does not know: look at
+        // the version first.
+        let read: Result<PipelineDocument, _> = DocumentFormat::read(text);
+        let version = DocumentFormat::read(text).map(|found: VersionDocument| found.version);
+        if let Some(version) = version
+            .ok()
+            .filter(|version| !(1..=VERSION).contains(version))
+        {
+            return Err(PipelineFileError::Version(version));
         }
+        let document = read?;
         let mut reader = Reader {
             names: Names {
-                nodes: ["input"].into_iter().chain(document.nodes.keys().map(String::as_str)).collect(),
+                nodes: ["input"]
+                    .into_iter()
+                    .chain(document.nodes.keys().map(String::as_str))
+                    .collect(),
             },
             parameters: document.parameters.keys().map(String::as_str).collect(),
             problems: Vec::new(),
@@ -58,6 +65,17 @@ impl InferenceGraph {
         let output = reader.shape("output", &document.output);
         GraphError::check(reader.problems)?;
         Ok(builder.finish(output)?)
+    }
+}
+
+fn version_message(version: u32) -> String {
+    if version > VERSION {
+        format!(
+            "the pipeline file has version {version}, and this program reads versions up to \
+             {VERSION}: use a newer program"
+        )
+    } else {
+        format!("there is no version {version} of pipeline files: write `version: {VERSION}`")
     }
 }
 
@@ -97,15 +115,23 @@ impl Reader<'_> {
             ("compute", document.compute.is_some()),
             ("pack", document.pack.is_some()),
         ];
-        let mut said: Vec<&str> = kinds.iter().filter(|kind| kind.1).map(|kind| kind.0).collect();
+        let mut said: Vec<&str> = kinds
+            .iter()
+            .filter(|kind| kind.1)
+            .map(|kind| kind.0)
+            .collect();
         if said.is_empty() && document.prompt.is_some() {
             said.push("prompt");
         }
         let [kind] = said[..] else {
             let message = if said.is_empty() {
-                "nothing says what the node does: add `llm`, `host`, `compute`, `pack` or `prompt`".to_owned()
+                "nothing says what the node does: add `llm`, `host`, `compute`, `pack` or `prompt`"
+                    .to_owned()
             } else {
-                format!("the node can't be `{}` at once: keep one of them", said.join("` and `"))
+                format!(
+                    "the node can't be `{}` at once: keep one of them",
+                    said.join("` and `")
+                )
             };
             self.problems.push(Problem::new(place, message));
             return Operation::Prompt(Template::default());
@@ -132,7 +158,11 @@ impl Reader<'_> {
     /// A key that means nothing for a node of this kind is a mistake.
     fn refuse_foreign_keys(&mut self, place: &str, kind: &str, document: &NodeDocument) {
         let keys = [
-            ("input", document.input.is_some(), ["host", "compute"].as_slice()),
+            (
+                "input",
+                document.input.is_some(),
+                ["host", "compute"].as_slice(),
+            ),
             ("prompt", document.prompt.is_some(), &["llm", "prompt"]),
             ("system", document.system.is_some(), &["llm"]),
             ("temperature", document.temperature.is_some(), &["llm"]),
@@ -142,8 +172,12 @@ impl Reader<'_> {
         ];
         for (key, said, kinds) in keys {
             if said && !kinds.contains(&kind) {
-                let message = format!("a `{kind}` node has no `{key}`; nodes with `{}` do", kinds.join("` or `"));
-                self.problems.push(Problem::new(format!("{place}.{key}"), message));
+                let message = format!(
+                    "a `{kind}` node has no `{key}`; nodes with `{}` do",
+                    kinds.join("` or `")
+                );
+                self.problems
+                    .push(Problem::new(format!("{place}.{key}"), message));
             }
         }
     }
@@ -173,11 +207,14 @@ impl Reader<'_> {
 
     fn compute(&mut self, place: &str, document: &NodeDocument) -> Operation {
         let name = document.compute.as_deref().unwrap_or_default();
-        let function = Compute::ALL.into_iter().find(|function| function.name() == name);
+        let function = Compute::ALL
+            .into_iter()
+            .find(|function| function.name() == name);
         if function.is_none() {
             let hint = did_you_mean(name, Compute::ALL.iter().map(|function| function.name()));
             let message = format!("there is no function `{name}`; {hint}");
-            self.problems.push(Problem::new(format!("{place}.compute"), message));
+            self.problems
+                .push(Problem::new(format!("{place}.compute"), message));
         }
         Operation::Compute {
             function: function.unwrap_or(Compute::Keys),
@@ -201,12 +238,14 @@ impl Reader<'_> {
 
     fn shape(&mut self, place: &str, json: &Json) -> Shape {
         let parsed = shape_text::parse(json, &self.names);
-        self.or_problem(place, parsed).unwrap_or(Shape::List(Vec::new()))
+        self.or_problem(place, parsed)
+            .unwrap_or(Shape::List(Vec::new()))
     }
 
     fn schema(&mut self, place: &str, expression: &Json) -> Schema {
         let parsed = type_expression::parse(expression);
-        self.or_problem(place, parsed).map_or_else(Schema::any, Schema::from_json)
+        self.or_problem(place, parsed)
+            .map_or_else(Schema::any, Schema::from_json)
     }
 
     /// Notes an error and goes on, so that all of them are told at once.

@@ -47,7 +47,9 @@ fn split(text: &str) -> Result<(&str, Vec<Accessor>), String> {
     if rest.is_empty() {
         Ok((name, path))
     } else {
-        Err(format!("`{text}` goes on with `{rest}` where a `.` was expected"))
+        Err(format!(
+            "`{text}` goes on with `{rest}` where a `.` was expected"
+        ))
     }
 }
 
@@ -74,7 +76,9 @@ mod tests {
 
     #[test]
     fn references_are_read_as_they_are_written() {
-        let names = Names { nodes: vec!["input", "facts"] };
+        let names = Names {
+            nodes: vec!["input", "facts"],
+        };
         for text in ["input", "facts.tags.0", r#"facts."a \"b\".c".1.x"#] {
             let reference = names.parse(text).unwrap();
             let name = names.nodes[reference.node.index()];
@@ -84,13 +88,18 @@ mod tests {
 
     #[test]
     fn mistakes_are_told() {
-        let names = Names { nodes: vec!["input", "facts"] };
+        let names = Names {
+            nodes: vec!["input", "facts"],
+        };
         let check = |text: &str, expected: &str| {
             let error = names.parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         };
         check("fact", "there is no node `fact`; did you mean `facts`?");
-        check("zebra", "there is no node `zebra`; there is `input`, `facts`");
+        check(
+            "zebra",
+            "there is no node `zebra`; there is `input`, `facts`",
+        );
         check("some text", "is no reference");
         check("", "is no reference");
         check("facts.", "no field or index after");

@@ -51,7 +51,10 @@ impl InferenceGraph {
                 reference.display(name).to_string().into()
             }
             Shape::Constant(value) => Map::from_iter([(VALUE.to_owned(), value.into())]).into(),
-            Shape::List(elements) => elements.iter().map(|shape| self.shape_json(shape)).collect(),
+            Shape::List(elements) => elements
+                .iter()
+                .map(|shape| self.shape_json(shape))
+                .collect(),
             Shape::Map(entries) => entries
                 .iter()
                 .map(|(key, shape)| {

@@ -6,7 +6,11 @@ use crate::document::did_you_mean;
 use crate::graph::{InferenceGraph, ParameterRef, Template, TemplatePart};
 
 /// Reads a template.
-pub(super) fn parse(text: &str, names: &Names<'_>, parameters: &[&str]) -> Result<Template, String> {
+pub(super) fn parse(
+    text: &str,
+    names: &Names<'_>,
+    parameters: &[&str],
+) -> Result<Template, String> {
     let mut template = Template::default();
     let mut rest = text;
     while let Some(brace) = rest.find(['{', '}']) {
@@ -21,7 +25,9 @@ pub(super) fn parse(text: &str, names: &Names<'_>, parameters: &[&str]) -> Resul
         } else if let Some(hole) = at_brace.strip_prefix('{') {
             let Some((inside, after)) = split_hole(hole) else {
                 let start: String = at_brace.chars().take(20).collect();
-                return Err(format!("`{start}` is not closed: write `}}`, or `{{{{` for a brace"));
+                return Err(format!(
+                    "`{start}` is not closed: write `}}`, or `{{{{` for a brace"
+                ));
             };
             template.push(part(inside, names, parameters)?);
             rest = after;
@@ -50,7 +56,9 @@ fn split_hole(hole: &str) -> Option<(&str, &str)> {
 }
 
 fn part(inside: &str, names: &Names<'_>, parameters: &[&str]) -> Result<TemplatePart, String> {
-    let name = inside.strip_prefix(PARAMETERS).and_then(|rest| rest.strip_prefix('.'));
+    let name = inside
+        .strip_prefix(PARAMETERS)
+        .and_then(|rest| rest.strip_prefix('.'));
     let Some(path) = name else {
         let explain = |error| format!("{error} (for a literal brace write `{{{{`)");
         let reference = names.parse(inside).map_err(explain)?;
@@ -93,7 +101,9 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Result<usize, &str>) {
-        let names = Names { nodes: vec!["input", "facts"] };
+        let names = Names {
+            nodes: vec!["input", "facts"],
+        };
         let parsed = parse(text, &names, &["style", "layers.0.tone"]);
         match (parsed, expected) {
             (Ok(template), Ok(parts)) => assert_eq!(template.parts().len(), parts, "{text}"),

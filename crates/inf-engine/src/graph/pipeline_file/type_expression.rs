@@ -115,7 +115,10 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         let error = parse(&json!({"name": "text"})).unwrap_err();
-        assert!(error.starts_with("field `name`: `\"text\"` is no type: write"), "{error}");
+        assert!(
+            error.starts_with("field `name`: `\"text\"` is no type: write"),
+            "{error}"
+        );
         assert!(parse(&json!(["string", "string"])).is_err());
     }
 }

@@ -28,7 +28,9 @@ impl InferenceGraph {
             name: self.name().to_owned(),
             input: type_expression::write(self.input().as_json()),
             parameters: parameters.collect(),
-            nodes: nodes.map(|node| (node.name.clone(), self.node_document(node))).collect(),
+            nodes: nodes
+                .map(|node| (node.name.clone(), self.node_document(node)))
+                .collect(),
             output: self.shape_json(self.output()),
         }
     }
@@ -36,7 +38,7 @@ impl InferenceGraph {
     fn node_document(&self, node: &GraphNode) -> NodeDocument {
         let mut document = NodeDocument {
             priority: Some(node.priority).filter(|&priority| priority != 0),
-            module: Some(node.module.clone()).filter(|module| *module != node.name),
+            module: Some(node.module.clone()).filter(|module| module != node.default_module()),
             ..NodeDocument::default()
         };
         match &node.operation {
@@ -58,11 +60,17 @@ impl InferenceGraph {
 
     fn write_call(&self, call: &LlmCall, document: &mut NodeDocument) {
         document.llm = Some(call.alias.to_string());
-        document.system = call.system.as_ref().map(|system| self.template_text(system));
+        document.system = call
+            .system
+            .as_ref()
+            .map(|system| self.template_text(system));
         document.prompt = Some(self.template_text(&call.prompt));
         document.temperature = call.temperature;
         document.max_tokens = call.max_tokens;
         document.stop = Some(call.stop.clone()).filter(|stop| !stop.is_empty());
-        document.output = call.output.as_ref().map(|output| type_expression::write(output.as_json()));
+        document.output = call
+            .output
+            .as_ref()
+            .map(|output| type_expression::write(output.as_json()));
     }
 }
