@@ -30,10 +30,13 @@ pub(crate) struct Options {
     only: Option<String>,
 }
 
+/// How a graph is made.
+type Trace = fn() -> Result<InferenceGraph, GraphError>;
+
 /// A graph, how many of its nodes do nothing, and the inputs it is run over.
 struct Case {
     name: &'static str,
-    graph: InferenceGraph,
+    trace: Trace,
     nodes: usize,
     input: Value,
     inputs: usize,
@@ -43,61 +46,49 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let number = || Value::from(7i64);
     let text = || Value::from("x".repeat(1_000));
-    let case = |name, graph, nodes, input, inputs| Case {
-        name,
-        graph,
-        nodes,
-        input,
-        inputs,
-    };
-    let cases = [
-        case("nodes.chain_10", chain::<Value>()?, 10, number(), 1_000),
-        case("nodes.chain_10", chain::<Value>()?, 10, number(), 10_000),
-        case(
-            "nodes.chain_10_typed",
-            chain::<i64>()?,
-            10,
-            number(),
-            10_000,
-        ),
-        case(
-            "nodes.chain_10_text",
-            chain::<String>()?,
-            10,
-            text(),
-            10_000,
-        ),
-        case("nodes.fan_1000", fan(1_000)?, 1_002, number(), 10),
-        case("nodes.fan_1000", fan(1_000)?, 1_002, number(), 100),
-        case("nodes.diamond_5", fan(3)?, 5, number(), 10_000),
-        case("nodes.diamond_5", fan(3)?, 5, number(), 100_000),
+    let cases: [(_, Trace, _, _, usize); 8] = [
+        ("nodes.chain_10", chain::<Value>, 10, number(), 1_000),
+        ("nodes.chain_10", chain::<Value>, 10, number(), 10_000),
+        ("nodes.chain_10_typed", chain::<i64>, 10, number(), 10_000),
+        ("nodes.chain_10_text", chain::<String>, 10, text(), 10_000),
+        ("nodes.fan_1000", fan::<1_000>, 1_002, number(), 10),
+        ("nodes.fan_1000", fan::<1_000>, 1_002, number(), 100),
+        ("nodes.diamond_5", fan::<3>, 5, number(), 10_000),
+        ("nodes.diamond_5", fan::<3>, 5, number(), 100_000),
     ];
-    let is_asked = |case: &Case| {
-        options
+    let mut figures = Vec::new();
+    for (name, trace, nodes, input, inputs) in cases {
+        if options
             .only
             .as_deref()
-            .is_none_or(|only| case.name.contains(only))
-    };
-    cases
-        .into_iter()
-        .filter(is_asked)
-        .map(|case| measure(case, options, &runtime))
-        .collect()
+            .is_none_or(|only| name.contains(only))
+        {
+            let inputs = inputs.div_ceil(options.divide);
+            let case = Case {
+                name,
+                trace,
+                nodes,
+                input,
+                inputs,
+            };
+            figures.push(measure(&case, options.repeats, &runtime)?);
+        }
+    }
+    Ok(figures)
 }
 
-fn measure(case: Case, options: &Options, runtime: &Runtime) -> Result<Figure, Failure> {
-    let pipeline = case.graph.bind(ResourceConfig::new())?;
-    let inputs = case.inputs.div_ceil(options.divide);
+fn measure(case: &Case, repeats: usize, runtime: &Runtime) -> Result<Figure, Failure> {
+    let pipeline = (case.trace)()?.bind(ResourceConfig::new())?;
     // Once unmeasured, so that caches and the allocator are warm.
-    runtime.block_on(run_over(&pipeline, &case.input, inputs.div_ceil(10)))?;
-    let mut repeats = Vec::with_capacity(options.repeats);
-    for _ in 0..options.repeats {
+    runtime.block_on(run_over(&pipeline, &case.input, case.inputs.div_ceil(10)))?;
+    let mut each = Vec::with_capacity(repeats);
+    for _ in 0..repeats {
         let stopwatch = Stopwatch::start();
-        runtime.block_on(run_over(&pipeline, &case.input, inputs))?;
-        repeats.push(micros_each(stopwatch.stop().cpu, inputs * case.nodes));
+        runtime.block_on(run_over(&pipeline, &case.input, case.inputs))?;
+        each.push(micros_each(stopwatch.stop().cpu, case.inputs * case.nodes));
     }
-    let figure = Figure::new(case.name, "us/node", repeats);
-    Ok(figure.with("nodes", case.nodes).with("inputs", inputs))
+    let figure = Figure::new(case.name, "us/node", each);
+    Ok(figure.with("nodes", case.nodes).with("inputs", case.inputs))
 }
 
 async fn run_over(pipeline: &Pipeline, input: &Value, count: usize) -> Result<(), ExecutionError> {
@@ -117,11 +108,11 @@ fn chain<T: Data>() -> Result<InferenceGraph, GraphError> {
     Tracer::new("chain").trace(|input: Proxy<T>| (0..10).fold(input, |value, _| no_op(value)))
 }
 
-/// One node, `width` nodes that read it, and one that reads them all.
-fn fan(width: usize) -> Result<InferenceGraph, GraphError> {
+/// One node, `WIDTH` nodes that read it, and one that reads them all.
+fn fan<const WIDTH: usize>() -> Result<InferenceGraph, GraphError> {
     Tracer::new("fan").trace(|input: Proxy<Value>| {
         let first = no_op(input);
-        let middle: Vec<Proxy<Value>> = (0..width).map(|_| no_op(first)).collect();
+        let middle: Vec<Proxy<Value>> = (0..WIDTH).map(|_| no_op(first)).collect();
         apply::<Vec<Value>, Value>(
             &HostFunction::new("no_op", |value: Value| value),
             middle.pack(),
