@@ -11,7 +11,7 @@ use std::path::Path;
 use inf_engine::prelude::*;
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
-struct Package {
+struct Listing {
     package: String,
     summary: String,
     description: String,
@@ -54,15 +54,15 @@ impl DescribePackage {
 }
 
 impl Forward for DescribePackage {
-    type Input = Package;
+    type Input = Listing;
     type Output = Described;
 
-    fn forward(&self, package: Proxy<Package>) -> Proxy<Described> {
+    fn forward(&self, listing: Proxy<Listing>) -> Proxy<Described> {
         let card = self.extract.call(prompt!(
-            "{package.package}: {package.summary}\n\n{package.description}"
+            "{listing.package}: {listing.summary}\n\n{listing.description}"
         ));
         let pitch = self.pitch.call(prompt!(
-            "The package {package.package} has the purpose: {card.purpose}\nFeatures: {card.features}"
+            "The package {listing.package} has the purpose: {card.purpose}\nFeatures: {card.features}"
         ));
         DescribedProxy { card, pitch }.pack()
     }
@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pipeline = DescribePackage::new().bind(resources)?;
 
     let lines = std::fs::read_to_string(folder.join("packages.jsonl"))?;
-    let packages = lines.lines().take(5).map(serde_json::from_str::<Package>);
+    let packages = lines.lines().take(5).map(serde_json::from_str::<Listing>);
     let mut results = pipeline.stream(packages.collect::<Result<Vec<_>, _>>()?);
     while let Some(result) = results.next().await {
         match result.output {

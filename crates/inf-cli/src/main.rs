@@ -1,2 +1,31 @@
-//! inf
-fn main() {}
+//! The `inf` command: run, check and draw pipelines of `inf-engine`, and serve
+//! a simulated model.
+//!
+//! `arguments` are what a person may type, `commands` what becomes of it: one
+//! file for each. `inf run` reads `input`, hands it to the engine, shows
+//! `progress`, writes `output` and closes with a `summary`; `inf simulate`
+//! serves `simulated_server`.
+//!
+//! This is the only crate that prints. stdout is data, stderr is for people;
+//! [`exit_code`] says how a command ended.
+
+mod arguments;
+mod command_error;
+mod commands;
+mod console;
+mod estimate;
+mod exit_code;
+mod input;
+mod interrupt;
+mod output;
+mod progress;
+mod simulated_server;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    commands::execute(arguments::Arguments::parse().command).into()
+}

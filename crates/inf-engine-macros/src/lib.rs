@@ -69,7 +69,16 @@ pub fn prompt(input: TokenStream) -> TokenStream {
 /// caused it.
 #[proc_macro_attribute]
 pub fn op(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let item = parse_macro_input!(item as ItemFn);
+    let item = match syn::parse::<ItemFn>(item) {
+        Ok(item) => item,
+        Err(error) => {
+            let message =
+                "`#[op]` stands before a function, as in `#[op] fn trim(text: String) -> String`";
+            return syn::Error::new(error.span(), message)
+                .into_compile_error()
+                .into();
+        }
+    };
     op::expand(&arguments.into(), &item)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()

@@ -63,6 +63,7 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
     );
     Ok(quote! {
         #(#attributes)*
+        #[allow(clippy::used_underscore_binding, reason = "a value that the function ignores")]
         #[track_caller]
         #visibility fn #function(#(#names: impl #into_proxy<#types>),*) -> #proxy<#output> {
             #[allow(unused_imports, reason = "one value is not packed")]
@@ -71,7 +72,9 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
         }
 
         #[doc = #docs]
+        #[allow(clippy::used_underscore_binding, reason = "a value that the function ignores")]
         #visibility fn #registered() -> ::inf_engine::graph::HostFunction {
+            #[allow(clippy::needless_pass_by_value, clippy::unused_async, reason = "values are owned")]
             #plain
             ::inf_engine::graph::HostFunction::#constructor(
                 #stable_name,
@@ -90,6 +93,10 @@ fn argument_of(argument: &FnArg) -> Result<(&Ident, &Type)> {
     if let Type::Reference(_) = &*argument.ty {
         let message =
             "an `#[op]` takes owned values: write `String` for `&str` and `Vec<T>` for `&[T]`";
+        return Err(Error::new(argument.ty.span(), message));
+    }
+    if let Type::ImplTrait(_) = &*argument.ty {
+        let message = "an `#[op]` has no type parameters: write the type itself for `impl …`";
         return Err(Error::new(argument.ty.span(), message));
     }
     match &*argument.pat {

@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
 use syn::{Error, Expr, Ident, LitStr, Result, Token};
 
 /// `"text with {holes}", name = expression, …`
@@ -23,23 +24,30 @@ impl Parse for Prompt {
             if input.is_empty() {
                 break;
             }
-            let name: Ident = input.parse().map_err(|error| {
-                Error::new(
-                    error.span(),
-                    "name the value, as in `prompt!(\"{topic}\", topic = …)`",
-                )
-            })?;
-            input.parse::<Token![=]>().map_err(|error| {
-                Error::new(
-                    error.span(),
-                    "name the value, as in `prompt!(\"{topic}\", topic = …)`",
-                )
-            })?;
+            let value: Expr = input.parse()?;
+            let Expr::Assign(assign) = value else {
+                let message = format!(
+                    "`prompt!` takes values by name: write `{{{0}}}` in the text, or name the value, \
+                     as in `{0} = …`",
+                    if let Expr::Path(path) = &value
+                        && let Some(name) = path.path.get_ident()
+                    {
+                        name.to_string()
+                    } else {
+                        "topic".to_owned()
+                    }
+                );
+                return Err(Error::new(value.span(), message));
+            };
+            let Expr::Path(path) = &*assign.left else {
+                return Err(Error::new(assign.left.span(), "a plain name stands here"));
+            };
+            let name = path.path.require_ident()?.clone();
             if arguments.iter().any(|(other, _)| *other == name) {
                 let message = format!("`{name}` is given twice: keep one of them");
                 return Err(Error::new(name.span(), message));
             }
-            arguments.push((name, input.parse()?));
+            arguments.push((name, *assign.right));
         }
         Ok(Self { text, arguments })
     }
@@ -101,12 +109,11 @@ impl Prompt {
         let mut names = hole.split('.');
         let root = names.next().unwrap_or_default();
         let argument = self.arguments.iter().find(|(name, _)| name == root);
-        let mut value = match argument {
-            Some((name, _)) => quote!((*#name)),
-            None => {
-                let root = identifier(root, hole, span)?;
-                quote!(#root)
-            }
+        let mut value = if let Some((name, _)) = argument {
+            quote!((*#name))
+        } else {
+            let root = identifier(root, hole, span)?;
+            quote!(#root)
         };
         for name in names {
             // `self` is a struct that is there; everything else is a proxy.
@@ -147,7 +154,7 @@ fn identifier(name: &str, hole: &str, span: Span) -> Result<Ident> {
     };
     let mut ident: Ident = if name == "self" {
         syn::parse_str::<Token![self]>(name)
-            .map(|token| Ident::from(token))
+            .map(Ident::from)
             .map_err(error)?
     } else {
         syn::parse_str(name).map_err(error)?
@@ -175,7 +182,7 @@ fn split(text: &str) -> std::result::Result<Vec<Part>, String> {
                 return Err("a `{` is not closed: write `}`, or `{{` for a brace".to_owned());
             };
             parts.push(Part::Text(std::mem::take(&mut plain)));
-            parts.push(Part::Hole(hole.to_owned()));
+            parts.push(Part::Hole(hole.trim().to_owned()));
             rest = after;
         } else {
             return Err("a `}` has no `{` before it: write `}}` for a brace".to_owned());

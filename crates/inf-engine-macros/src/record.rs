@@ -3,7 +3,6 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
-use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Result, Token, Type};
 
 use crate::module::unraw;
@@ -15,6 +14,19 @@ struct RecordField<'f> {
     /// Its name in the data.
     name: String,
 }
+
+/// The methods of every proxy, which hide accessors of the same name.
+const METHODS: [&str; 9] = [
+    "clone",
+    "field",
+    "named",
+    "pack",
+    "split",
+    "then",
+    "then_async",
+    "try_then",
+    "try_then_async",
+];
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Struct(data) = &input.data else {
@@ -37,9 +49,16 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         if names.flatten {
             let message =
                 "`#[derive(Record)]` can't reach into a flattened field: give it a name of its own";
-            return Err(Error::new(field.span(), message));
+            return Err(Error::new(ident.span(), message));
         }
         let plain = unraw(ident);
+        if METHODS.contains(&plain.as_str()) {
+            let message = format!(
+                "a proxy has a method `{plain}` of its own: give the field another name, and keep \
+                 the one in the data with `#[serde(rename = \"{plain}\")]`"
+            );
+            return Err(Error::new(ident.span(), message));
+        }
         let name = match (names.rename, &rename_all) {
             (Some(name), _) => name,
             (None, Some(rule)) => apply(rule, &plain)?,

@@ -29,7 +29,16 @@ impl DocumentFormat {
     /// Reads either format: JSON is YAML too, and gets the better diagnostics
     /// that way.
     pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
-        serde_saphyr::from_str(text).map_err(|error| ReadError::new(&error))
+        // In YAML 1.2 `n` and `on` are texts, and may be names.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        match serde_saphyr::from_str_with_options(text, options) {
+            Ok(document) => Ok(document),
+            // Some characters stand in JSON only.
+            Err(error) => match serde_json::from_str(text) {
+                Ok(document) if ReadError::is_of_characters(&error) => Ok(document),
+                _ => Err(ReadError::new(&error)),
+            },
+        }
     }
 
     /// Writes `document`; texts of several lines become YAML blocks.

@@ -25,6 +25,15 @@ impl ReadError {
             message: message(plain),
         }
     }
+
+    /// Whether the text could not be taken apart, whatever it should say.
+    pub(super) fn is_of_characters(error: &serde_saphyr::Error) -> bool {
+        let plain = error.without_snippet();
+        matches!(
+            plain,
+            serde_saphyr::Error::ExternalMessage { .. } | serde_saphyr::Error::Message { .. }
+        )
+    }
 }
 
 fn message(error: &serde_saphyr::Error) -> String {

@@ -23,7 +23,7 @@ pub struct ExecutionError {
     pub message: String,
     /// What was tried before this error, oldest first; the last attempt, which
     /// is this error, not included.
-    pub earlier_attempts: Vec<Attempt>,
+    pub earlier_attempts: Box<[Attempt]>,
 }
 
 /// An attempt that failed and was followed by another one.
@@ -82,7 +82,7 @@ impl ExecutionError {
             location: None,
             kind,
             message: message.into(),
-            earlier_attempts: Vec::new(),
+            earlier_attempts: Box::default(),
         }
     }
 

@@ -136,13 +136,9 @@ impl<I: Data, O: Data> Pipeline<I, O> {
 
     /// Like [`stream`](Self::stream), for a source whose inputs can be
     /// unreadable: such an input ends in that error, and the others go on.
-    pub fn try_stream<Kind, E: fmt::Display>(
-        &self,
-        inputs: impl Inputs<Result<I, E>, Kind>,
-    ) -> ResultStream<O>
+    pub fn try_stream<Kind, E>(&self, inputs: impl Inputs<Result<I, E>, Kind>) -> ResultStream<O>
     where
-        E: 'static,
-        I: 'static,
+        E: fmt::Display + 'static,
     {
         let encode = |input: Result<I, E>| {
             let invalid = |message| ExecutionError::new(ErrorKind::InvalidInput, message);
@@ -184,7 +180,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             Some((result, scheduler))
         });
         let decode = |result: BatchResult<Value>| result.and_then(|value| decode(&value));
-        ResultStream(results.map(decode).boxed())
+        ResultStream(results.map(decode).fuse().boxed())
     }
 }
 

@@ -149,6 +149,7 @@ impl Scheduler {
                 }
                 Some(task) = self.retries.next() => self.queue_call(task),
                 input = next_of(&mut self.source), if may_admit => self.take(input),
+                else => panic!("the run waits for nothing and is not done: a wake-up was lost"),
             }
         }
     }
@@ -356,13 +357,11 @@ impl Scheduler {
             call,
         ) {
             Ok(request) => {
-                let is_retry = execution.attempts.contains_key(&task.node);
                 let endpoint = Arc::clone(&self.lanes[lane].endpoint);
                 let timeout = run.settings.task_timeout;
                 self.calls += 1;
-                self.tasks.spawn(task::call(
-                    task, endpoint, permit, request, is_retry, timeout,
-                ));
+                self.tasks
+                    .spawn(task::call(task, endpoint, permit, request, timeout));
             }
             Err(failure) => execution.fail(run, task.node, failure),
         }
@@ -425,6 +424,7 @@ impl Scheduler {
                     kind: ErrorKind::Call(error.kind),
                     message: error.message.clone(),
                 });
+                endpoint.note_retry();
                 execution.state.requeue(task.node);
                 let due = Instant::now() + backoff::wait(attempt, task.seed());
                 self.retries.push(Box::pin(async move {
@@ -459,7 +459,7 @@ impl Execution {
             alias: run.call_of(node).map(|call| call.alias.to_string()),
             kind: failure.kind,
             message: failure.message,
-            earlier_attempts: earlier_attempts.unwrap_or_default(),
+            earlier_attempts: earlier_attempts.unwrap_or_default().into(),
         });
     }
 

@@ -51,11 +51,10 @@ pub(super) async fn call(
     endpoint: Arc<Endpoint>,
     permit: Permit,
     request: LlmRequest,
-    is_retry: bool,
     timeout: Option<Duration>,
 ) -> TaskResult {
     // A client that panics fails this call and nothing else.
-    let sending = AssertUnwindSafe(endpoint.send(&request, is_retry)).catch_unwind();
+    let sending = AssertUnwindSafe(endpoint.send(&request)).catch_unwind();
     let sending = sending.map(|sent| {
         sent.unwrap_or_else(|_| {
             let message = "the client panicked, which is a bug in it";

@@ -1,7 +1,7 @@
 //! [`FileError`]: what is wrong with a file.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 use crate::document::ReadError;
 use crate::graph::PipelineFileError;
@@ -20,9 +20,9 @@ pub struct FileError {
 #[non_exhaustive]
 pub enum FileErrorKind {
     /// It can't be read from disk.
-    Read(std::io::Error),
+    Read(io::Error),
     /// It can't be written to disk.
-    Write(std::io::Error),
+    Write(io::Error),
     /// It is not written as a document of its kind is.
     Document(ReadError),
     /// It is no pipeline.
@@ -35,8 +35,12 @@ impl fmt::Display for FileError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.kind {
-            FileErrorKind::Read(error) => write!(formatter, "{path}: can't be read: {error}"),
-            FileErrorKind::Write(error) => write!(formatter, "{path}: can't be written: {error}"),
+            FileErrorKind::Read(error) => {
+                write!(formatter, "{path}: can't be read: {}", reason(error))
+            }
+            FileErrorKind::Write(error) => {
+                write!(formatter, "{path}: can't be written: {}", reason(error))
+            }
             FileErrorKind::Document(error)
             | FileErrorKind::Pipeline(PipelineFileError::Read(error)) => {
                 // `file:line:column` is what editors and terminals can open.
@@ -49,5 +53,16 @@ impl fmt::Display for FileError {
             }
             FileErrorKind::Pipeline(error) => write!(formatter, "{path}: {error}"),
         }
+    }
+}
+
+/// The operating system's reason, in plain words where it is a common one.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+        _ => error.to_string(),
     }
 }

@@ -27,9 +27,11 @@ pub struct HostFunction {
 
 #[derive(Clone)]
 pub(crate) enum HostBody {
-    Sync(Arc<dyn Fn(&Value) -> Result<Value, HostError> + Send + Sync>),
-    Async(Arc<dyn Fn(&Value) -> HostFuture + Send + Sync>),
+    Sync(Arc<Returning<Result<Value, HostError>>>),
+    Async(Arc<Returning<HostFuture>>),
 }
+
+type Returning<R> = dyn Fn(&Value) -> R + Send + Sync;
 
 /// Why a host function gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -174,8 +174,8 @@ impl InferenceGraph {
         for node in &self.nodes {
             node.operation.visit_references(&mut mark);
         }
-        used.iter_mut().for_each(|used| *used = !*used);
-        marked(&used)
+        let unused: Vec<bool> = used.into_iter().map(|used| !used).collect();
+        marked(&unused)
     }
 }
 

@@ -33,7 +33,8 @@ use crate::parameter::{Parameter, ParameterPath};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no module",
-    note = "write `#[derive(Module)]` on it"
+    note = "write `#[derive(Module)]` on it",
+    note = "or, if a module holds it as data, `#[module(skip)]` before the field"
 )]
 pub trait Module: Send + Sync {
     /// Lists the children and parameters of this module itself.
@@ -82,7 +83,7 @@ pub trait Module: Send + Sync {
     /// depth-first.
     fn named_modules(&self) -> Vec<(String, &dyn Module)> {
         let mut modules = Vec::new();
-        add_modules(String::new(), self.as_module(), &mut modules);
+        add_modules("", self.as_module(), &mut modules);
         modules
     }
 
@@ -188,14 +189,14 @@ fn set_training(module: &dyn Module, training: bool) {
 }
 
 fn add_modules<'m>(
-    path: String,
+    path: &str,
     module: &'m dyn Module,
     modules: &mut Vec<(String, &'m dyn Module)>,
 ) {
     let children = module.named_children();
-    modules.push((path.clone(), module));
+    modules.push((path.to_owned(), module));
     for (name, child) in children {
-        add_modules(join(&path, &name), child, modules);
+        add_modules(&join(path, &name), child, modules);
     }
 }
 

@@ -12,10 +12,10 @@
 //!
 //! Nothing here is meant to be used by hand.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use indexmap::IndexMap;
 
@@ -151,7 +151,15 @@ macro_rules! misplaced {
     )*};
 }
 
-misplaced!(Mutex, RwLock, RefCell, Rc);
+misplaced!(Mutex, RwLock, OnceLock, RefCell, OnceCell, Rc);
+
+macro_rules! misplaced_inside {
+    ($($holder:ident),*) => {$(
+        impl<Kind, T: Misplaced<Kind>> Misplaced<Holds<Kind>> for $holder<T> {}
+    )*};
+}
+
+misplaced_inside!(Option, Vec, Box, Arc);
 impl<Kind, T: Registrable<Kind> + ?Sized> Misplaced<Kind> for &T {}
 impl<Kind, K, T: Registrable<Kind>> Misplaced<Kind> for BTreeMap<K, T> {}
 impl<Kind, K, T: Registrable<Kind>, S> Misplaced<Kind> for HashMap<K, T, S> {}

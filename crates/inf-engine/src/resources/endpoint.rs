@@ -118,12 +118,8 @@ impl Endpoint {
     }
 
     /// Sends a request and notes what became of it.
-    pub(crate) async fn send(
-        &self,
-        request: &LlmRequest,
-        is_retry: bool,
-    ) -> Result<LlmResponse, ClientError> {
-        self.metrics.note_request(is_retry);
+    pub(crate) async fn send(&self, request: &LlmRequest) -> Result<LlmResponse, ClientError> {
+        self.metrics.note_request();
         let start = Instant::now();
         let call = self.client.send(request);
         let outcome = match self.timeout {
@@ -141,6 +137,11 @@ impl Endpoint {
             self.pause().refusals = 0;
         }
         outcome
+    }
+
+    /// Notes that a failed request will be sent again.
+    pub(crate) fn note_retry(&self) {
+        self.metrics.note_retry();
     }
 
     /// Leaves the provider alone for as long as it asked, or longer with each

@@ -65,7 +65,7 @@ impl ResourceManager {
                 http: &mut http,
                 problems: &mut problems,
             };
-            if let Some(client) = maker.client(endpoint) {
+            if let Ok(client) = maker.client(endpoint) {
                 let limits = maker.limits(endpoint, total_permits.clone());
                 endpoints.insert(
                     alias.clone(),
@@ -131,25 +131,28 @@ struct EndpointMaker<'m> {
     problems: &'m mut Vec<Problem>,
 }
 
+/// Something is wrong, and it was noted.
+struct Noted;
+
 impl EndpointMaker<'_> {
-    fn client(&mut self, config: &EndpointConfig) -> Option<Arc<dyn LlmClient>> {
+    fn client(&mut self, config: &EndpointConfig) -> Result<Arc<dyn LlmClient>, Noted> {
         self.refuse_unused_keys(config);
         let model = self.text("model", &config.model)?;
         if config.provider == Provider::Simulated {
             let settings = config.simulated.clone().unwrap_or_default();
             return match SimulatedClient::new(model, settings) {
-                Ok(client) => Some(Arc::new(client)),
-                Err(error) => self.problem("simulated", error.to_string()),
+                Ok(client) => Ok(Arc::new(client)),
+                Err(error) => Err(self.problem("simulated", error.to_string())),
             };
         }
         let base_url = match (&config.base_url, config.provider) {
             (Some(base_url), _) => self.text("base_url", base_url),
-            (None, Provider::OpenAi) => Some(OPENAI_BASE_URL.to_owned()),
-            (None, _) => self.problem(
+            (None, Provider::OpenAi) => Ok(OPENAI_BASE_URL.to_owned()),
+            (None, _) => Err(self.problem(
                 "base_url",
                 "`openai-compatible` needs the address of the server, as in \
                  `base_url: http://localhost:8000/v1`",
-            ),
+            )),
         };
         let key = self.key(config);
         let (base_url, key) = (base_url?, key?);
@@ -167,12 +170,12 @@ impl EndpointMaker<'_> {
             Some(http) => http.clone(),
             None => match HttpStack::new() {
                 Ok(http) => self.http.insert(http).clone(),
-                Err(error) => return self.problem("provider", error.to_string()),
+                Err(error) => return Err(self.problem("provider", error.to_string())),
             },
         };
         match OpenAiClient::new(http, settings) {
-            Ok(client) => Some(Arc::new(client)),
-            Err(error) => self.problem("base_url", error.to_string()),
+            Ok(client) => Ok(Arc::new(client)),
+            Err(error) => Err(self.problem("base_url", error.to_string())),
         }
     }
 
@@ -189,37 +192,37 @@ impl EndpointMaker<'_> {
             if unused {
                 let message =
                     "the provider has no use for this key: remove it, or set another `provider`";
-                self.problem::<()>(key, message);
+                self.problem(key, message);
             }
         }
     }
 
-    /// The key and the name of its variable; `Some(None)` if none is sent.
-    fn key(&mut self, config: &EndpointConfig) -> Option<Option<(String, SecretString)>> {
+    /// The key and the name of its variable; `None` if none is sent.
+    fn key(&mut self, config: &EndpointConfig) -> Result<Option<(String, SecretString)>, Noted> {
         if let Some(text) = &config.api_key {
             let name = text
                 .strip_prefix("${")
                 .and_then(|rest| rest.strip_suffix('}'));
             let Some(name) = name.filter(|_| config.api_key_env.is_none()) else {
-                return self.problem(
+                return Err(self.problem(
                     "api_key",
                     "keys do not belong into files: write `api_key_env: NAME` with the name of an \
                      environment variable, or `api_key: ${NAME}`, and not both",
-                );
+                ));
             };
             return self.key_from(name);
         }
         match (&config.api_key_env, config.provider) {
             (Some(name), _) => self.key_from(name),
             (None, Provider::OpenAi) => self.key_from(OPENAI_KEY),
-            (None, _) => Some(None),
+            (None, _) => Ok(None),
         }
     }
 
-    fn key_from(&mut self, name: &str) -> Option<Option<(String, SecretString)>> {
+    fn key_from(&mut self, name: &str) -> Result<Option<(String, SecretString)>, Noted> {
         match (self.lookup)(name) {
-            Some(key) => Some(Some((name.to_owned(), SecretString::from(key)))),
-            None => self.problem("api_key_env", not_set(name)),
+            Some(key) => Ok(Some((name.to_owned(), SecretString::from(key)))),
+            None => Err(self.problem("api_key_env", not_set(name))),
         }
     }
 
@@ -228,11 +231,11 @@ impl EndpointMaker<'_> {
             .max_concurrent
             .unwrap_or(EndpointConfig::DEFAULT_MAX_CONCURRENT);
         if max_concurrent == 0 {
-            self.problem::<()>("max_concurrent", AT_LEAST_ONE);
+            self.problem("max_concurrent", AT_LEAST_ONE);
         }
         // HTTP clients keep the time themselves and say what they waited for.
         let timeout = match config.provider {
-            Provider::Simulated => self.timeout(config),
+            Provider::Simulated => self.timeout(config).ok(),
             _ => None,
         };
         Limits {
@@ -245,28 +248,28 @@ impl EndpointMaker<'_> {
         }
     }
 
-    fn timeout(&mut self, config: &EndpointConfig) -> Option<Duration> {
+    fn timeout(&mut self, config: &EndpointConfig) -> Result<Duration, Noted> {
         let seconds = config.timeout.unwrap_or(EndpointConfig::DEFAULT_TIMEOUT);
         match Duration::try_from_secs_f64(seconds) {
-            Ok(timeout) if !timeout.is_zero() => Some(timeout),
-            _ => self.problem(
+            Ok(timeout) if !timeout.is_zero() => Ok(timeout),
+            _ => Err(self.problem(
                 "timeout",
                 format!("{seconds} is no time: write the seconds that a call may take"),
-            ),
+            )),
         }
     }
 
-    fn text(&mut self, key: &str, text: &str) -> Option<String> {
+    fn text(&mut self, key: &str, text: &str) -> Result<String, Noted> {
         match interpolate(text, self.lookup) {
-            Ok(text) => Some(text),
-            Err(message) => self.problem(key, message),
+            Ok(text) => Ok(text),
+            Err(message) => Err(self.problem(key, message)),
         }
     }
 
-    fn problem<T>(&mut self, key: &str, message: impl Into<String>) -> Option<T> {
+    fn problem(&mut self, key: &str, message: impl Into<String>) -> Noted {
         let place = format!("{}.{key}", self.place);
         self.problems.push(Problem::new(place, message));
-        None
+        Noted
     }
 }
 

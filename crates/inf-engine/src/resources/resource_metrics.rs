@@ -20,7 +20,7 @@ pub struct ResourceMetrics {
     pub failures: u64,
     /// Requests refused for a limit; they are sent again and spend no retry.
     pub rate_limited: u64,
-    /// Requests sent again after a passing failure.
+    /// Passing failures after which a request was sent again.
     pub retries: u64,
     /// Tokens charged.
     pub usage: Usage,
@@ -83,10 +83,12 @@ impl AddAssign<&Self> for ResourceMetrics {
 pub(super) struct Recorder(Mutex<ResourceMetrics>);
 
 impl Recorder {
-    pub(super) fn note_request(&self, is_retry: bool) {
-        let mut metrics = self.lock();
-        metrics.requests += 1;
-        metrics.retries += u64::from(is_retry);
+    pub(super) fn note_request(&self) {
+        self.lock().requests += 1;
+    }
+
+    pub(super) fn note_retry(&self) {
+        self.lock().retries += 1;
     }
 
     pub(super) fn note_outcome(&self, outcome: &Result<LlmResponse, ClientError>, took: Duration) {

@@ -206,6 +206,19 @@ pub(crate) fn record_call<T>(
     })
 }
 
+/// Notes what is wrong with what `forward` does.
+#[track_caller]
+pub(super) fn note_problem(location: SourceLocation, message: String) {
+    with_current("a host function", |context, outer| {
+        Recorder {
+            context,
+            outer,
+            location,
+        }
+        .problem(message);
+    });
+}
+
 /// Names the node behind `proxy`.
 #[track_caller]
 pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Proxy;
-use super::context::{Step, record};
+use super::context::{Step, note_problem, record};
 use crate::graph::{HostFunction, SourceLocation};
 use crate::value::Data;
 
@@ -28,6 +28,7 @@ impl<T: Data> Proxy<T> {
         name: &str,
         function: impl Fn(T) -> U + Send + Sync + 'static,
     ) -> Proxy<U> {
+        refuse_result::<U>("try_then");
         apply(&HostFunction::new(name, function), self)
     }
 
@@ -49,6 +50,7 @@ impl<T: Data> Proxy<T> {
         name: &str,
         function: impl Fn(T) -> F + Send + Sync + 'static,
     ) -> Proxy<U> {
+        refuse_result::<U>("try_then_async");
         apply(&HostFunction::new_async(name, function), self)
     }
 
@@ -65,6 +67,21 @@ impl<T: Data> Proxy<T> {
         F: Future<Output = Result<U, E>> + Send + 'static,
     {
         apply(&HostFunction::fallible_async(name, function), self)
+    }
+}
+
+/// A `Result` can be data like any other enum, but nobody means that here: its
+/// errors would flow on as values. The compiler can't be asked for "any type
+/// but that one".
+#[track_caller]
+fn refuse_result<U>(instead: &str) {
+    if std::any::type_name::<U>().starts_with("core::result::Result<") {
+        note_problem(
+            SourceLocation::caller(),
+            format!(
+                "the function returns a `Result`: use `{instead}`, so that an error fails the input"
+            ),
+        );
     }
 }
 

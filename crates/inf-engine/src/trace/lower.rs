@@ -94,8 +94,8 @@ impl Lowering<'_> {
                 let prompt = self.template(&Template::of(*prompt));
                 let system = call.system.as_ref().map(|system| self.template(system));
                 let call = LlmCall {
-                    prompt,
                     system,
+                    prompt,
                     ..call.clone()
                 };
                 let base = if node.module.is_empty() {

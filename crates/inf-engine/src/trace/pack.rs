@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use indexmap::IndexMap;
-
 use super::Proxy;
 use super::access::access;
 use super::context::{Recorder, Step, record};
@@ -45,6 +43,10 @@ pub trait Pack: Sized {
 /// A value that has no JSON form (a map whose keys are not text) is an error
 /// of the trace.
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the value is given away, as to every node"
+)]
 pub fn constant<T: Data>(value: T) -> Proxy<T> {
     let location = SourceLocation::caller();
     record("a constant", location, |recorder| match value.to_value() {
@@ -95,22 +97,31 @@ impl<P: Pack, const N: usize> Pack for [P; N] {
     }
 }
 
-macro_rules! pack_map {
-    ($($map:ident),*) => {$(
-        impl<P: Pack> Pack for $map<String, P> {
-            type Output = $map<String, P::Output>;
+impl<P: Pack> Pack for BTreeMap<String, P> {
+    type Output = BTreeMap<String, P::Output>;
 
-            fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
-                let entries = self.into_iter();
-                let entries: IndexMap<_, _> =
-                    entries.map(|(key, part)| (key, part.packed(packed))).collect();
-                Shape::Map(entries)
-            }
-        }
-    )*};
+    fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+        pack_map(self, packed)
+    }
 }
 
-pack_map!(BTreeMap, HashMap);
+impl<P: Pack, S> Pack for HashMap<String, P, S> {
+    type Output = HashMap<String, P::Output, S>;
+
+    /// A hash map has another order in every process: its keys are sorted.
+    fn packed(self, packed: &mut Packed<'_, '_>) -> Shape {
+        pack_map(self.into_iter().collect::<BTreeMap<_, _>>(), packed)
+    }
+}
+
+fn pack_map<P: Pack>(map: BTreeMap<String, P>, packed: &mut Packed<'_, '_>) -> Shape {
+    let entries = map.into_iter();
+    Shape::Map(
+        entries
+            .map(|(key, part)| (key, part.packed(packed)))
+            .collect(),
+    )
+}
 
 /// A value that comes apart into proxies of its parts: tuples, and structs
 /// with `#[derive(Record)]`.

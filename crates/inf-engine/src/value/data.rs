@@ -27,7 +27,8 @@ use super::{Schema, Value};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't travel through a graph",
     note = "write `#[derive(Serialize, Deserialize, JsonSchema)]` on it",
-    note = "for a function that returns a `Result` use `try_then` in place of `then`"
+    note = "for a function that returns a `Result` use `try_then` in place of `then`",
+    note = "for an `async` one use `then_async` or `try_then_async`"
 )]
 pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     /// This data as a [`Value`]; an error if it has no JSON form (a map whose

@@ -95,7 +95,15 @@ impl Schema {
 
     fn validator(&self) -> Result<&jsonschema::Validator, SchemaError> {
         let compiled = self.0.validator.get_or_init(|| {
-            jsonschema::validator_for(&self.0.json).map_err(|error| error.to_string())
+            jsonschema::validator_for(&self.0.json).map_err(|error| {
+                let place = error.instance_path().to_string();
+                let at = if place.is_empty() {
+                    place
+                } else {
+                    format!("at `{place}`: ")
+                };
+                format!("{at}{error}")
+            })
         });
         compiled
             .as_ref()

@@ -1,6 +1,7 @@
 //! A batch against a server that misbehaves: each input that it fails ends in
 //! a sentence that says what, where and what to do, and the others go on.
 
+use inf_engine::clients::simulated::SimulatedSettings;
 use inf_engine::execution::{ErrorPolicy, ExecutionSettings};
 use inf_engine::prelude::*;
 use inf_engine::resources::EndpointConfig;
@@ -76,10 +77,11 @@ async fn an_unreachable_host_fails_its_alias_and_no_other() {
     let peer = RawPeer::start([]).await;
     let nowhere = peer.base_url();
     drop(peer);
-    let resources = ResourceConfig::simulated(["there"], &Default::default()).with_endpoint(
-        "nowhere",
-        EndpointConfig::openai_compatible(nowhere, "m").with_max_retries(0),
-    );
+    let resources = ResourceConfig::simulated(["there"], &SimulatedSettings::default())
+        .with_endpoint(
+            "nowhere",
+            EndpointConfig::openai_compatible(nowhere, "m").with_max_retries(0),
+        );
     let (there, nowhere) = (LlmInference::new("there"), LlmInference::new("nowhere"));
     let pipeline = Tracer::new("both").trace(|text: Proxy<String>| {
         let wanted = text.then("wants", |text: String| text);

@@ -1,11 +1,16 @@
 //! The integration tests: one binary, because linking is what costs time.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod bad_replies;
+mod compile_errors;
 mod execution_state;
+mod graph;
 mod layers;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
 mod running;
+mod simulation;
 mod support;
 mod tracing;

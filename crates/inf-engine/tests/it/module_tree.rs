@@ -102,19 +102,20 @@ fn fields_are_registered_by_their_names() {
     );
     assert_eq!(children(&named), "leaf ask typed");
     assert!(named.type_name().ends_with("Named"));
+}
 
+#[test]
+fn fields_without_a_name_are_registered_by_their_place() {
     #[derive(Module)]
     struct Tuple(Leaf, u8, Parameter, Leaf);
+    #[derive(Module)]
+    struct Unit;
+    #[derive(Module)]
+    struct Empty {}
     let tuple = Tuple(Leaf::new("a"), 1, parameter("b"), Leaf::new("c"));
     let _ = tuple.1;
     check(&tuple, "0 3", "2=b 0.tone=a 3.tone=c");
-
-    #[derive(Module)]
-    struct Unit;
     check(&Unit, "", "");
-
-    #[derive(Module)]
-    struct Empty {}
     check(&Empty {}, "", "");
 }
 
@@ -269,6 +270,11 @@ fn shared_parameters_are_listed_once_under_their_first_path() {
         second: LlmInference,
         style: Parameter,
     }
+    #[derive(Module)]
+    struct Children {
+        first: LlmInference,
+        second: LlmInference,
+    }
     let style = parameter("brief");
     let sharing = Sharing {
         first: ask().system_prompt(&style),
@@ -278,11 +284,6 @@ fn shared_parameters_are_listed_once_under_their_first_path() {
     check(&sharing, "first second", "style=brief");
     assert!(sharing.parameters()[0].is_same(&style));
 
-    #[derive(Module)]
-    struct Children {
-        first: LlmInference,
-        second: LlmInference,
-    }
     let children = Children {
         first: ask().system_prompt(&style),
         second: ask().system_prompt(style.clone()),

@@ -293,7 +293,7 @@ async fn fail_fast_stops_the_run_and_still_gives_every_input_a_result() {
 async fn a_task_that_takes_too_long_is_a_timeout() {
     let graph = Tracer::new("slow").trace(|text: Proxy<String>| {
         text.then_async("sleep", async |text: String| {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             text
         })
     });
@@ -437,4 +437,34 @@ async fn inputs_of_a_saved_graph_are_checked() {
         Some("at `/b`: 5 is not of type"),
     )
     .await;
+}
+
+#[tokio::test]
+async fn dropping_a_run_closes_its_connections() {
+    use tokio::io::AsyncReadExt;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let endpoint = EndpointConfig::openai_compatible(base_url, "m");
+    let resources = ResourceConfig::new().with_endpoint("fast", endpoint);
+    let pipeline = LlmInference::new("fast").bind(resources).unwrap();
+    let mut results = pipeline.stream(["a".to_owned(), "b".to_owned()]);
+    let mut connections = Vec::new();
+    // Both calls are on their way and are never answered.
+    while connections.len() < 2 {
+        tokio::select! {
+            result = results.next() => panic!("{result:?}"),
+            accepted = listener.accept() => {
+                let (mut connection, _) = accepted.unwrap();
+                connection.readable().await.unwrap();
+                assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+                connections.push(connection);
+            }
+        }
+    }
+    drop(results);
+    for mut connection in connections {
+        let mut rest = Vec::new();
+        // Ends when the other side closes.
+        let _ = connection.read_to_end(&mut rest).await;
+    }
 }

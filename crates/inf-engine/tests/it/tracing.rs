@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use inf_engine::document::DocumentFormat;
-use inf_engine::graph::{GraphError, NodeRef};
+use inf_engine::graph::{GraphError, GraphNode, NodeRef};
 use inf_engine::prelude::*;
 use inf_engine::trace::constant;
 use inf_engine::value::Data;
@@ -70,12 +70,7 @@ fn without_lines(error: &GraphError) -> String {
 }
 
 fn names(graph: &InferenceGraph) -> Vec<&str> {
-    graph
-        .nodes()
-        .iter()
-        .skip(1)
-        .map(|node| node.name())
-        .collect()
+    graph.nodes().iter().skip(1).map(GraphNode::name).collect()
 }
 
 fn paths(graph: &InferenceGraph) -> Vec<&str> {
@@ -83,7 +78,7 @@ fn paths(graph: &InferenceGraph) -> Vec<&str> {
         .nodes()
         .iter()
         .skip(1)
-        .map(|node| node.module())
+        .map(GraphNode::module)
         .collect()
 }
 
@@ -298,6 +293,16 @@ fn a_module_without_size_has_the_path_of_where_it_is_called() {
 
 #[test]
 fn sequential_and_identity() {
+    #[derive(Module)]
+    struct Take;
+    impl Forward for Take {
+        type Input = Pair;
+        type Output = String;
+        fn forward(&self, pair: Proxy<Pair>) -> Proxy<String> {
+            pair.a()
+        }
+    }
+
     let chain = Sequential::new(LlmInference::<Pair>::typed("fast"))
         .then(Identity::new())
         .then(Take)
@@ -313,16 +318,6 @@ fn sequential_and_identity() {
 
     let nothing = Identity::<Pair>::new().trace().expect("a graph");
     assert_eq!(file(&nothing), "output: input\n");
-
-    #[derive(Module)]
-    struct Take;
-    impl Forward for Take {
-        type Input = Pair;
-        type Output = String;
-        fn forward(&self, pair: Proxy<Pair>) -> Proxy<String> {
-            pair.a()
-        }
-    }
 }
 
 // ------------------------------------------------------------------ names
@@ -332,7 +327,7 @@ fn names_come_from_the_program() {
     let ask = ask();
     let graph = trace(|text: Proxy<String>| {
         let summary = ask.call(prompt!("Summarize {text}"));
-        let critique = ask.call(prompt!("Criticize {summary}"));
+        let critique = ask.call(prompt!("Criticize { summary }"));
         // The first name that a prompt gives is kept.
         let other = summary;
         let again = ask.call(prompt!("{other} {critique}")).named("verdict");
@@ -476,6 +471,27 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
+fn a_result_is_no_value() {
+    let check = |problem: String, instead: &str| {
+        let expected = format!(
+            "here: the function returns a `Result`: use `{instead}`, so that an error fails the input"
+        );
+        assert_eq!(problem, expected);
+    };
+    let parse = |text: String| text.parse::<u8>().map_err(|error| error.to_string());
+    check(
+        problems(move |text: Proxy<String>| text.then("parse", parse)),
+        "try_then",
+    );
+    check(
+        problems(move |text: Proxy<String>| {
+            text.then_async("parse", move |text: String| async move { parse(text) })
+        }),
+        "try_then_async",
+    );
+}
+
+#[test]
 fn parameters_need_a_description() {
     let style = Parameter::new("Be brief.");
     let tracer = Tracer::new("test").with_parameter("style", &style);
@@ -515,11 +531,11 @@ fn outputs_have_the_users_shape() {
             let (text, number) = pair.split();
             (number, text).pack()
         },
-        r#"
+        r"
         output:
         - input.1
         - input.0
-        "#,
+        ",
     );
     check(
         |pair: Proxy<Pair>| {
@@ -530,7 +546,7 @@ fn outputs_have_the_users_shape() {
             ]);
             (map, vec![(b,)], PairProxy { a, b }).pack()
         },
-        r#"
+        r"
         output:
         - $$z:
           - input.a
@@ -541,17 +557,17 @@ fn outputs_have_the_users_shape() {
         - - - input.b
         - a: input.a
           b: input.b
-        "#,
+        ",
     );
     check(
         |text: Proxy<String>| (constant(1.5), constant("x".to_owned()), text, constant(())).pack(),
-        r#"
+        r"
         output:
         - $value: 1.5
         - $value: x
         - input
         - $value: null
-        "#,
+        ",
     );
     // What is taken out of what was packed is what was put in.
     check(
@@ -560,11 +576,23 @@ fn outputs_have_the_users_shape() {
             let (list, map) = packed.split();
             (list.index(0), map.key("k")).pack()
         },
-        r#"
+        r"
         output:
         - input
         - input
-        "#,
+        ",
+    );
+}
+
+#[test]
+fn hash_maps_are_packed_in_one_order() {
+    let packed = |keys: [&str; 4]| {
+        trace(|text: Proxy<String>| HashMap::from(keys.map(|key| (key.to_owned(), text))).pack())
+    };
+    let file = file(&packed(["a", "b", "c", "d"]));
+    assert_eq!(
+        file,
+        "output:\n  a: input\n  b: input\n  c: input\n  d: input\n"
     );
 }
 
@@ -600,13 +628,13 @@ fn parts_of_values_are_references() {
             )
                 .pack()
         },
-        r#"
+        r"
         output:
         - input.a
         - input.b
         - input.b.2
         - input.a
-        "#,
+        ",
     );
     check(
         |any: Proxy<Value>| (any.key("a b"), any.index(0), any.key("0").index(7)).pack(),
@@ -626,7 +654,7 @@ fn parts_of_values_are_references() {
             )
                 .pack()
         },
-        r#"
+        r"
         nodes:
           keys:
             compute: keys
@@ -641,7 +669,7 @@ fn parts_of_values_are_references() {
         - keys
         - values.0.a
         - items.1.0
-        "#,
+        ",
     );
 }
 
@@ -738,13 +766,13 @@ fn prompts_move_into_the_one_call_that_uses_them() {
             let inner = prompt!("[{text}]");
             ask.call(prompt!("1 {inner}"))
         },
-        r#"
+        r"
         nodes:
           llm_inference:
             llm: fast
             prompt: 1 [{input}]
         output: llm_inference
-        "#,
+        ",
     );
     check(
         |text: Proxy<String>| {
@@ -798,7 +826,7 @@ fn constants_and_parameters_are_arguments() {
             ask.call("a {brace}"),
             ask.call("owned".to_owned()),
             ask.call(&style),
-            ask.call(&text),
+            ask.call(text),
         ];
         all.pack()
     });
@@ -851,13 +879,13 @@ fn host_code_is_named_nodes() {
             let also = parse(
                 "ff",
                 pair.b()
-                    .then("count", |list: Vec<String>| list.len() as u32),
+                    .then("count", |list: Vec<String>| u32::from(list.is_empty())),
             );
-            let fetched = fetch(&trimmed);
+            let fetched = fetch(trimmed);
             let failed = fail(pair, None, 3);
             (parsed, also, fetched, failed).pack()
         },
-        r#"
+        r"
         nodes:
           trim:
             host: trim
@@ -889,7 +917,7 @@ fn host_code_is_named_nodes() {
         - parse_2
         - fetch
         - fail
-        "#,
+        ",
     );
     let names = [trim_op(), parse_op(), fetch_op(), fail_op()].map(|op| op.name().to_string());
     assert_eq!(names, ["trim", "parse", "fetch", "fail"]);

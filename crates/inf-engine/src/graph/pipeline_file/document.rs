@@ -1,8 +1,9 @@
 //! A pipeline file as serde sees it.
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
+use serde_saphyr::FlowSeq;
 
 /// A whole pipeline file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,7 +65,10 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "on_one_line"
+    )]
     pub(super) stop: Option<Vec<String>>,
     /// Of `llm`: a type expression.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +79,16 @@ pub(in crate::graph) struct NodeDocument {
     /// `llm`, the root for all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) module: Option<String>,
+}
+
+/// Line breaks are what `stop` is about: `["\n\n"]` shows them, a block hides
+/// them.
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
+fn on_one_line<S: Serializer>(
+    texts: &Option<Vec<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    texts.as_ref().map(FlowSeq).serialize(serializer)
 }
 
 fn any() -> Json {

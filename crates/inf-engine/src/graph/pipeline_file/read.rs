@@ -58,13 +58,19 @@ impl InferenceGraph {
         };
         let input = reader.schema("input", &document.input);
         let mut builder = GraphBuilder::new(&document.name, input);
-        add_parameters(&mut builder, &document.parameters);
+        reader.add_parameters(&mut builder, &document.parameters);
         for (name, node) in &document.nodes {
             builder.add(reader.node(name, node));
         }
         let output = reader.shape("output", &document.output);
-        GraphError::check(reader.problems)?;
-        Ok(builder.finish(output)?)
+        // What could not be read was replaced, so that all problems are told.
+        let built = builder.finish(output);
+        let mut problems = reader.problems;
+        if let Err(error) = &built {
+            problems.extend(error.problems.iter().cloned());
+        }
+        GraphError::check(problems)?;
+        Ok(built?)
     }
 }
 
@@ -79,17 +85,6 @@ fn version_message(version: u32) -> String {
     }
 }
 
-fn add_parameters(builder: &mut GraphBuilder, parameters: &IndexMap<String, ParameterDocument>) {
-    for (path, document) in parameters {
-        let mut parameter = Parameter::new(document.value.as_str());
-        if let Some(description) = &document.description {
-            parameter = parameter.described(description.as_str());
-        }
-        parameter.requires_grad_(document.requires_grad);
-        builder.add_parameter(path.as_str(), parameter);
-    }
-}
-
 /// Reads the parts of a file and gathers what is wrong with them.
 struct Reader<'d> {
     names: Names<'d>,
@@ -98,6 +93,27 @@ struct Reader<'d> {
 }
 
 impl Reader<'_> {
+    fn add_parameters(
+        &mut self,
+        builder: &mut GraphBuilder,
+        documents: &IndexMap<String, ParameterDocument>,
+    ) {
+        for (path, document) in documents {
+            let mut parameter = Parameter::new(document.value.as_str());
+            parameter.requires_grad_(document.requires_grad);
+            if let Some(description) = &document.description {
+                parameter = parameter.described(description.as_str());
+            } else if document.requires_grad {
+                let message = "the parameter has no `description`, which an optimizer needs to \
+                               improve it: say what it controls, or write `requires_grad: false`";
+                self.problems
+                    .push(Problem::new(format!("parameters.{path}"), message));
+                parameter = parameter.frozen();
+            }
+            builder.add_parameter(path.as_str(), parameter);
+        }
+    }
+
     fn node(&mut self, name: &str, document: &NodeDocument) -> GraphNode {
         let operation = self.operation(name, document);
         let mut node = GraphNode::new(name, operation);
@@ -134,7 +150,7 @@ impl Reader<'_> {
                 )
             };
             self.problems.push(Problem::new(place, message));
-            return Operation::Prompt(Template::default());
+            return Operation::Pack(Shape::List(Vec::new()));
         };
         self.refuse_foreign_keys(&place, kind, document);
         match kind {
@@ -183,13 +199,13 @@ impl Reader<'_> {
     }
 
     fn call(&mut self, place: &str, document: &NodeDocument) -> LlmCall {
-        let prompt = match &document.prompt {
-            Some(text) => self.template(&format!("{place}.prompt"), text),
-            None => {
-                let message = "the node has no `prompt`: say what to ask, as in `prompt: \"Summarize {input}\"`";
-                self.problems.push(Problem::new(place, message));
-                Template::default()
-            }
+        let prompt = if let Some(text) = &document.prompt {
+            self.template(&format!("{place}.prompt"), text)
+        } else {
+            let message =
+                "the node has no `prompt`: say what to ask, as in `prompt: \"Summarize {input}\"`";
+            self.problems.push(Problem::new(place, message));
+            Template::default()
         };
         let system = document.system.as_ref();
         let output = document.output.as_ref();

@@ -1,5 +1,7 @@
 //! Templates as text: `Compare {a} with {b.title}, {parameters.style}.`
 
+use std::fmt::Write;
+
 use super::PARAMETERS;
 use super::reference_text::Names;
 use crate::document::did_you_mean;
@@ -64,18 +66,17 @@ fn part(inside: &str, names: &Names<'_>, parameters: &[&str]) -> Result<Template
         let reference = names.parse(inside).map_err(explain)?;
         return Ok(TemplatePart::Reference(reference));
     };
-    match parameters.iter().position(|known| *known == path) {
-        Some(index) => Ok(TemplatePart::Parameter(ParameterRef::new(index))),
-        None => {
-            let hint = did_you_mean(path, parameters.iter().copied());
-            Err(format!("there is no parameter `{path}`; {hint}"))
-        }
-    }
+    let Some(index) = parameters.iter().position(|known| *known == path) else {
+        let hint = did_you_mean(path, parameters.iter().copied());
+        return Err(format!("there is no parameter `{path}`; {hint}"));
+    };
+    Ok(TemplatePart::Parameter(ParameterRef::new(index)))
 }
 
 impl InferenceGraph {
     /// A template as it is written in a pipeline file.
     pub(crate) fn template_text(&self, template: &Template) -> String {
+        // Writing to a `String` can't fail.
         let mut text = String::new();
         for part in template.parts() {
             match part {
@@ -84,11 +85,11 @@ impl InferenceGraph {
                 }
                 TemplatePart::Reference(reference) => {
                     let name = self.node(reference.node).name();
-                    text.push_str(&format!("{{{}}}", reference.display(name)));
+                    let _ = write!(text, "{{{}}}", reference.display(name));
                 }
                 TemplatePart::Parameter(parameter) => {
                     let path = &self.parameters()[parameter.index()].path;
-                    text.push_str(&format!("{{{PARAMETERS}.{path}}}"));
+                    let _ = write!(text, "{{{PARAMETERS}.{path}}}");
                 }
             }
         }

@@ -78,22 +78,22 @@ fn shorten(schema: &Json) -> Option<Json> {
 mod tests {
     use super::*;
 
-    fn check(expression: Json, schema: Json) {
-        assert_eq!(parse(&expression).unwrap(), schema);
-        assert_eq!(write(&schema), expression);
+    fn check(expression: &Json, schema: &Json) {
+        assert_eq!(parse(expression).unwrap(), *schema);
+        assert_eq!(write(schema), *expression);
     }
 
     #[test]
     fn short_forms_mean_schemas() {
-        check(json!("any"), json!(true));
-        check(json!("integer"), json!({"type": "integer"}));
+        check(&json!("any"), &json!(true));
+        check(&json!("integer"), &json!({"type": "integer"}));
         check(
-            json!(["string"]),
-            json!({"type": "array", "items": {"type": "string"}}),
+            &json!(["string"]),
+            &json!({"type": "array", "items": {"type": "string"}}),
         );
         check(
-            json!({"name": "string", "tags?": ["any"]}),
-            json!({
+            &json!({"name": "string", "tags?": ["any"]}),
+            &json!({
                 "type": "object",
                 "properties": {
                     "name": {"type": "string"},
@@ -107,9 +107,9 @@ mod tests {
     #[test]
     fn what_has_no_short_form_stays_whole() {
         let bounded = json!({"type": "integer", "minimum": 0});
-        check(json!({"$schema": bounded}), bounded.clone());
+        check(&json!({"$schema": bounded}), &bounded);
         let described = json!({"type": "object", "properties": {"a": bounded}});
-        check(json!({"$schema": described}), described.clone());
+        check(&json!({"$schema": described}), &described);
     }
 
     #[test]

@@ -1,0 +1,321 @@
+//! What a person may type, parsed once into types that hold no nonsense.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inf_engine::clients::simulated::Answer;
+
+/// Run, check and draw LLM inference pipelines.
+#[derive(Debug, Parser)]
+#[command(
+    name = "inf",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  inf check pipeline.yaml --input pairs.jsonl
+  inf run pipeline.yaml --input pairs.jsonl --output results.jsonl
+
+Exit codes: 0 every input succeeded, 1 some inputs failed, 2 the command or a file was wrong
+and nothing was called, 130 interrupted."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArguments),
+    Check(CheckArguments),
+    Graph(GraphArguments),
+    Simulate(SimulateArguments),
+}
+
+/// Run a pipeline over a file of inputs.
+///
+/// One JSON line per input is written, as soon as that input is done:
+/// {"index": 0, "output": …} or {"index": 0, "error": {"node", "kind", "message", "attempts"}}.
+/// The index is the number of the input, from 0.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inf run pipeline.yaml --input pairs.jsonl --output results.jsonl
+  inf run pipeline.yaml --input pairs.csv --resources resources.yaml --max-concurrent 64
+  zcat pairs.jsonl.gz | inf run pipeline.yaml --input - --limit 10 | jq .output
+
+Ctrl-C takes no more inputs and waits a moment for those in flight; a second one exits at once.
+Whatever was written stays, in whole lines.")]
+pub(crate) struct RunArguments {
+    /// The pipeline: a saved graph, YAML or JSON
+    pub(crate) pipeline: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+
+    /// Where results go, one JSON line per input; `-` is stdout. A file is replaced
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: Place,
+
+    /// Which endpoint each alias stands for, YAML or JSON; without it every alias is the built-in
+    /// simulated provider
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) resources: Option<PathBuf>,
+
+    /// The most calls in flight at once, over all endpoints
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_concurrent: Option<NonZeroUsize>,
+
+    /// Run only the first N inputs
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<NonZeroUsize>,
+
+    /// What happens when a call fails
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) error_policy: Option<Policy>,
+
+    /// How often a failed call is tried again; by default the endpoint's own `max_retries`, which is 3
+    #[arg(long, value_name = "N")]
+    pub(crate) max_retries: Option<u32>,
+
+    /// The longest that one call may take
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) task_timeout: Option<Duration>,
+
+    /// Write results in the order of the inputs instead of as they complete
+    #[arg(long)]
+    pub(crate) preserve_order: bool,
+
+    /// Close with the summary as one line of JSON on stderr, and show nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Say nothing unless the command itself is wrong
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Check a pipeline and its files, and estimate its calls; calls nothing.
+///
+/// Every problem is told at once. With an input file each line of it is checked
+/// against the pipeline's input.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inf check pipeline.yaml
+  inf check pipeline.yaml --resources resources.yaml --input pairs.jsonl
+
+Exit codes: 0 all is well (there may be warnings), 2 something is wrong.")]
+pub(crate) struct CheckArguments {
+    /// The pipeline: a saved graph, YAML or JSON
+    pub(crate) pipeline: PathBuf,
+
+    /// Which endpoint each alias stands for
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) resources: Option<PathBuf>,
+
+    /// The inputs: JSON Lines (.jsonl) or CSV (.csv); `-` is stdin
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<Place>,
+
+    /// The format of the inputs, where the name of the file does not say it
+    #[arg(long, value_name = "FORMAT", value_enum, requires = "input")]
+    pub(crate) input_format: Option<InputFormat>,
+}
+
+/// Show the graph of a pipeline.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inf graph pipeline.yaml                      # Mermaid, which many forges and editors draw
+  inf graph pipeline.yaml --format dot | dot -Tsvg -o pipeline.svg
+  inf graph pipeline.yaml --format json        # the same pipeline, as JSON")]
+pub(crate) struct GraphArguments {
+    /// The pipeline: a saved graph, YAML or JSON
+    pub(crate) pipeline: PathBuf,
+
+    /// How to show it
+    #[arg(short, long, value_enum, default_value_t = Drawing::Mermaid)]
+    pub(crate) format: Drawing,
+}
+
+/// Serve a simulated model over HTTP, in the format of OpenAI's chat completions.
+///
+/// Answers are made up from the request alone: the same request gets the same
+/// answer. Where a request asks for a JSON schema, the answer satisfies it.
+/// `GET /stats` tells how many calls there were.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inf simulate --port 8080
+  inf simulate --port 8080 --latency 300 --latency-spread 0.4 --quota 50 --burst 10 --faults 0.01
+  curl http://127.0.0.1:8080/v1/chat/completions \\
+    -d '{\"model\": \"any\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'
+
+Ctrl-C ends it.")]
+pub(crate) struct SimulateArguments {
+    /// The address to listen on; only this machine can reach the default one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
+    pub(crate) host: IpAddr,
+
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+
+    /// The only model that is served; by default every name is
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+
+    /// How long a call takes in the median
+    #[arg(long, value_name = "MILLISECONDS", allow_negative_numbers = true)]
+    pub(crate) latency: Option<f64>,
+
+    /// How much the latency varies: the deviation of its logarithm, commonly 0.3 to 0.6
+    #[arg(long, value_name = "SIGMA", allow_negative_numbers = true)]
+    pub(crate) latency_spread: Option<f64>,
+
+    /// How many calls are accepted in the long run; whatever is more gets status 429
+    #[arg(long, value_name = "CALLS_PER_SECOND", allow_negative_numbers = true)]
+    pub(crate) quota: Option<f64>,
+
+    /// How many calls are accepted at once after a pause
+    #[arg(long, value_name = "N")]
+    pub(crate) burst: Option<u32>,
+
+    /// Refuse without saying how long to wait
+    #[arg(long)]
+    pub(crate) no_retry_hint: bool,
+
+    /// The share of calls that fail with status 500, from 0 to 1
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    pub(crate) faults: Option<f64>,
+
+    /// The share of calls whose connection is dropped, from 0 to 1
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    pub(crate) disconnects: Option<f64>,
+
+    /// What is answered: `echo`, `hash`, or a text with {prompt}, {system}, {excerpt}, {model}, {hash}
+    #[arg(long, value_name = "ANSWER", value_parser = answer)]
+    pub(crate) answer: Option<Answer>,
+
+    /// More settings, as in the `simulated:` section of a resources file; the other options go first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+
+    /// Everything that is drawn is drawn from this number
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// Where inputs come from.
+#[derive(Debug, Args)]
+pub(crate) struct InputArguments {
+    /// The inputs: JSON Lines (.jsonl) or CSV (.csv); `-` is stdin
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Place,
+
+    /// The format of the inputs, where the name of the file does not say it
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) input_format: Option<InputFormat>,
+}
+
+/// A file, or the standard stream that stands in for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// stdin or stdout, written `-`.
+    Standard,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<OsString> for Place {
+    fn from(text: OsString) -> Self {
+        if text == "-" {
+            Self::Standard
+        } else {
+            Self::File(text.into())
+        }
+    }
+}
+
+/// How inputs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// One JSON value per line
+    Jsonl,
+    /// Comma-separated values; the first row names the fields
+    Csv,
+}
+
+/// What happens when a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// Try it again where that may help; then that input fails (the default)
+    RetryThenFail,
+    /// That input fails at once, the others go on
+    Continue,
+    /// Stop everything at the first failure
+    FailFast,
+}
+
+/// How a graph is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    /// Graphviz
+    Dot,
+    /// Mermaid flowchart
+    Mermaid,
+    /// The pipeline file as JSON
+    Json,
+    /// The pipeline file as YAML
+    Yaml,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse();
+    number.map_err(|_| "it must be a whole number from 1".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "it is no number of seconds".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).ok();
+    duration
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "it must be more than 0 seconds".to_owned())
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    let address = text.parse();
+    address.map_err(|_| "it is no IP address such as 127.0.0.1".to_owned())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn answer(text: &str) -> Result<Answer, String> {
+    Ok(match text {
+        "echo" => Answer::Echo,
+        "hash" => Answer::Hash,
+        template => Answer::Template(template.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,83 @@
+//! What several commands begin with, and the sentences for what is wrong.
+
+use std::path::Path;
+
+use inf_engine::clients::simulated::SimulatedSettings;
+use inf_engine::document::Problem;
+use inf_engine::execution::{BindError, Pipeline};
+use inf_engine::graph::{Alias, InferenceGraph};
+use inf_engine::resources::{ResourceConfig, ResourceManager};
+
+/// Reads a pipeline file.
+pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
+    InferenceGraph::load(path).map_err(|error| error.to_string())
+}
+
+/// Reads a resources file, or makes every alias of `graph` the simulated
+/// provider if there is none.
+fn resources(graph: &InferenceGraph, path: Option<&Path>) -> Result<ResourceConfig, String> {
+    if let Some(path) = path {
+        return ResourceConfig::from_path(path).map_err(|error| error.to_string());
+    }
+    let aliases = graph.aliases().into_iter();
+    Ok(simulated(aliases.map(Alias::as_str)))
+}
+
+/// What is wrong with a resources file by itself, where there is no pipeline to
+/// bind to it.
+pub(super) fn problems_of_resources(path: Option<&Path>) -> Vec<String> {
+    let Some(path) = path else {
+        return Vec::new();
+    };
+    let config = match ResourceConfig::from_path(path) {
+        Ok(config) => config,
+        Err(error) => return vec![error.to_string()],
+    };
+    let unusable = ResourceManager::new(&config).err();
+    unusable.map_or_else(Vec::new, |error| with_file(path, &error.problems))
+}
+
+fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
+    ResourceConfig::simulated(aliases, &SimulatedSettings::default())
+}
+
+/// Joins a pipeline with its resources; each problem is told with its file.
+pub(super) fn bind(
+    graph: InferenceGraph,
+    pipeline: &Path,
+    path: Option<&Path>,
+) -> Result<Pipeline, Vec<String>> {
+    let config = resources(&graph, path).map_err(|problem| vec![problem])?;
+    let with_known_aliases = graph.clone();
+    graph.bind(&config).map_err(|error| {
+        let mut problems = bind_problems(&error, pipeline, path);
+        if matches!(error, BindError::Resources(_)) {
+            // Unusable endpoints hide what else the pipeline lacks.
+            let known = simulated(config.endpoints.keys().map(String::as_str));
+            let missing = with_known_aliases.bind(known).err();
+            problems.extend(
+                missing
+                    .iter()
+                    .flat_map(|error| bind_problems(error, pipeline, path)),
+            );
+        }
+        problems
+    })
+}
+
+fn bind_problems(error: &BindError, pipeline: &Path, resources: Option<&Path>) -> Vec<String> {
+    match error {
+        BindError::Graph(error) => with_file(pipeline, &error.problems),
+        BindError::Resources(error) => with_file(resources.unwrap_or(pipeline), &error.problems),
+        BindError::Missing(missing) => with_file(pipeline, &missing.problems),
+        other => vec![other.to_string()],
+    }
+}
+
+fn with_file(path: &Path, problems: &[Problem]) -> Vec<String> {
+    let path = path.display();
+    problems
+        .iter()
+        .map(|problem| format!("{path}: {problem}"))
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! [`Exit`]: how a command ended, for scripts.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Every input succeeded, or there was none to run.
+    Success,
+    /// Some inputs failed, or not all results could be written.
+    SomeFailed,
+    /// The command or a file was wrong; nothing was called.
+    Wrong,
+    /// Stopped by Ctrl-C or a request to terminate; what was done is kept.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number that a shell sees. 3 is kept for a budget that is spent.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::SomeFailed => 1,
+            Self::Wrong => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}

@@ -1,0 +1,192 @@
+//! [`Records`]: one checked input after the other.
+
+use inf_engine::Value;
+use inf_engine::value::Schema;
+use serde_json::Value as Json;
+
+use super::InputSource;
+use super::csv::CsvRows;
+use super::csv_cells::Cells;
+use super::jsonl::{self, JsonLines};
+use crate::arguments::InputFormat;
+
+/// One input: its value, or a sentence that says where and why there is none.
+pub(crate) type Record = Result<Value, String>;
+
+/// A record of a source, before it is understood.
+pub(super) struct RawRecord<T> {
+    /// The line on which it begins, from 1.
+    pub(super) line: u64,
+    pub(super) content: Result<T, Unreadable>,
+}
+
+/// Why a record can't be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    /// The byte of the line, from 1, if that helps.
+    column: Option<usize>,
+    message: String,
+}
+
+impl Unreadable {
+    pub(super) fn here(message: impl Into<String>) -> Self {
+        Self {
+            column: None,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn at(column: usize, message: impl Into<String>) -> Self {
+        Self {
+            column: Some(column),
+            ..Self::here(message)
+        }
+    }
+}
+
+/// The inputs of a source, checked against the pipeline's input.
+pub(crate) struct Records {
+    name: String,
+    format: Format,
+    schema: Schema,
+}
+
+enum Format {
+    Jsonl(JsonLines),
+    Csv(CsvRows, Cells),
+}
+
+impl Records {
+    /// The inputs of `source`. The error, a sentence, is one of the source as a
+    /// whole, such as a CSV file without a header.
+    pub(crate) fn new(source: InputSource, schema: &Schema) -> Result<Self, String> {
+        let name = source.name;
+        let format = match source.format {
+            InputFormat::Jsonl => Format::Jsonl(JsonLines::new(source.bytes)),
+            InputFormat::Csv => {
+                let rows =
+                    CsvRows::new(source.bytes).map_err(|error| format!("{name}: {error}"))?;
+                let cells = Cells::new(rows.fields(), schema);
+                Format::Csv(rows, cells)
+            }
+        };
+        Ok(Self {
+            name,
+            format,
+            schema: schema.clone(),
+        })
+    }
+
+    /// The number of records, checked or not.
+    pub(super) fn count(self) -> u64 {
+        let count = match self.format {
+            Format::Jsonl(lines) => lines.count(),
+            Format::Csv(rows, _) => rows.count(),
+        };
+        count as u64
+    }
+
+    fn sentence(&self, line: u64, unreadable: &Unreadable) -> String {
+        let Unreadable { column, message } = unreadable;
+        let name = &self.name;
+        match column {
+            Some(column) => format!("{name}:{line}:{column}: {message}"),
+            None => format!("{name}:{line}: {message}"),
+        }
+    }
+
+    fn check(&self, json: Json) -> Result<Value, Unreadable> {
+        if self.schema.is_any() {
+            return Ok(json.into());
+        }
+        match self.schema.check(&json) {
+            Ok(()) => Ok(json.into()),
+            Err(error) => {
+                let wanted = wanted(&self.schema);
+                let message =
+                    format!("the input does not fit the pipeline: {error}; it takes {wanted}");
+                Err(Unreadable::here(message))
+            }
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        let (line, json) = match &mut self.format {
+            Format::Jsonl(lines) => {
+                let record = lines.next()?;
+                (
+                    record.line,
+                    record.content.and_then(|line| jsonl::parse(&line)),
+                )
+            }
+            Format::Csv(rows, cells) => {
+                let record = rows.next()?;
+                (record.line, record.content.map(|row| cells.to_json(row)))
+            }
+        };
+        let checked = json.and_then(|json| self.check(json));
+        Some(checked.map_err(|unreadable| self.sentence(line, &unreadable)))
+    }
+}
+
+/// What a pipeline takes, in a few words.
+fn wanted(schema: &Schema) -> String {
+    let json = schema.as_json();
+    let kind = match json.get("type").and_then(Json::as_str) {
+        Some("string") => "a text",
+        Some("integer") => "an integer",
+        Some("number") => "a number",
+        Some("boolean") => "true or false",
+        Some("array") => "a list",
+        Some("object") => return wanted_fields(json),
+        _ => "what its `input` says",
+    };
+    kind.to_owned()
+}
+
+fn wanted_fields(json: &Json) -> String {
+    let required = json.get("required").and_then(Json::as_array);
+    let is_required =
+        |name: &str| required.is_some_and(|required| required.iter().any(|known| known == name));
+    let properties = json.get("properties").and_then(Json::as_object);
+    let names: Vec<String> = properties
+        .into_iter()
+        .flat_map(|properties| properties.keys())
+        .map(|name| {
+            if is_required(name) {
+                format!("`{name}`")
+            } else {
+                format!("`{name}` (optional)")
+            }
+        })
+        .collect();
+    match names.len() {
+        0 => "an object".to_owned(),
+        1 => format!("an object with the field {}", names[0]),
+        _ => format!("an object with the fields {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_is_said_in_a_few_words() {
+        let check =
+            |schema: Json, expected| assert_eq!(wanted(&Schema::from_json(schema)), expected);
+        check(json!({"type": "string"}), "a text");
+        check(json!({"anyOf": []}), "what its `input` says");
+        check(json!({"type": "object"}), "an object");
+        check(
+            json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]}),
+            "an object with the fields `a`, `b` (optional)",
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! [`ResultWriter`]: one JSON line per input.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use inf_engine::Value;
+use inf_engine::execution::{BatchResult, ErrorKind, ExecutionError};
+use serde::Serialize;
+
+use crate::arguments::Place;
+use crate::command_error::io_reason;
+
+/// The line of one input.
+#[derive(Debug, Serialize)]
+struct ResultLine<'a> {
+    index: usize,
+    #[serde(flatten)]
+    outcome: Outcome<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome<'a> {
+    Output(&'a Value),
+    Error {
+        node: Option<&'a str>,
+        kind: &'static str,
+        message: &'a str,
+        /// 0 if the input came to no node.
+        attempts: usize,
+    },
+}
+
+impl<'a> ResultLine<'a> {
+    fn of(result: &'a BatchResult<Value>) -> Self {
+        let outcome = match &result.output {
+            Ok(output) => Outcome::Output(output),
+            Err(error) => Outcome::Error {
+                node: error.node.as_deref(),
+                kind: error.kind.as_str(),
+                message: &error.message,
+                attempts: attempts(error),
+            },
+        };
+        Self {
+            index: result.index,
+            outcome,
+        }
+    }
+}
+
+fn attempts(error: &ExecutionError) -> usize {
+    match error.kind {
+        ErrorKind::InvalidInput | ErrorKind::Cancelled => error.earlier_attempts.len(),
+        _ => error.attempts(),
+    }
+}
+
+/// Writes results, in whole lines: whatever ends the program, a reader finds no
+/// half of one.
+pub(crate) struct ResultWriter {
+    target: Target,
+    /// Lines that are not yet written.
+    lines: Vec<u8>,
+    order: Option<Order>,
+}
+
+enum Target {
+    Stdout,
+    File(File),
+}
+
+/// Results that wait for those of earlier inputs.
+#[derive(Default)]
+struct Order {
+    next: usize,
+    waiting: BTreeMap<usize, Vec<u8>>,
+}
+
+impl ResultWriter {
+    /// Opens `place`, replacing a file. With `in_order` results are held back
+    /// until those of all earlier inputs are written.
+    pub(crate) fn open(place: &Place, in_order: bool) -> Result<Self, String> {
+        let target = match place {
+            Place::Standard => Target::Stdout,
+            Place::File(path) => {
+                Target::File(File::create(path).map_err(|error| cannot_write(path, &error))?)
+            }
+        };
+        Ok(Self {
+            target,
+            lines: Vec::new(),
+            order: in_order.then(Order::default),
+        })
+    }
+
+    /// Takes a result; [`flush`](Self::flush) writes it. Returns how many lines
+    /// are ready to be written because of it.
+    pub(crate) fn take(&mut self, result: &BatchResult<Value>) -> usize {
+        let Some(order) = &mut self.order else {
+            write_line(&mut self.lines, result);
+            return 1;
+        };
+        let mut line = Vec::new();
+        write_line(&mut line, result);
+        order.waiting.insert(result.index, line);
+        self.release(|order, index| index == order.next)
+    }
+
+    /// Takes no more results: those that were held back are ready, whether or
+    /// not there are gaps.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        self.release(|_, _| true);
+        self.flush()
+    }
+
+    fn release(&mut self, is_ready: impl Fn(&Order, usize) -> bool) -> usize {
+        let mut released = 0;
+        let Some(order) = &mut self.order else {
+            return released;
+        };
+        while let Some(index) = order.waiting.first_key_value().map(|(index, _)| *index)
+            && is_ready(order, index)
+            && let Some(line) = order.waiting.remove(&index)
+        {
+            self.lines.extend(line);
+            order.next = index + 1;
+            released += 1;
+        }
+        released
+    }
+
+    /// Writes what was taken.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        match &mut self.target {
+            Target::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&self.lines)?;
+                stdout.flush()?;
+            }
+            Target::File(file) => file.write_all(&self.lines)?,
+        }
+        self.lines.clear();
+        Ok(())
+    }
+}
+
+fn write_line(lines: &mut Vec<u8>, result: &BatchResult<Value>) {
+    // Numbers, texts, lists and maps from text all have a JSON form, and
+    // writing to a vector can't fail.
+    let written = serde_json::to_writer(&mut *lines, &ResultLine::of(result));
+    written.expect("a result has a JSON form");
+    lines.push(b'\n');
+}
+
+/// Whether results can go to `place` without harm to `sources`, the files that
+/// the same command reads. Changes nothing.
+pub(crate) fn check_place(place: &Place, sources: &[&Path]) -> Result<(), String> {
+    let Place::File(path) = place else {
+        return Ok(());
+    };
+    let shown = path.display();
+    if let Some(source) = sources.iter().find(|source| is_same_file(path, source)) {
+        return Err(format!(
+            "the output {shown} is the same file as {}, which would be lost: write to another one",
+            source.display()
+        ));
+    }
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(format!(
+            "the output {shown} is a directory: name a file in it, such as results.jsonl"
+        )),
+        // Opened for appending, an existing file keeps its content.
+        Ok(_) => OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map(drop)
+            .map_err(|error| cannot_write(path, &error)),
+        Err(_) => match parent(path) {
+            Some(parent) if !parent.is_dir() => Err(format!(
+                "can't write {shown}: there is no directory {}: create it first",
+                parent.display()
+            )),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn parent(path: &Path) -> Option<PathBuf> {
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() {
+        ".".into()
+    } else {
+        parent.to_owned()
+    })
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("can't write {}: {}", path.display(), io_reason(error))
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // Also through links of either kind.
+    let identity = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
+    };
+    identity(one).is_some_and(|one| Some(one) == identity(other))
+}
+
+#[cfg(not(unix))]
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+}

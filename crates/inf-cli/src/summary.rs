@@ -1,0 +1,280 @@
+//! [`Summary`]: how a run went, for people and for programs.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use inf_engine::Value;
+use inf_engine::execution::{BatchResult, ErrorKind};
+use inf_engine::resources::{ResourceManager, ResourceMetrics};
+use serde_json::{Value as Json, json};
+
+use crate::console::shorten;
+
+/// The most characters of a message or an output that are shown.
+const SHOWN: usize = 300;
+
+/// How the inputs of a run ended so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    /// In the order in which a failure of their kind first came.
+    failures: Vec<FailureKind>,
+    /// The first output.
+    first: Option<(usize, Value)>,
+}
+
+/// The failures of one kind.
+#[derive(Debug)]
+struct FailureKind {
+    kind: ErrorKind,
+    count: u64,
+    /// Of the first one.
+    index: usize,
+    message: String,
+}
+
+impl Tally {
+    pub(crate) fn note(&mut self, result: &BatchResult<Value>) {
+        let error = match &result.output {
+            Ok(output) => {
+                self.succeeded += 1;
+                self.first
+                    .get_or_insert_with(|| (result.index, output.clone()));
+                return;
+            }
+            Err(error) => error,
+        };
+        self.failed += 1;
+        match self
+            .failures
+            .iter_mut()
+            .find(|known| known.kind == error.kind)
+        {
+            Some(known) => known.count += 1,
+            None => self.failures.push(FailureKind {
+                kind: error.kind,
+                count: 1,
+                index: result.index,
+                message: error.to_string(),
+            }),
+        }
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.succeeded + self.failed
+    }
+
+    /// The first output, shortened, under its keys.
+    pub(crate) fn first_result(&self) -> Option<String> {
+        let (index, output) = self.first.as_ref()?;
+        // Writing to a text can't fail.
+        let mut text = format!("the result of input {index}:");
+        match output {
+            Value::Map(fields) => {
+                for (key, value) in fields.iter() {
+                    let _ = write!(text, "\n  {key}: {}", shorten(&value.to_string(), SHOWN));
+                }
+            }
+            other => {
+                let _ = write!(text, "\n  {}", shorten(&other.to_string(), SHOWN));
+            }
+        }
+        Some(text)
+    }
+}
+
+/// What all endpoints did together.
+pub(crate) fn total_metrics(resources: &ResourceManager) -> ResourceMetrics {
+    let mut total = ResourceMetrics::default();
+    for metrics in resources.metrics().values() {
+        total += metrics;
+    }
+    total
+}
+
+/// The calls that were let through: what a provider charges for, and retries of
+/// failures.
+pub(crate) fn calls(metrics: &ResourceMetrics) -> u64 {
+    metrics.requests.saturating_sub(metrics.rate_limited)
+}
+
+/// How a run went.
+pub(crate) struct Summary<'s> {
+    pub(crate) tally: &'s Tally,
+    pub(crate) metrics: &'s ResourceMetrics,
+    pub(crate) elapsed: Duration,
+    /// Inputs that were begun and given up when the run was stopped.
+    pub(crate) given_up: u64,
+    /// Whether the run was stopped by Ctrl-C.
+    pub(crate) is_interrupted: bool,
+}
+
+impl Summary<'_> {
+    /// The summary for programs, as one object.
+    pub(crate) fn to_json(&self) -> Json {
+        let Self { tally, metrics, .. } = self;
+        let latency = metrics.latency();
+        let failures = tally.failures.iter().map(|failure| {
+            json!({
+                "kind": failure.kind.as_str(),
+                "count": failure.count,
+                "sample": {"index": failure.index, "message": failure.message},
+            })
+        });
+        json!({
+            "inputs": tally.ended() + self.given_up,
+            "succeeded": tally.succeeded,
+            "failed": tally.failed,
+            "given_up": self.given_up,
+            "interrupted": self.is_interrupted,
+            "calls": calls(metrics),
+            "retries": metrics.retries,
+            "rate_limited": metrics.rate_limited,
+            "input_tokens": metrics.usage.input_tokens,
+            "output_tokens": metrics.usage.output_tokens,
+            "seconds": self.elapsed.as_secs_f64(),
+            "latency_ms": {
+                "p50": milliseconds(latency.p50),
+                "p95": milliseconds(latency.p95),
+                "p99": milliseconds(latency.p99),
+            },
+            "failures": failures.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tally, metrics, .. } = self;
+        let inputs = tally.ended() + self.given_up;
+        write!(
+            formatter,
+            "inputs   {} ({} succeeded, {} failed",
+            grouped(inputs),
+            grouped(tally.succeeded),
+            grouped(tally.failed)
+        )?;
+        if self.given_up > 0 {
+            write!(formatter, ", {} given up", grouped(self.given_up))?;
+        }
+        writeln!(formatter, ")")?;
+        writeln!(
+            formatter,
+            "calls    {} ({} retries), {} refused for a limit",
+            grouped(calls(metrics)),
+            grouped(metrics.retries),
+            grouped(metrics.rate_limited),
+        )?;
+        let usage = metrics.usage;
+        writeln!(
+            formatter,
+            "tokens   {} in, {} out",
+            grouped(usage.input_tokens),
+            grouped(usage.output_tokens)
+        )?;
+        let latency = metrics.latency();
+        writeln!(
+            formatter,
+            "latency  p50 {}, p95 {}, p99 {}",
+            readable(latency.p50),
+            readable(latency.p95),
+            readable(latency.p99),
+        )?;
+        let rate = per_second(tally.ended(), self.elapsed);
+        write!(
+            formatter,
+            "time     {}, {rate} inputs/s",
+            readable(self.elapsed)
+        )?;
+        if !tally.failures.is_empty() {
+            write!(formatter, "\n\nfailures")?;
+        }
+        for failure in &tally.failures {
+            let FailureKind {
+                kind,
+                count,
+                index,
+                message,
+            } = failure;
+            write!(
+                formatter,
+                "\n  {} × {}, the first at input {index}: {}",
+                grouped(*count),
+                kind.as_str(),
+                shorten(message, SHOWN),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    // Whole microseconds, without the noise of binary fractions.
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+/// A duration at a glance.
+pub(crate) fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        ..0.01 => format!("{:.2} ms", seconds * 1000.0),
+        ..1.0 => format!("{:.0} ms", seconds * 1000.0),
+        ..120.0 => format!("{seconds:.1} s"),
+        _ => {
+            let seconds = duration.as_secs();
+            let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+            if hours > 0 {
+                format!("{hours} h {minutes:02} min")
+            } else {
+                format!("{minutes} min {seconds:02} s")
+            }
+        }
+    }
+}
+
+/// How many there were in a second.
+pub(crate) fn per_second(count: u64, elapsed: Duration) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
+    let rate = count as f64 / elapsed.as_secs_f64().max(1e-6);
+    if rate < 10.0 {
+        format!("{rate:.1}")
+    } else {
+        format!("{rate:.0}")
+    }
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_at_a_glance() {
+        let numbers = [0, 12, 123, 1234, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "12", "123", "1,234", "1,234,567"]);
+        let check = |milliseconds: u64, expected| {
+            assert_eq!(readable(Duration::from_millis(milliseconds)), expected);
+        };
+        check(0, "0.00 ms");
+        check(5, "5.00 ms");
+        check(123, "123 ms");
+        check(12_345, "12.3 s");
+        check(125_000, "2 min 05 s");
+        check(3_725_000, "1 h 02 min");
+        assert_eq!(per_second(25, Duration::from_secs(10)), "2.5");
+        assert_eq!(per_second(1000, Duration::from_secs(10)), "100");
+    }
+}

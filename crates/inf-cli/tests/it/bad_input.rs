@@ -1,0 +1,171 @@
+//! Whatever is wrong gets one sentence that says what, where and what to do;
+//! the other inputs go on.
+
+use insta::assert_snapshot;
+
+use crate::command::{Server, Workplace};
+
+/// One pipeline run after the other, as a person sees it.
+fn shown(workplace: &Workplace, lines: &[&str]) -> String {
+    let shown = lines
+        .iter()
+        .map(|line| format!("$ inf {line}\n{}", workplace.inf(line).shown()));
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_bad_line_is_an_error_of_its_input() {
+    let workplace = Workplace::new();
+    let mut text = b"\xef\xbb\xbf{\"a\": \"x\", \"b\": \"y\"}\r\n\r\n".to_vec();
+    text.extend(b"{\"a\": \"x\", \"b\": \n");
+    text.extend(b"{\"a\": \"\xff\", \"b\": \"y\"}\n");
+    text.extend(b"{\"a\": \"x\"}\n");
+    text.extend(b"{\"a\": \"x\", \"b\": 5}\n");
+    text.extend(b"[1, 2]\n");
+    text.extend(b"{\"a\": \"x\", \"b\": \"the last one has no line break\"}");
+    workplace.write("pairs.jsonl", text);
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --preserve-order");
+    assert_snapshot!("bad_lines", ended.shown());
+}
+
+#[test]
+fn a_bad_row_is_an_error_of_its_input() {
+    let workplace = Workplace::new();
+    workplace.write("pairs.csv", b"a,b\nx,y\nx\nx,y,z\n\xff,y\n\"x\ny\",z\n");
+    let ended = workplace.inf("run pipeline.yaml --input pairs.csv --preserve-order");
+    assert_snapshot!("bad_rows", ended.shown());
+}
+
+#[test]
+fn a_huge_line_is_an_input_like_any_other() {
+    let workplace = Workplace::new();
+    let huge = "x".repeat(3_000_000);
+    workplace.write(
+        "pairs.jsonl",
+        format!("{{\"a\": \"{huge}\", \"b\": \"y\"}}\n{{\"a\": 1}}\n"),
+    );
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --json");
+    assert_eq!((ended.code, ended.results().len()), (Some(1), 2));
+    assert!(ended.results()[0]["output"].is_object());
+}
+
+#[test]
+fn bad_files_are_told_before_anything_is_called() {
+    let server = Server::start("");
+    let workplace = Workplace::new();
+    workplace.write_pairs(2);
+    workplace.write_resources(&server.url);
+    workplace.write("empty.csv", "");
+    workplace.write("twice.csv", "a,a\n");
+    workplace.write("pairs.txt", "");
+    workplace.write(
+        "typo.yaml",
+        "endpoints:\n  fast: { provider: simulated, modle: m }\n",
+    );
+    workplace.write(
+        "other.yaml",
+        "endpoints:\n  slow: { provider: simulated, model: m }\n",
+    );
+    workplace.write(
+        "keyless.yaml",
+        "endpoints:\n  fast: { provider: openai, model: m }\n  smart: { provider: openai, model: m, api_key_env: SMART_KEY }\n",
+    );
+    workplace.write(
+        "cycle.yaml",
+        "version: 1\nname: x\nnodes:\n  a: { llm: fast, prompt: \"{b}\" }\n  b: { llm: fast, prompt: \"{a}\" }\noutput: a\n",
+    );
+    std::fs::create_dir(workplace.path("directory")).expect("a directory");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("pairs.jsonl", workplace.path("link.jsonl")).expect("a link");
+    let run = "run pipeline.yaml --resources resources.yaml";
+    let lines = [
+        "run none.yaml --input none.jsonl --resources lost.yaml --output none/results.jsonl"
+            .to_owned(),
+        format!("{run} --input directory"),
+        format!("{run} --input pairs.txt"),
+        format!("{run} --input empty.csv"),
+        format!("{run} --input twice.csv"),
+        format!("{run} --input pairs.jsonl --output pairs.jsonl"),
+        format!("{run} --input pairs.jsonl --output link.jsonl"),
+        format!("{run} --input pairs.jsonl --output pipeline.yaml"),
+        format!("{run} --input pairs.jsonl --output directory"),
+        "run pipeline.yaml --input pairs.jsonl --resources typo.yaml".to_owned(),
+        "run pipeline.yaml --input pairs.jsonl --resources other.yaml".to_owned(),
+        "run pipeline.yaml --input pairs.jsonl --resources keyless.yaml".to_owned(),
+        "run cycle.yaml --input pairs.jsonl".to_owned(),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let before = workplace.read("pairs.jsonl");
+    assert_snapshot!("bad_files", shown(&workplace, &lines));
+    assert_eq!(server.stats()["calls"], 0);
+    assert_eq!(workplace.read("pairs.jsonl"), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_the_run_and_is_told() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(3);
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --output /dev/full");
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended
+            .stderr
+            .contains("error: can't write results (No space left on device"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn an_output_stays_as_it_is_if_the_command_is_wrong() {
+    let workplace = Workplace::new();
+    workplace.write("results.jsonl", "precious\n");
+    let ended = workplace.inf("run pipeline.yaml --input none.jsonl --output results.jsonl");
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(workplace.read("results.jsonl"), "precious\n");
+}
+
+#[test]
+fn a_server_that_is_not_there_fails_every_input_with_its_address() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(2);
+    // A port that was free a moment ago and that nobody listens on.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/v1", free.local_addr().expect("an address"));
+    drop(free);
+    workplace.write_resources(&url);
+    let ended =
+        workplace.inf("run pipeline.yaml -i pairs.jsonl -r resources.yaml --max-retries 0 --json");
+    assert_eq!(ended.code, Some(1));
+    for result in ended.results() {
+        let error = &result["error"];
+        assert_eq!(error["kind"], "unreachable");
+        let place = url
+            .strip_prefix("http://")
+            .and_then(|rest| rest.strip_suffix("/v1"))
+            .expect("its form");
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|message| message.contains(place)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_with_the_server_s_words() {
+    let server = Server::start("--model only");
+    let workplace = Workplace::new();
+    workplace.write_pairs(1);
+    workplace.write_resources(&server.url);
+    let ended = workplace.inf("run pipeline.yaml -i pairs.jsonl -r resources.yaml --json");
+    let error = &ended.results()[0]["error"];
+    assert_eq!(error["kind"], "refused");
+    let message = error["message"].as_str().expect("a message");
+    assert!(
+        message.contains("there is no model `f` here; this server has `only`"),
+        "{message}"
+    );
+}

@@ -1,0 +1,92 @@
+//! Ctrl-C.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use crate::command::{Server, Workplace, results, send_signal};
+
+#[test]
+fn the_first_stops_taking_inputs_and_keeps_what_is_done() {
+    let workplace = Workplace::new();
+    let mut child = workplace
+        .command("run pipeline.yaml --input - --json")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    stdin
+        .write_all(b"{\"a\": \"x\", \"b\": \"y\"}\n")
+        .expect("writable");
+    let mut written = String::new();
+    stdout.read_line(&mut written).expect("readable");
+    // The pipe stays open: only the signal can end the run.
+    send_signal(&child, "INT");
+    stdout.read_to_string(&mut written).expect("readable");
+    let mut told = String::new();
+    child
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut told)
+        .expect("readable");
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    assert_eq!(results(&written).len(), 1);
+    let summary: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(
+        (&summary["interrupted"], &summary["succeeded"]),
+        (&true.into(), &1.into())
+    );
+}
+
+#[test]
+fn the_second_exits_at_once_and_leaves_whole_lines() {
+    // Some calls are answered and the others never in the time of a test.
+    let server = Server::start("--latency 600000 --latency-spread 5 --seed 1 --answer hash");
+    let workplace = Workplace::new();
+    workplace.write(
+        "pipeline.yaml",
+        "version: 1\nname: one\ninput: any\nnodes:\n  answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n",
+    );
+    workplace.write("inputs.jsonl", "1\n".repeat(2000));
+    workplace.write(
+        "resources.yaml",
+        format!(
+            "endpoints:\n  fast: {{ provider: openai-compatible, base_url: '{}', model: m, \
+             max_concurrent: 1000, timeout: 86000 }}\n",
+            server.url
+        ),
+    );
+    let mut child = workplace
+        .command("run pipeline.yaml --input inputs.jsonl --resources resources.yaml --output results.jsonl")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped")).lines();
+    // The file is there before the first call, and a call is made before the signal.
+    while server.stats()["calls"] == 0 {
+        assert_eq!(
+            child.try_wait().expect("a state"),
+            None,
+            "the run ended by itself"
+        );
+        std::thread::yield_now();
+    }
+    send_signal(&child, "INT");
+    let told = stderr
+        .by_ref()
+        .map(|line| line.expect("readable"))
+        .find(|line| line.starts_with("stopping: "));
+    assert!(
+        told.expect("a line")
+            .contains("inputs in flight; Ctrl-C again exits at once")
+    );
+    send_signal(&child, "INT");
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    let written = workplace.read("results.jsonl");
+    assert!(written.is_empty() || written.ends_with('\n'));
+    results(&written);
+}

@@ -1,0 +1,11 @@
+//! The `inf` command as people use it: the real binary, real files, real pipes
+//! and HTTP on loopback.
+
+mod bad_input;
+mod check;
+mod command;
+mod graph;
+mod help;
+mod interrupt;
+mod run;
+mod simulate;

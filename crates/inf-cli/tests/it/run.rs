@@ -1,0 +1,259 @@
+//! `inf run`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::command::{Server, Workplace, results};
+
+#[test]
+fn results_go_to_stdout_and_the_summary_to_stderr() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(3);
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --preserve-order");
+    assert_snapshot!("run_to_stdout", ended.shown());
+}
+
+#[test]
+fn a_file_of_results_is_shown_in_short() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(1);
+    workplace.write(
+        "results.jsonl",
+        "something longer than the result that was there before\n".repeat(9),
+    );
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --output results.jsonl");
+    assert_snapshot!("run_to_file", ended.shown());
+    let written = results(&workplace.read("results.jsonl"));
+    assert_eq!(written.len(), 1);
+    assert!(written[0]["output"]["comparison"].is_string());
+}
+
+#[test]
+fn with_json_stderr_is_one_line_of_json() {
+    let workplace = Workplace::new();
+    workplace.write("pairs.jsonl", "{\"a\": \"x\", \"b\": \"y\"}\n{}\n");
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --json");
+    assert_eq!(ended.code, Some(1));
+    let mut summary = ended.summary();
+    for key in ["seconds", "latency_ms"] {
+        assert!(!summary[key].is_null());
+        summary[key] = "[redacted]".into();
+    }
+    assert_snapshot!(
+        "run_json",
+        serde_json::to_string_pretty(&summary).expect("JSON")
+    );
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(2);
+    let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --quiet");
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    assert_eq!(ended.results().len(), 2);
+}
+
+#[test]
+fn csv_cells_become_what_the_pipeline_takes() {
+    let workplace = Workplace::new();
+    workplace.write(
+        "pipeline.yaml",
+        "version: 1\nname: pick\ninput: { name: string, stars: integer, \"open?\": boolean }\n\
+         nodes: {}\noutput: { all: input }\n",
+    );
+    workplace.write(
+        "rows.csv",
+        "name,stars,open\r\n\"A, B\",5,true\r\nC,many,\r\nD,7,\r\n",
+    );
+    let ended = workplace.inf("run pipeline.yaml --input rows.csv --quiet");
+    assert_eq!(ended.code, Some(1));
+    let [first, second, third] = &ended.results()[..] else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(
+        first["output"]["all"],
+        json!({"name": "A, B", "stars": 5, "open": true})
+    );
+    let message = second["error"]["message"].as_str().expect("a message");
+    assert!(message.starts_with("rows.csv:3: "), "{message}");
+    assert_eq!(third["output"]["all"], json!({"name": "D", "stars": 7}));
+}
+
+#[test]
+fn pipes_in_every_format_and_a_limit() {
+    let workplace = Workplace::new();
+    let jsonl = "{\"a\": \"x\", \"b\": \"y\"}\n".repeat(5);
+    let ended = workplace.inf_with_stdin(
+        "run pipeline.yaml --input - --limit 2 --json",
+        jsonl.as_bytes(),
+    );
+    assert_eq!((ended.code, ended.results().len()), (Some(0), 2));
+    let ended = workplace.inf_with_stdin(
+        "run pipeline.yaml --input - --input-format csv --json",
+        b"a,b\nx,y\n",
+    );
+    assert_eq!((ended.code, ended.results().len()), (Some(0), 1));
+    let ended = workplace.inf_with_stdin("run pipeline.yaml --input - --json", b"");
+    assert_eq!((ended.code, ended.results().len()), (Some(0), 0));
+}
+
+#[test]
+fn a_result_comes_before_the_pipe_gives_the_next_input() {
+    let workplace = Workplace::new();
+    let mut child = workplace
+        .command("run pipeline.yaml --input - --quiet")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    for index in 0..3 {
+        stdin
+            .write_all(b"{\"a\": \"x\", \"b\": \"y\"}\n")
+            .expect("writable");
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("readable");
+        assert_eq!(results(&line)[0]["index"], index);
+    }
+    drop(stdin);
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_run_quietly() {
+    let workplace = Workplace::new();
+    let mut child = workplace
+        .command("run pipeline.yaml --input - --quiet")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    stdin
+        .write_all(b"{\"a\": \"x\", \"b\": \"y\"}\n")
+        .expect("writable");
+    stdout.read_line(&mut line).expect("readable");
+    drop(stdout);
+    // An endless input: only the closed stdout can end the run.
+    while stdin.write_all(b"{\"a\": \"x\", \"b\": \"y\"}\n").is_ok() {}
+    let mut told = String::new();
+    child
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut told)
+        .expect("readable");
+    assert_eq!(
+        (child.wait().expect("an end").code(), &*told),
+        (Some(0), "")
+    );
+}
+
+#[test]
+fn order_is_kept_where_it_is_asked_for() {
+    let server = Server::start("--latency 5 --latency-spread 1 --answer hash");
+    let workplace = Workplace::new();
+    workplace.write_pairs(200);
+    workplace.write_resources(&server.url);
+    let ended = workplace
+        .inf("run pipeline.yaml --input pairs.jsonl -r resources.yaml --preserve-order --json");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let indices: Vec<u64> = ended
+        .stdout
+        .lines()
+        .map(|line| results(line)[0]["index"].as_u64().expect("an index"))
+        .collect();
+    assert_eq!(indices, (0..200).collect::<Vec<u64>>());
+}
+
+#[test]
+fn every_input_gets_its_result_from_a_server_with_a_quota_and_faults() {
+    let server = Server::start(
+        "--quota 400 --burst 20 --faults 0.05 --disconnects 0.05 --latency 2 --seed 3",
+    );
+    let workplace = Workplace::new();
+    workplace.write_pairs(100);
+    workplace.write_resources(&server.url);
+    let ended = workplace.inf(
+        "run pipeline.yaml --input pairs.jsonl --resources resources.yaml --max-retries 20 --json",
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (summary, stats) = (ended.summary(), server.stats());
+    assert_eq!(ended.results().len(), 100);
+    assert_eq!(summary["succeeded"], 100);
+    assert_eq!(stats["calls"], 300);
+    assert_eq!(
+        summary["calls"].as_u64(),
+        stats["faulted"].as_u64().map(|faulted| 300 + faulted)
+    );
+    assert!(stats["faulted"].as_u64() > Some(0));
+    assert_eq!(summary["rate_limited"], stats["rate_limited"]);
+    // A failed call that is then refused for the quota is sent more than once again.
+    assert!(summary["retries"].as_u64() >= stats["faulted"].as_u64());
+    assert_eq!(summary["simulated"], false);
+}
+
+#[test]
+fn typed_outputs_come_over_http() {
+    let server = Server::start("");
+    let workplace = Workplace::new();
+    workplace.write(
+        "pipeline.yaml",
+        "version: 1\nname: typed\ninput: string\nnodes:\n  \
+         facts: { llm: fast, prompt: \"{input}\", output: { title: string, tags: [string], stars: integer } }\n\
+         output: facts\n",
+    );
+    workplace.write_resources(&server.url);
+    let ended = workplace.inf_with_stdin(
+        "run pipeline.yaml -i - -r resources.yaml --json",
+        b"\"one\"\n\"two\"\n",
+    );
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+    for result in ended.results() {
+        let output = &result["output"];
+        assert!(
+            output["title"].is_string() && output["tags"].is_array() && output["stars"].is_i64()
+        );
+    }
+}
+
+#[test]
+fn policies_and_limits_reach_the_engine() {
+    let server = Server::start("--faults 1");
+    let workplace = Workplace::new();
+    workplace.write_pairs(5);
+    workplace.write_resources(&server.url);
+    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml --json";
+    let ended = workplace.inf(&format!("{run} --error-policy continue"));
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.results().len(), 5);
+    let error = &ended.results()[0]["error"];
+    assert_eq!(
+        (&error["kind"], &error["attempts"]),
+        (&json!("server"), &json!(1))
+    );
+    assert!(
+        error["node"]
+            .as_str()
+            .is_some_and(|node| node.starts_with("facts_"))
+    );
+
+    let ended = workplace.inf(&format!("{run} --max-retries 1 --limit 1"));
+    assert_eq!(ended.results()[0]["error"]["attempts"], 2);
+
+    let ended = workplace.inf(&format!(
+        "{run} --error-policy fail-fast --max-concurrent 1"
+    ));
+    assert_eq!(
+        (ended.code, &ended.summary()["calls"]),
+        (Some(1), &json!(1))
+    );
+}

@@ -1,0 +1,51 @@
+use inf_engine::prelude::*;
+
+struct Parser;
+
+impl Parser {
+    #[op]
+    fn with_self(&self, text: String) -> String {
+        text
+    }
+}
+
+#[op]
+fn with_reference(text: &str) -> String {
+    text.to_owned()
+}
+
+#[op]
+fn generic<T: Data>(value: T) -> T {
+    value
+}
+
+#[op]
+fn with_impl(value: impl ToString) -> String {
+    value.to_string()
+}
+
+#[op]
+fn without_values() -> String {
+    String::new()
+}
+
+#[op]
+fn with_pattern((a, b): (String, String)) -> String {
+    a + &b
+}
+
+#[op(name = "x")]
+fn with_options(text: String) -> String {
+    text
+}
+
+#[op]
+fn plain_result(text: String) -> std::fmt::Result {
+    let _ = text;
+    Ok(())
+}
+
+#[op]
+struct NotAFunction;
+
+fn main() {}
