@@ -1,0 +1,114 @@
+//! Every subcommand at its smallest: the shape of what is printed, and no
+//! word about how fast.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn run(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_inf-bench"))
+        .args(arguments)
+        .output();
+    let output = output.expect("the program starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    assert_eq!(errors, "");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Checks the figures of a subcommand, as JSON and as text.
+fn check(arguments: &str, expected: &[(&str, &str)]) {
+    let mut arguments: Vec<&str> = arguments.split(' ').collect();
+    let text = run(&arguments);
+    for (line, (name, unit)) in text.lines().zip(expected) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!([words[0], words[2]], [*name, *unit], "{line}");
+    }
+    assert_eq!(text.lines().count(), expected.len(), "{text}");
+
+    arguments.push("--json");
+    let lines = run(&arguments);
+    let figures: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let named = figures
+        .iter()
+        .map(|figure| (figure["name"].as_str(), figure["unit"].as_str()));
+    let named: Vec<_> = named.collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|&(name, unit)| (Some(name), Some(unit)))
+        .collect();
+    assert_eq!(named, expected);
+    for figure in figures {
+        assert_eq!(figure["repeats"], 2);
+        let number = |key: &str| figure[key].as_f64().expect("a number");
+        assert!(number("lowest") > 0.0, "{figure}");
+        assert!(number("lowest") <= number("median"), "{figure}");
+        assert!(number("median") <= number("highest"), "{figure}");
+        assert!(
+            figure["settings"]
+                .as_object()
+                .is_some_and(|settings| !settings.is_empty())
+        );
+    }
+}
+
+#[test]
+fn nodes() {
+    let cases = [
+        "nodes.chain_10",
+        "nodes.chain_10",
+        "nodes.chain_10_typed",
+        "nodes.chain_10_text",
+        "nodes.fan_1000",
+        "nodes.fan_1000",
+        "nodes.diamond_5",
+        "nodes.diamond_5",
+    ];
+    check(
+        "nodes --repeats 2 --divide 1000",
+        &cases.map(|name| (name, "us/node")),
+    );
+}
+
+#[test]
+fn traces() {
+    let cases = ["traces.extract_and_compare", "traces.layers_1000"];
+    check(
+        "traces --repeats 2 --divide 1000",
+        &cases.map(|name| (name, "traces/s")),
+    );
+}
+
+#[test]
+fn http() {
+    let both = [
+        ("http.engine.cpu", "us/call"),
+        ("http.engine.wall", "us/call"),
+        ("http.bare.cpu", "us/call"),
+        ("http.bare.wall", "us/call"),
+        ("http.ratio.cpu", "x"),
+        ("http.ratio.wall", "x"),
+    ];
+    check("http --calls 20 --in-flight 4 --repeats 2", &both);
+    check(
+        "http --calls 20 --in-flight 4 --repeats 2 --threads 1",
+        &both,
+    );
+    check(
+        "http --calls 20 --in-flight 4 --repeats 2 --only bare",
+        &both[2..4],
+    );
+}
+
+#[test]
+fn nothing_can_be_measured_no_times() {
+    let output = Command::new(env!("CARGO_BIN_EXE_inf-bench"))
+        .args(["http", "--calls", "0"])
+        .output();
+    let output = output.expect("the program starts");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("at least 1"));
+}
