@@ -174,7 +174,8 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             settings: self.settings.clone(),
             checks_inputs: self.checks_inputs,
         };
-        let scheduler = Scheduler::new(run, inputs);
+        // Boxed: the stream moves it in and out of a future for every result.
+        let scheduler = Box::new(Scheduler::new(run, inputs));
         let results = stream::unfold(scheduler, |mut scheduler| async move {
             let result = scheduler.next().await?;
             Some((result, scheduler))

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use rustc_hash::FxHashMap;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -53,8 +54,10 @@ pub(super) struct Scheduler {
     /// The most executions at once.
     window: usize,
     next_id: usize,
-    executions: HashMap<ExecutionId, Execution>,
+    executions: FxHashMap<ExecutionId, Execution>,
     lanes: Vec<Lane>,
+    /// Those of the calls that need no other call first.
+    entry_lanes: Vec<usize>,
     tasks: JoinSet<TaskResult>,
     /// Calls among `tasks`.
     calls: usize,
@@ -102,13 +105,15 @@ impl Scheduler {
         let capacity = capacity.fold(0, usize::saturating_add);
         let enough =
             ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
+        let entry_lanes = run.entry_lanes();
         Self {
             lanes: lanes.collect(),
+            entry_lanes,
             window: run.settings.max_inputs_in_flight.unwrap_or(enough).max(1),
             run,
             source: Some(source),
             next_id: 0,
-            executions: HashMap::new(),
+            executions: FxHashMap::default(),
             tasks: JoinSet::new(),
             calls: 0,
             acquiring: Waiting::new(),
@@ -173,7 +178,20 @@ impl Scheduler {
     // Inputs.
 
     fn may_admit(&self) -> bool {
-        self.source.is_some() && self.executions.len() < self.window
+        self.source.is_some() && self.executions.len() < self.window && self.needs_inputs()
+    }
+
+    /// Whether another input would soon have something to do. One that only
+    /// waits in a queue costs memory, and is out of the caches when its turn
+    /// comes.
+    fn needs_inputs(&self) -> bool {
+        // Enough to choose from by priority, also where one call runs at once.
+        const LEAST: usize = 16;
+        let is_short = |&lane: &usize| {
+            let lane = &self.lanes[lane];
+            lane.queue.len() < lane.endpoint.max_concurrent().max(LEAST)
+        };
+        self.entry_lanes.is_empty() || self.entry_lanes.iter().any(is_short)
     }
 
     fn admit_what_is_there(&mut self) {
@@ -400,9 +418,9 @@ impl Scheduler {
     fn try_again(&mut self, task: Task, execution: &mut Execution, error: &ClientError) -> bool {
         let endpoint = &self.lanes[self.run.endpoint_of[task.node.index()]].endpoint;
         match error.retry {
-            Retry::RateLimited { after } => {
-                // Waiting is no failure: no attempt is counted.
-                endpoint.pause_for(after);
+            // Waiting is no failure: no attempt is counted, and the endpoint
+            // knows how long to wait.
+            Retry::RateLimited { .. } => {
                 execution.state.requeue(task.node);
                 self.queue_call(task);
                 true
@@ -439,6 +457,25 @@ impl Scheduler {
 }
 
 impl Run {
+    /// The endpoints of the calls that need no other call first.
+    fn entry_lanes(&self) -> Vec<usize> {
+        let mut needs_call = Vec::new();
+        let mut lanes = Vec::new();
+        // Nodes come after those that they read.
+        for (node, _) in self.plan.graph().enumerate() {
+            let is_call = self.call_of(node).is_some();
+            let mut dependencies = self.plan.dependencies(node).iter();
+            let is_later = dependencies.any(|read| needs_call[read.index()]);
+            needs_call.push(is_call || is_later);
+            if is_call && !is_later {
+                lanes.push(self.endpoint_of[node.index()]);
+            }
+        }
+        lanes.sort_unstable();
+        lanes.dedup();
+        lanes
+    }
+
     fn call_of(&self, node: NodeRef) -> Option<&LlmCall> {
         match self.plan.graph().node(node).operation() {
             Operation::Llm(call) => Some(call),

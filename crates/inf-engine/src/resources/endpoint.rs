@@ -1,44 +1,60 @@
 //! [`Endpoint`]: a client, and what it can take.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
-use crate::clients::{ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse};
+use crate::clients::{ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse, Retry};
 
 /// What is behind an alias, live and shared by all runs.
 pub(crate) struct Endpoint {
     alias: String,
     client: Arc<dyn LlmClient>,
     max_concurrent: usize,
-    /// One for each call that may be in flight here.
+    /// One for each call that may be in flight here by now.
     permits: Arc<Semaphore>,
     /// One for each call that may be in flight anywhere, if that is bounded.
     total_permits: Option<Arc<Semaphore>>,
     /// `None` if the client keeps its own.
     timeout: Option<Duration>,
     max_retries: u32,
-    pause: Mutex<Pause>,
+    flow: Mutex<Flow>,
     metrics: Recorder,
 }
 
-/// A provider that is full is left alone for a while.
-#[derive(Debug, Default)]
-struct Pause {
-    until: Option<Instant>,
-    /// Refusals since the last answer.
-    refusals: u32,
+/// How many permits there are, and how many there should be.
+#[derive(Debug)]
+struct Flow {
+    pace: Pace,
+    /// Permits that exist, held or not. Where there are more than the pace
+    /// allows, they are destroyed when they come back.
+    permits: usize,
 }
 
 /// The right to one call; dropping it gives the right to the next.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _endpoint: OwnedSemaphorePermit,
+    endpoint: Arc<Endpoint>,
+    /// `None` only while it is being dropped.
+    right: Option<OwnedSemaphorePermit>,
     _total: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut flow = self.endpoint.flow();
+        if flow.permits > flow.pace.window()
+            && let Some(right) = self.right.take()
+        {
+            right.forget();
+            flow.permits -= 1;
+        }
+    }
 }
 
 /// The limits of an endpoint.
@@ -59,7 +75,10 @@ impl Endpoint {
             total_permits: limits.total_permits,
             timeout: limits.timeout,
             max_retries: limits.max_retries,
-            pause: Mutex::default(),
+            flow: Mutex::new(Flow {
+                pace: Pace::new(limits.max_concurrent),
+                permits: limits.max_concurrent,
+            }),
             metrics: Recorder::default(),
         }
     }
@@ -78,42 +97,53 @@ impl Endpoint {
     }
 
     /// The right to a call, if there is one at once.
-    pub(crate) fn try_acquire(&self) -> Option<Permit> {
-        if self.paused_until().is_some() {
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+        if self.flow().pace.paused_until().is_some() {
             return None;
         }
-        let endpoint = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         let total = match &self.total_permits {
             Some(total) => Some(Arc::clone(total).try_acquire_owned().ok()?),
             None => None,
         };
-        Some(Permit {
-            _endpoint: endpoint,
-            _total: total,
-        })
+        Some(self.permit(permit, total))
     }
 
     /// The right to a call, when there is one; rights are given in the order
     /// in which they were asked for.
     pub(crate) async fn acquire(self: Arc<Self>) -> Permit {
-        let acquire = |semaphore: &Arc<Semaphore>| Arc::clone(semaphore).acquire_owned();
+        let acquire = async |semaphore: &Arc<Semaphore>| {
+            let permit = Arc::clone(semaphore).acquire_owned().await;
+            permit.expect("the semaphore is never closed")
+        };
         loop {
-            if let Some(until) = self.paused_until() {
+            let paused_until = self.flow().pace.paused_until();
+            if let Some(until) = paused_until {
                 tokio::time::sleep_until(until).await;
             }
-            let endpoint = acquire(&self.permits).await;
+            let permit = acquire(&self.permits).await;
             // Asked for last, so that who waits for an endpoint holds nothing
             // that calls of another one need.
             let total = match &self.total_permits {
                 Some(total) => Some(acquire(total).await),
                 None => None,
             };
-            if self.paused_until().is_none() {
-                return Permit {
-                    _endpoint: endpoint.expect("the semaphore is never closed"),
-                    _total: total.map(|total| total.expect("the semaphore is never closed")),
-                };
+            let permit = self.permit(permit, total);
+            if self.flow().pace.paused_until().is_none() {
+                return permit;
             }
+        }
+    }
+
+    fn permit(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        total: Option<OwnedSemaphorePermit>,
+    ) -> Permit {
+        Permit {
+            endpoint: Arc::clone(self),
+            right: Some(permit),
+            _total: total,
         }
     }
 
@@ -133,8 +163,13 @@ impl Endpoint {
             None => call.await,
         };
         self.metrics.note_outcome(&outcome, start.elapsed());
-        if outcome.is_ok() {
-            self.pause().refusals = 0;
+        match &outcome {
+            Ok(_) => self.note_answer(),
+            Err(error) => {
+                if let Retry::RateLimited { after } = error.retry {
+                    self.note_refusal(start, after);
+                }
+            }
         }
         outcome
     }
@@ -144,32 +179,30 @@ impl Endpoint {
         self.metrics.note_retry();
     }
 
-    /// Leaves the provider alone for as long as it asked, or longer with each
-    /// refusal in a row if it did not say.
-    pub(crate) fn pause_for(&self, asked: Option<Duration>) {
-        const SHORTEST: Duration = Duration::from_millis(250);
-        const LONGEST: Duration = Duration::from_secs(30);
-        let mut pause = self.pause();
-        let now = Instant::now();
-        let already = pause.until.is_some_and(|until| until > now);
-        let unasked = SHORTEST
-            .saturating_mul(1 << pause.refusals.min(7))
-            .min(LONGEST);
-        let until = now + asked.unwrap_or(unasked);
-        pause.until = Some(pause.until.map_or(until, |current| current.max(until)));
-        // Calls that were under way when the provider filled up tell nothing new.
-        if !already {
-            pause.refusals += 1;
+    fn note_answer(&self) {
+        let mut flow = self.flow();
+        flow.pace.note_answer();
+        let window = flow.pace.window();
+        if window > flow.permits {
+            self.permits.add_permits(window - flow.permits);
+            flow.permits = window;
         }
     }
 
-    fn paused_until(&self) -> Option<Instant> {
-        self.pause().until.filter(|&until| until > Instant::now())
+    fn note_refusal(&self, sent: Instant, asked: Option<Duration>) {
+        let mut flow = self.flow();
+        let in_flight = flow
+            .permits
+            .saturating_sub(self.permits.available_permits());
+        flow.pace.note_refusal(sent, in_flight, asked);
+        // Those that are held follow when they come back.
+        let surplus = flow.permits.saturating_sub(flow.pace.window());
+        flow.permits -= self.permits.forget_permits(surplus);
     }
 
-    fn pause(&self) -> std::sync::MutexGuard<'_, Pause> {
-        // Two plain numbers are whole whatever panicked.
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    fn flow(&self) -> MutexGuard<'_, Flow> {
+        // Plain numbers are whole whatever panicked.
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

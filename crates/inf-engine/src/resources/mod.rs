@@ -8,6 +8,7 @@
 mod endpoint;
 mod endpoint_config;
 mod environment;
+mod pace;
 mod resource_config;
 mod resource_error;
 mod resource_manager;

@@ -21,7 +21,7 @@ pub(crate) struct HttpReply {
 
 impl HttpReply {
     /// A header, if it is there and is text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }

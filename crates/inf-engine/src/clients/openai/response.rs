@@ -1,11 +1,18 @@
 //! The JSON of a chat completion as an [`LlmResponse`].
 
-use serde::Deserialize;
+use std::fmt;
+
+use reqwest::header::HeaderName;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::error::ErrorContext;
 use crate::clients::http::HttpReply;
 use crate::clients::{ClientError, FinishReason, LlmResponse, ToolCall, Usage};
+
+/// Parsed once; `get` of a text parses it every time.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[derive(Debug, Deserialize)]
 struct Completion {
@@ -41,11 +48,43 @@ struct ChoiceMessage {
     tool_calls: Option<Vec<WireToolCall>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum Content {
     Text(String),
     Parts(Vec<Part>),
+}
+
+/// By hand: `untagged` would copy every answer into a buffer first.
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ContentVisitor;
+
+        impl<'de> Visitor<'de> for ContentVisitor {
+            type Value = Content;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text or a list of parts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+                Ok(Content::Text(text.to_owned()))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Content, E> {
+                Ok(Content::Text(text))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Content, A::Error> {
+                let mut all = Vec::new();
+                while let Some(part) = parts.next_element()? {
+                    all.push(part);
+                }
+                Ok(Content::Parts(all))
+            }
+        }
+
+        deserializer.deserialize_any(ContentVisitor)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,7 +172,7 @@ pub(super) fn read_reply(
         usage: completion.usage.map(usage).unwrap_or_default(),
         model: completion.model.unwrap_or_default(),
         timings: reply.timings,
-        request_id: reply.header("x-request-id").map(str::to_owned),
+        request_id: reply.header(&REQUEST_ID).map(str::to_owned),
     })
 }
 
