@@ -1,11 +1,11 @@
 //! Execution: running a graph over inputs.
 //!
 //! [`Bind`] traces a module and joins it with resources to a [`Pipeline`]. A
-//! run prepares a [`Plan`](plan) of the graph once and gives inputs to the
-//! [`Scheduler`](scheduler), which owns all state of the run: for each input
+//! run prepares a [`Plan`] of the graph once and gives inputs to the
+//! `Scheduler`, which owns all state of the run: for each input
 //! an [`ExecutionState`] says which nodes are ready, one queue per endpoint
 //! holds the ready calls, and what calls nothing is done on the spot
-//! ([`evaluate`]). Every input ends in exactly one [`BatchResult`].
+//! (`evaluate`). Every input ends in exactly one [`BatchResult`].
 
 mod backoff;
 mod batch_result;
