@@ -1,6 +1,6 @@
 //! `inf-bench http`: what the engine adds to an HTTP call.
 //!
-//! Two sides make the same calls of the same server ([`serve`], in a process
+//! Two sides make the same calls of the same server (`serve`, in a process
 //! of its own): the engine, and a loop that anyone would write with reqwest
 //! ([`bare_loop`]). They take turns, so that what disturbs this machine
 //! disturbs both, and what counts is the ratio.
