@@ -36,7 +36,7 @@ impl DocumentFormat {
             // Some characters stand in JSON only.
             Err(error) => match serde_json::from_str(text) {
                 Ok(document) if ReadError::is_of_characters(&error) => Ok(document),
-                _ => Err(ReadError::new(&error)),
+                _ => Err(ReadError::new(&error, text)),
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::nearest;
+use super::{did_you_mean, nearest};
 
 /// What is wrong with the text of a document, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +16,17 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    pub(super) fn new(error: &serde_saphyr::Error) -> Self {
+    pub(super) fn new(error: &serde_saphyr::Error, text: &str) -> Self {
         let plain = error.without_snippet();
-        let location = plain.location();
+        let place = plain
+            .location()
+            .map(|location| (location.line(), location.column()))
+            .filter(|place| is_the_mistake(plain, text, *place));
+        let key = place.and_then(|place| key_before(text, place));
         Self {
-            line: location.map(|location| location.line()),
-            column: location.map(|location| location.column()),
-            message: message(plain),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            message: message(plain, text, key),
         }
     }
 
@@ -36,20 +40,52 @@ impl ReadError {
     }
 }
 
-fn message(error: &serde_saphyr::Error) -> String {
-    if let serde_saphyr::Error::SerdeUnknownField {
-        field: invalid,
-        expected,
-        ..
-    } = error
-    {
-        let hint = match nearest(invalid, expected.iter().copied()) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("the keys here are `{}`", expected.join("`, `")),
-        };
-        return format!("unknown key `{invalid}`; {hint}");
+/// Whether the reader's place shows the mistake. What is missing from the whole
+/// document stands nowhere; the reader tells its last key then.
+fn is_the_mistake(error: &serde_saphyr::Error, text: &str, (_, column): (u64, u64)) -> bool {
+    match error {
+        serde_saphyr::Error::SerdeMissingField { .. } => column > 1,
+        serde_saphyr::Error::Eof { .. } => !is_empty(text),
+        _ => true,
     }
-    if let Some(sentence) = sentence(error) {
+}
+
+/// Whether nothing is said: there are comments at most.
+fn is_empty(text: &str) -> bool {
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+/// The key whose value begins at a place, if they are on the same line: the
+/// reader does not tell it.
+fn key_before(text: &str, (line, column): (u64, u64)) -> Option<&str> {
+    let index = |number: u64| usize::try_from(number.checked_sub(1)?).ok();
+    let line = text.lines().nth(index(line)?)?;
+    let end = line
+        .char_indices()
+        .nth(index(column)?)
+        .map_or(line.len(), |(end, _)| end);
+    let before = line[..end].trim_end().strip_suffix(':')?.trim_end();
+    for quote in ['"', '\''] {
+        if let Some(quoted) = before.strip_suffix(quote) {
+            return quoted.rsplit_once(quote).map(|(_, key)| key);
+        }
+    }
+    let key = before.rsplit(['{', ',']).next()?;
+    let key = key.trim_start_matches([' ', '-']);
+    (!key.is_empty()).then_some(key)
+}
+
+fn message(error: &serde_saphyr::Error, text: &str, key: Option<&str>) -> String {
+    if let Some(what) = expected(error) {
+        return match key {
+            Some(key) => format!("`{key}` takes {what}"),
+            // Where a comma is in it, one closes it.
+            None if what.contains(", ") => format!("{what}, was expected"),
+            None => format!("{what} was expected"),
+        };
+    }
+    if let Some(sentence) = sentence(error, text) {
         return sentence;
     }
     // The place is told apart from the message.
@@ -60,43 +96,79 @@ fn message(error: &serde_saphyr::Error) -> String {
     }
 }
 
-/// The common mistakes; the reader's own words are for those who program it.
-fn sentence(error: &serde_saphyr::Error) -> Option<String> {
+/// What should stand at the place, where something else does.
+fn expected(error: &serde_saphyr::Error) -> Option<&'static str> {
     use serde_saphyr::Error;
-    let expected = |what: &str| Some(format!("{what} was expected"));
-    match error {
-        Error::Eof { .. } => Some("the text ends too early".to_owned()),
-        Error::MultipleDocuments { .. } => {
-            Some("a second document begins: keep one and leave out the `---`".to_owned())
-        }
-        Error::NullIntoString { .. } => expected("a text, or `\"\"` for an empty one,"),
-        Error::Unexpected { expected: what, .. } => match *what {
-            "string scalar" => expected("a text, in quotes if it begins with `{` or `[`,"),
-            "mapping start" => expected("a map, as in `key: value`,"),
-            "sequence start" => expected("a list, as in `[a, b]`,"),
-            other => expected(other),
+    Some(match error {
+        Error::NullIntoString { .. } => "a text, or `\"\"` for an empty one",
+        Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => "a name",
+        Error::Unexpected { expected, .. } => match *expected {
+            "string scalar" => "a text, in quotes if it begins with `{` or `[`",
+            "mapping start" => "a map, as in `key: value`",
+            "sequence start" => "a list, as in `[a, b]`",
+            other => other,
         },
+        Error::InvalidBooleanStrict { .. } => "`true` or `false`",
         Error::InvalidScalar { ty, .. } => match *ty {
-            "boolean" => expected("`true` or `false`"),
-            "floating point" => expected("a number"),
-            "u8" | "u16" | "u32" | "u64" | "usize" => expected("a whole number, 0 or more,"),
-            "i8" | "i16" | "i32" | "i64" | "isize" => expected("a whole number"),
-            other => expected(other),
+            "boolean" => "`true` or `false`",
+            "floating point" => "a number",
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+            "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+            other => other,
         },
-        Error::SerdeMissingField { field, .. } => Some(format!("the key `{field}` is missing")),
-        Error::DuplicateMappingKey { key: Some(key), .. } => Some(format!(
-            "the key `{key}` stands here twice: keep one of them"
-        )),
-        Error::UnknownAnchor { .. } => {
-            Some("put a text that begins with `*` into quotes".to_owned())
+        _ => return None,
+    })
+}
+
+/// The other common mistakes; the reader's own words are for those who program
+/// it.
+fn sentence(error: &serde_saphyr::Error, text: &str) -> Option<String> {
+    use serde_saphyr::Error;
+    Some(match error {
+        Error::Eof { .. } if is_empty(text) => "the file is empty".to_owned(),
+        Error::Eof { .. } => "the text ends too early".to_owned(),
+        Error::MultipleDocuments { .. } => {
+            "a second document begins: keep one and leave out the `---`".to_owned()
         }
-        Error::Message { msg, .. } | Error::ExternalMessage { msg, .. }
-            if msg.contains("mapping values are not allowed") =>
-        {
-            Some("a second `: ` on the line: put a text that has one into quotes".to_owned())
+        Error::SerdeUnknownField {
+            field, expected, ..
+        } => {
+            let hint = match nearest(field, expected.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("the keys here are `{}`", expected.join("`, `")),
+            };
+            format!("unknown key `{field}`; {hint}")
         }
-        _ => None,
-    }
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => {
+            let hint = did_you_mean(variant, expected.iter().copied());
+            format!("unknown `{variant}`; {hint}")
+        }
+        Error::SerdeMissingField { field, location } => {
+            let whose = if location.column() > 1 {
+                " in this map"
+            } else {
+                ""
+            };
+            let example = if *field == "version" { "1" } else { "…" };
+            format!("the key `{field}` is missing{whose}: add it, as in `{field}: {example}`")
+        }
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key `{key}` stands here twice: keep one of them")
+        }
+        Error::UnknownAnchor { .. } => "put a text that begins with `*` into quotes".to_owned(),
+        Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => {
+            if msg.contains("mapping values are not allowed") {
+                "a second `: ` on the line: put a text that has one into quotes".to_owned()
+            } else if msg.contains("tabs disallowed") {
+                "indent with spaces, not tabs".to_owned()
+            } else {
+                return None;
+            }
+        }
+        _ => return None,
+    })
 }
 
 impl std::error::Error for ReadError {}
@@ -107,5 +179,124 @@ impl fmt::Display for ReadError {
             write!(formatter, "line {line}, column {column}: ")?;
         }
         formatter.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use crate::document::DocumentFormat;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Document {
+        version: u32,
+        #[serde(default)]
+        parts: BTreeMap<String, Part>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Part {
+        kind: Kind,
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        tags: Vec<String>,
+        #[serde(default)]
+        is_new: bool,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        Wheel,
+        Engine,
+    }
+
+    fn check(text: &str, expected: &str) {
+        let error = DocumentFormat::read::<Document>(text).expect_err("an error");
+        assert_eq!(error.to_string(), expected, "{text}");
+    }
+
+    #[test]
+    fn an_empty_document_is_called_empty() {
+        check("", "the file is empty");
+        check("\n# nothing yet\n", "the file is empty");
+    }
+
+    #[test]
+    fn what_is_missing_is_not_told_to_be_where_something_else_is() {
+        check(
+            "parts:\n  a: { kind: wheel }\n",
+            "the key `version` is missing: add it, as in `version: 1`",
+        );
+        check(
+            "version: 1\nparts:\n  a:\n    name: x\n",
+            "line 4, column 5: the key `kind` is missing in this map: add it, as in `kind: …`",
+        );
+        check(
+            "{\"parts\": {}}",
+            "line 1, column 2: the key `version` is missing in this map: add it, as in `version: 1`",
+        );
+    }
+
+    #[test]
+    fn tabs_are_called_by_their_name() {
+        check(
+            "version: 1\nparts:\n\ta: { kind: wheel }\n",
+            "line 3, column 2: indent with spaces, not tabs",
+        );
+    }
+
+    #[test]
+    fn a_misspelt_name_is_corrected() {
+        let text = |kind: &str| format!("version: 1\nparts:\n  a: {{ kind: {kind} }}\n");
+        check(
+            &text("weel"),
+            "line 3, column 14: unknown `weel`; did you mean `wheel`?",
+        );
+        check(
+            &text("xyz"),
+            "line 3, column 14: unknown `xyz`; there is `wheel`, `engine`",
+        );
+        check(&text("[wheel]"), "line 3, column 14: `kind` takes a name");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_key() {
+        check(
+            "version: new\n",
+            "line 1, column 10: `version` takes a whole number, 0 or more",
+        );
+        check(
+            "{\"version\": \"new\"}",
+            "line 1, column 13: `version` takes a whole number, 0 or more",
+        );
+        let text = |rest: &str| format!("version: 1\nparts:\n  a: {{ kind: wheel, {rest} }}\n");
+        check(
+            &text("name: [x]"),
+            "line 3, column 27: `name` takes a text, in quotes if it begins with `{` or `[`",
+        );
+        check(
+            &text("'is_new': maybe"),
+            "line 3, column 31: `is_new` takes `true` or `false`",
+        );
+        check(
+            &text("tags: x"),
+            "line 3, column 27: `tags` takes a list, as in `[a, b]`",
+        );
+        check(
+            "- 1\n",
+            "line 1, column 1: a map, as in `key: value`, was expected",
+        );
+        check(
+            "version: 1\nparts:\n  - x\n",
+            "line 3, column 3: a map, as in `key: value`, was expected",
+        );
     }
 }

@@ -603,7 +603,7 @@ fn misspelt_keys_are_told_with_their_place() {
     );
     check(
         "nodes: {a: {prompt: x}}",
-        "line 3, column 1: the key `output` is missing",
+        "the key `output` is missing: add it, as in `output: …`",
     );
     check(
         "nodes:\n  a: {prompt: x}\n  a: {prompt: y}\noutput: a",
@@ -611,11 +611,11 @@ fn misspelt_keys_are_told_with_their_place() {
     );
     check(
         "nodes:\n  a: {prompt: {input}}\noutput: a",
-        "line 4, column 15: a text, in quotes if it begins with `{` or `[`, was expected",
+        "line 4, column 15: `prompt` takes a text, in quotes if it begins with `{` or `[`",
     );
     check(
         "nodes:\n  a: {prompt: x, priority: high}\noutput: a",
-        "line 4, column 28: a whole number was expected",
+        "line 4, column 28: `priority` takes a whole number",
     );
 }
 
@@ -636,11 +636,11 @@ fn versions_that_are_none_are_told() {
     );
     check(
         "{name: x, output: input}",
-        "line 1, column 11: the key `version` is missing",
+        "line 1, column 11: the key `version` is missing in this map: add it, as in `version: 1`",
     );
     check(
         "{version: latest, name: x, output: input}",
-        "line 1, column 11: a whole number, 0 or more, was expected",
+        "line 1, column 11: `version` takes a whole number, 0 or more",
     );
 }
 
