@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
 
 use super::inputs::{InputStream, Inputs};
 use super::runtime::block_on;
@@ -175,13 +176,17 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             checks_inputs: self.checks_inputs,
         };
         // Boxed: the stream moves it in and out of a future for every result.
-        let scheduler = Box::new(Scheduler::new(run, inputs));
+        let stop = CancellationToken::new();
+        let scheduler = Box::new(Scheduler::new(run, inputs, stop.clone()));
         let results = stream::unfold(scheduler, |mut scheduler| async move {
             let result = scheduler.next().await?;
             Some((result, scheduler))
         });
         let decode = |result: BatchResult<Value>| result.and_then(|value| decode(&value));
-        ResultStream(results.map(decode).fuse().boxed())
+        ResultStream {
+            results: results.map(decode).fuse().boxed(),
+            stop,
+        }
     }
 }
 
@@ -231,12 +236,22 @@ impl<I, O> fmt::Debug for Pipeline<I, O> {
 }
 
 /// Results as inputs end. Dropping it cancels what is under way.
-pub struct ResultStream<O>(Pin<Box<dyn Stream<Item = BatchResult<O>> + Send>>);
+pub struct ResultStream<O> {
+    results: Pin<Box<dyn Stream<Item = BatchResult<O>> + Send>>,
+    stop: CancellationToken,
+}
 
 impl<O> ResultStream<O> {
     /// The next result; `None` when every input has ended.
     pub async fn next(&mut self) -> Option<BatchResult<O>> {
-        StreamExt::next(&mut self.0).await
+        StreamExt::next(&mut self.results).await
+    }
+
+    /// Begins no more inputs: those for which no call was made yet end as
+    /// [cancelled](ErrorKind::Cancelled), and those that have begun go on. To
+    /// end them too, drop the stream.
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 }
 
@@ -244,7 +259,7 @@ impl<O> Stream for ResultStream<O> {
     type Item = BatchResult<O>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(context)
+        self.results.as_mut().poll_next(context)
     }
 }
 

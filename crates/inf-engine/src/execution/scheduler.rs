@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use rustc_hash::FxHashMap;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::evaluate::{self, Evaluated, Failure, ParameterTexts};
 use super::inputs::InputStream;
@@ -53,6 +54,9 @@ pub(super) struct Scheduler {
     source: Option<InputStream<Input>>,
     /// The most executions at once.
     window: usize,
+    /// Says that no more inputs are to be begun.
+    stop: CancellationToken,
+    is_stopped: bool,
     next_id: usize,
     executions: FxHashMap<ExecutionId, Execution>,
     lanes: Vec<Lane>,
@@ -83,6 +87,8 @@ struct Lane {
 /// One input on its way.
 struct Execution {
     state: ExecutionState,
+    /// Whether anything was done for it that may cost.
+    has_begun: bool,
     started: Instant,
     usage: Usage,
     /// The first error.
@@ -92,7 +98,7 @@ struct Execution {
 }
 
 impl Scheduler {
-    pub(super) fn new(run: Run, source: InputStream<Input>) -> Self {
+    pub(super) fn new(run: Run, source: InputStream<Input>, stop: CancellationToken) -> Self {
         let lanes = run.endpoints.iter().map(|endpoint| Lane {
             endpoint: Arc::clone(endpoint),
             queue: ReadyQueue::default(),
@@ -112,6 +118,8 @@ impl Scheduler {
             window: run.settings.max_inputs_in_flight.unwrap_or(enough).max(1),
             run,
             source: Some(source),
+            stop,
+            is_stopped: false,
             next_id: 0,
             executions: FxHashMap::default(),
             tasks: JoinSet::new(),
@@ -142,6 +150,7 @@ impl Scheduler {
             let may_admit = self.may_admit();
             tokio::select! {
                 biased;
+                () = self.stop.cancelled(), if !self.is_stopped => self.begin_no_more(),
                 Some(joined) = self.tasks.join_next() => match joined {
                     Ok(result) => self.end_task(result),
                     // Tasks catch the panics of clients and host functions.
@@ -217,6 +226,7 @@ impl Scheduler {
                 let plan = Arc::clone(&self.run.plan);
                 let execution = Execution {
                     state: ExecutionState::new(plan, input, &mut ready),
+                    has_begun: false,
                     started,
                     usage: Usage::default(),
                     error: None,
@@ -305,12 +315,30 @@ impl Scheduler {
             lane.queue.clear();
             lane.is_acquiring = false;
         }
-        let mut stopped: Vec<_> = self.executions.drain().collect();
+        let stopped = self.executions.drain().collect();
+        self.cancel(
+            stopped,
+            &format!("stopped, because input {} failed", failed.0),
+        );
+    }
+
+    /// Ends the inputs for which nothing was done yet, and takes no more. What
+    /// is in the queues for them is passed over when its turn comes.
+    fn begin_no_more(&mut self) {
+        self.is_stopped = true;
+        self.source = None;
+        let not_begun = self
+            .executions
+            .extract_if(|_, execution| !execution.has_begun);
+        let not_begun = not_begun.collect();
+        self.cancel(not_begun, "not begun, because the run was stopped");
+    }
+
+    fn cancel(&mut self, mut stopped: Vec<(ExecutionId, Execution)>, why: &str) {
         stopped.sort_unstable_by_key(|(id, _)| *id);
         for (id, mut execution) in stopped {
             execution.state.cancel();
-            let message = format!("stopped, because input {} failed", failed.0);
-            let error = ExecutionError::new(ErrorKind::Cancelled, message);
+            let error = ExecutionError::new(ErrorKind::Cancelled, why);
             execution.error.get_or_insert(error);
             self.finished.push_back(execution.end(&self.run, id));
         }
@@ -378,6 +406,7 @@ impl Scheduler {
                 let endpoint = Arc::clone(&self.lanes[lane].endpoint);
                 let timeout = run.settings.task_timeout;
                 self.calls += 1;
+                execution.has_begun = true;
                 self.tasks
                     .spawn(task::call(task, endpoint, permit, request, timeout));
             }

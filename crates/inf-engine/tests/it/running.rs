@@ -468,3 +468,35 @@ async fn dropping_a_run_closes_its_connections() {
         let _ = connection.read_to_end(&mut rest).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_finishes_what_has_begun_and_nothing_else() {
+    let settings = SimulatedSettings {
+        latency: latency(1_000.0, 0.0),
+        ..echo()
+    };
+    let fast = EndpointConfig::simulated(settings).with_max_concurrent(4);
+    let resources = ResourceConfig::new().with_endpoint("fast", fast);
+    let ask = LlmInference::new("fast");
+    let graph = Tracer::new("twice").trace(|text: Proxy<String>| ask.call(ask.call(text)));
+    let pipeline = graph.unwrap().bind(resources).unwrap();
+    let mut results = pipeline.stream((0..).map(|index| Value::from(index.to_string())));
+    results.next().await.unwrap().output.unwrap();
+    results.stop();
+    let mut kinds = Vec::new();
+    while let Some(result) = results.next().await {
+        kinds.push(
+            result
+                .output
+                .map_or_else(|error| error.kind.as_str(), |_| "ok"),
+        );
+    }
+    kinds.sort_unstable();
+    assert!(kinds.contains(&"cancelled"));
+    // Each input that had begun has both of its calls and no other has one.
+    let begun = 1 + kinds.iter().filter(|kind| **kind == "ok").count();
+    assert_eq!(
+        pipeline.resources().metrics()["fast"].requests,
+        2 * begun as u64
+    );
+}
