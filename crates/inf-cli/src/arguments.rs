@@ -102,8 +102,10 @@ pub(crate) struct RunArguments {
 
 /// Check a pipeline and its files, and estimate its calls; calls nothing.
 ///
-/// Every problem is told at once. With an input file each line of it is checked
-/// against the pipeline's input.
+/// The files are checked together. Each is checked step by step, its text, its
+/// keys and then what they mean, and the problems of the first step that has any
+/// are told: of text and keys the first one, of the meaning all. With an input
+/// file each line of it is checked against the pipeline's input.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -285,10 +287,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "it is no number of seconds".to_owned())?;
-    let duration = Duration::try_from_secs_f64(seconds).ok();
-    duration
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "it must be more than 0 seconds".to_owned())
+    if seconds.is_nan() || seconds <= 0.0 {
+        return Err("it must be more than 0 seconds".to_owned());
+    }
+    // What is too short to count takes the shortest time there is.
+    let duration = Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "that is longer than can be measured: leave it out for the endpoint's own `timeout`".to_owned())?;
+    Ok(duration.max(Duration::from_nanos(1)))
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {

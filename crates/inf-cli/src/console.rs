@@ -11,6 +11,25 @@ pub(crate) fn tell(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A number with the word for what is counted.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    let word = if count == 1 { one } else { many };
+    format!("{} {word}", grouped(count))
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The beginning of `text` on one line, at most `longest` characters.
 pub(crate) fn shorten(text: &str, longest: usize) -> String {
     let mut short = String::new();
@@ -39,6 +58,14 @@ pub(crate) fn shorten(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_commas_and_their_words_a_plural() {
+        let numbers = [0, 12, 123, 1234, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "12", "123", "1,234", "1,234,567"]);
+        let nodes = [0, 1, 2, 1000].map(|count| counted(count, "node", "nodes"));
+        assert_eq!(nodes, ["0 nodes", "1 node", "2 nodes", "1,000 nodes"]);
+    }
 
     #[test]
     fn a_long_text_is_cut_between_words_and_put_on_one_line() {

@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use inf_engine::resources::ResourceMetrics;
 use tokio::time::Instant;
 
-use crate::console::tell;
+use crate::console::{counted, grouped, tell};
 use crate::input::Total;
-use crate::summary::{Tally, calls, grouped, per_second};
+use crate::summary::{Tally, calls, per_second};
 
 /// How far a run is.
 pub(crate) struct Progress {
@@ -103,17 +103,23 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 fn line(total: &Total, tally: &Tally, metrics: &ResourceMetrics, elapsed: Duration) -> String {
-    let of = total.get().map(|total| format!(" of {}", grouped(total)));
     let failed = match tally.failed {
         0 => String::new(),
         failed => format!(" ({} failed)", grouped(failed)),
     };
+    let inputs = match total.get() {
+        Some(total) => format!(
+            "{} of {}",
+            grouped(tally.ended()),
+            counted(total, "input", "inputs")
+        ),
+        None => counted(tally.ended(), "input", "inputs"),
+    };
+    let tokens = metrics.usage.input_tokens + metrics.usage.output_tokens;
     format!(
-        "{}{} inputs{failed}, {} calls, {} tokens, {} inputs/s",
-        grouped(tally.ended()),
-        of.unwrap_or_default(),
-        grouped(calls(metrics)),
-        grouped(metrics.usage.input_tokens + metrics.usage.output_tokens),
+        "{inputs}{failed}, {}, {}, {} inputs/s",
+        counted(calls(metrics), "call", "calls"),
+        counted(tokens, "token", "tokens"),
         per_second(tally.ended(), elapsed),
     )
 }

@@ -8,7 +8,7 @@ use inf_engine::execution::{BatchResult, ErrorKind};
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use serde_json::{Value as Json, json};
 
-use crate::console::shorten;
+use crate::console::{counted, grouped, shorten};
 
 /// The most characters of a message or an output that are shown.
 const SHOWN: usize = 300;
@@ -244,27 +244,12 @@ pub(crate) fn per_second(count: u64, elapsed: Duration) -> String {
     }
 }
 
-/// A number with commas between its thousands.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_at_a_glance() {
-        let numbers = [0, 12, 123, 1234, 1_234_567].map(grouped);
-        assert_eq!(numbers, ["0", "12", "123", "1,234", "1,234,567"]);
+    fn times_at_a_glance() {
         let check = |milliseconds: u64, expected| {
             assert_eq!(readable(Duration::from_millis(milliseconds)), expected);
         };

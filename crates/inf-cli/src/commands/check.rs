@@ -2,17 +2,16 @@
 
 use std::fmt::Write;
 
-use inf_engine::graph::{InferenceGraph, Operation};
+use inf_engine::graph::{InferenceGraph, NodeRef, Operation};
 use inf_engine::value::Schema;
 
 use super::preparation::{bind, load, problems_of_resources};
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
-use crate::console::tell;
+use crate::console::{counted, grouped, tell};
 use crate::estimate::{CHARACTERS_PER_TOKEN, Estimate, TOKENS_PER_ANSWER};
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Records};
-use crate::summary::grouped;
 
 /// The bad inputs that are shown.
 const SHOWN: u64 = 5;
@@ -51,6 +50,14 @@ pub(crate) fn execute(arguments: &CheckArguments) -> Result<Exit, CommandError> 
 
 /// Says what is allowed and probably not meant.
 fn warn(graph: &InferenceGraph) {
+    if ignores_input(graph) {
+        let properties = graph.input().as_json()["properties"].as_object();
+        let field = properties.and_then(|properties| properties.keys().next());
+        let reference = field.map_or_else(|| "input".to_owned(), |field| format!("input.{field}"));
+        tell(format_args!(
+            "warning: no call reads the input: every input makes the same calls; use it in a prompt, as in `{{{reference}}}`"
+        ));
+    }
     for node in graph.unused_nodes() {
         let node = graph.node(node);
         let name = node.name();
@@ -62,6 +69,13 @@ fn warn(graph: &InferenceGraph) {
             "warning: nothing uses node `{name}`: it runs all the same{cost}; use it in `output` or remove it"
         ));
     }
+}
+
+/// Whether there are calls, and none of them depends on the input.
+fn ignores_input(graph: &InferenceGraph) -> bool {
+    let is_call = |node: &NodeRef| matches!(graph.node(*node).operation(), Operation::Llm(_));
+    let calls = graph.enumerate().any(|(node, _)| is_call(&node));
+    calls && !graph.descendants(NodeRef::INPUT).iter().any(is_call)
 }
 
 /// The number of inputs and of those that are as they should be; `None` if
@@ -98,9 +112,44 @@ fn check_inputs(
         }
     }
     if bad > SHOWN {
-        problems.push(format!("{} more inputs can't be run", grouped(bad - SHOWN)));
+        let more = counted(bad - SHOWN, "more input", "more inputs");
+        problems.push(format!("{more} can't be run"));
     }
     Some((good + bad, good))
+}
+
+/// How many nodes there are, and of which kinds.
+fn describe_nodes(graph: &InferenceGraph) -> String {
+    let kinds: [(&str, &str, fn(&Operation) -> bool); 5] = [
+        ("call", "calls", |operation| {
+            matches!(operation, Operation::Llm(_))
+        }),
+        ("prompt", "prompts", |operation| {
+            matches!(operation, Operation::Prompt(_))
+        }),
+        ("host function", "host functions", |operation| {
+            matches!(operation, Operation::Host(_))
+        }),
+        ("computation", "computations", |operation| {
+            matches!(operation, Operation::Compute { .. })
+        }),
+        ("pack", "packs", |operation| {
+            matches!(operation, Operation::Pack(_))
+        }),
+    ];
+    let kinds = kinds.into_iter().filter_map(|(one, many, is_one)| {
+        let nodes = graph.nodes().iter().filter(|node| is_one(node.operation()));
+        let count = nodes.count() as u64;
+        (count > 0).then(|| counted(count, one, many))
+    });
+    let kinds: Vec<String> = kinds.collect();
+    // The input is not a node that anyone wrote.
+    let nodes = counted(graph.nodes().len() as u64 - 1, "node", "nodes");
+    if kinds.is_empty() {
+        nodes
+    } else {
+        format!("{nodes}: {}", kinds.join(", "))
+    }
 }
 
 fn write_report(
@@ -114,9 +163,11 @@ fn write_report(
     let mut line = |text: &str| {
         let _ = writeln!(report, "{text}");
     };
-    // The input is not a node that anyone wrote.
-    let nodes = graph.nodes().len() - 1;
-    line(&format!("pipeline   {}: {nodes} nodes", graph.name()));
+    line(&format!(
+        "pipeline   {}: {}",
+        graph.name(),
+        describe_nodes(graph)
+    ));
     match &arguments.resources {
         Some(path) => line(&format!("resources  {}", path.display())),
         None => line("resources  none: every alias is the built-in simulated provider"),

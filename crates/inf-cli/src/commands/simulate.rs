@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::arguments::SimulateArguments;
 use crate::command_error::{CommandError, io_reason};
-use crate::console::tell;
+use crate::console::{counted, grouped, tell};
 use crate::exit_code::Exit;
 use crate::interrupt::Interrupts;
 use crate::simulated_server::{Simulation, serve};
@@ -56,9 +56,13 @@ async fn listen(address: SocketAddr, simulation: Arc<Simulation>) -> Result<Exit
         () = interrupts.next() => {}
     }
     let stats = simulation.stats();
+    let count = |key: &str| stats[key].as_u64().unwrap_or(0);
     tell(format_args!(
-        "served {} calls, refused {} over the quota, failed {} on purpose, rejected {} bad requests",
-        stats["calls"], stats["rate_limited"], stats["faulted"], stats["rejected"],
+        "served {}, refused {} over the quota, failed {} on purpose, rejected {}",
+        counted(count("calls"), "call", "calls"),
+        grouped(count("rate_limited")),
+        grouped(count("faulted")),
+        counted(count("rejected"), "bad request", "bad requests"),
     ));
     Ok(Exit::Success)
 }

@@ -1,43 +1,37 @@
 //! Comma-separated values, RFC 4180: the first row names the fields.
 
-use std::io::{Chain, Read};
+use std::io::Read;
 
-use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
-
+use super::csv_rows::{QuoteMistake, Row, RowReader};
 use super::records::{RawRecord, Unreadable};
-
-type CsvReader = Reader<Chain<Box<dyn Read + Send>, &'static [u8]>>;
-
-const LINE_FEED: &[u8] = b"\n";
+use crate::console::counted;
 
 /// The rows of a source after its header.
 pub(super) struct CsvRows {
-    reader: CsvReader,
+    reader: RowReader,
     fields: Vec<String>,
     has_failed: bool,
 }
 
 impl CsvRows {
-    /// Reads the header; the error is a sentence without the file's name.
+    /// Reads the header; the error is a sentence without the file's name. Of an
+    /// empty source there are no fields and no rows.
     pub(super) fn new(bytes: Box<dyn Read + Send>) -> Result<Self, String> {
-        // Rows of another length are told in words of our own. Rows end at line
-        // feeds, the last one too: then the line of a row can be told exactly,
-        // which the reader's own position does not after CR LF and blank lines.
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .terminator(Terminator::Any(b'\n'))
-            .from_reader(bytes.chain(LINE_FEED));
-        let mut header = ByteRecord::new();
-        let has_header = read_row(&mut reader, &mut header);
-        let has_header = has_header.map_err(|error| format!("can't be read: {error}"))?;
-        if !has_header {
-            return Err(
-                "the file is empty: its first row must name the fields, as in `a,b`".to_owned(),
-            );
+        let mut reader = RowReader::new(bytes);
+        let header = reader.read();
+        let header = header.map_err(|error| format!("can't be read: {error}"))?;
+        let Some(header) = header else {
+            return Ok(Self {
+                reader,
+                fields: Vec::new(),
+                has_failed: false,
+            });
+        };
+        if let Some(mistake) = header.mistake {
+            return Err(sentence(mistake));
         }
         let mut fields: Vec<String> = Vec::new();
-        for (index, name) in header.iter().enumerate() {
+        for (index, name) in header.cells.iter().enumerate() {
             let number = index + 1;
             let name = std::str::from_utf8(name)
                 .map_err(|_| {
@@ -70,8 +64,11 @@ impl CsvRows {
         &self.fields
     }
 
-    fn read(&self, row: &ByteRecord) -> Result<Vec<String>, Unreadable> {
-        let (found, expected) = (row.len(), self.fields.len());
+    fn read(&self, row: Row) -> Result<Vec<String>, Unreadable> {
+        if let Some(mistake) = row.mistake {
+            return Err(Unreadable::here(sentence(mistake)));
+        }
+        let (found, expected) = (row.cells.len(), self.fields.len());
         if found != expected {
             let wrong = if found < expected { "few" } else { "many" };
             return Err(Unreadable::here(format!(
@@ -79,18 +76,37 @@ impl CsvRows {
                  cells that hold commas or line breaks in double quotes"
             )));
         }
-        let cells = row.iter().zip(&self.fields);
+        let cells = row.cells.into_iter().zip(&self.fields);
         cells
             .map(|(cell, field)| {
-                let text = std::str::from_utf8(cell).map_err(|_| {
+                String::from_utf8(cell).map_err(|_| {
                     Unreadable::here(format!(
                         "the field `{field}` is not valid UTF-8: save the file as UTF-8"
                     ))
-                })?;
-                Ok(text.to_owned())
+                })
             })
             .collect()
     }
+}
+
+fn sentence(mistake: QuoteMistake) -> String {
+    let lost = |count, what: &str| match count {
+        0 => String::new(),
+        1 => format!("; 1 line {what} was not read"),
+        _ => format!("; {} {what} were not read", counted(count, "line", "lines")),
+    };
+    let (how, lost) = match mistake {
+        QuoteMistake::NeverClosed { begin, end } => {
+            ("is never closed".to_owned(), lost(end - begin, "after it"))
+        }
+        QuoteMistake::ClosedByAnother { begin, end } => (
+            format!("is closed by the one that begins something else on line {end}"),
+            lost(end - begin, "after it"),
+        ),
+    };
+    format!(
+        "the `\"` that begins here {how}{lost}: close it, or double it (`\"\"`) if it is part of the text"
+    )
 }
 
 impl Iterator for CsvRows {
@@ -100,43 +116,23 @@ impl Iterator for CsvRows {
         if self.has_failed {
             return None;
         }
-        let mut row = ByteRecord::new();
-        let content = match read_row(&mut self.reader, &mut row) {
-            Ok(false) => return None,
-            Ok(true) => self.read(&row),
+        let line = self.reader.line();
+        let (line, content) = match self.reader.read() {
+            Ok(None) => return None,
+            Ok(Some(row)) => {
+                // Of a quote that goes wrong, the line where it begins.
+                let line = row.mistake.map_or(row.line, QuoteMistake::line);
+                (line, self.read(row))
+            }
             Err(error) => {
                 self.has_failed = true;
-                Err(Unreadable::here(format!(
-                    "reading stopped here ({error}): this and what follows was not run"
-                )))
+                let message =
+                    format!("reading stopped here ({error}): this and what follows was not run");
+                (line, Err(Unreadable::here(message)))
             }
         };
-        let next_line = self.reader.position().line();
-        // Line breaks in quoted cells are part of the row.
-        let lines = row.as_slice().split(|byte| *byte == b'\n').count() as u64;
-        Some(RawRecord {
-            line: next_line.saturating_sub(lines).max(1),
-            content,
-        })
+        Some(RawRecord { line, content })
     }
-}
-
-/// Reads the next row that is not blank; whether there was one.
-fn read_row(reader: &mut CsvReader, row: &mut ByteRecord) -> Result<bool, csv::Error> {
-    while reader.read_byte_record(row)? {
-        // Of the CR LF that ends a row, the CR is still there.
-        let last = row.len().saturating_sub(1);
-        if let Some(cell) = row.get(last).and_then(|cell| cell.strip_suffix(b"\r")) {
-            if last == 0 && cell.is_empty() {
-                continue;
-            }
-            let cell = cell.to_owned();
-            row.truncate(last);
-            row.push_field(&cell);
-        }
-        return Ok(true);
-    }
-    Ok(false)
 }
 
 #[cfg(test)]
@@ -195,12 +191,47 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_that_is_not_closed_is_an_error_of_its_row() {
+        let check = |text: &str, expected: &[(u64, &str)]| {
+            let found = rows(text.as_bytes()).expect("a header");
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for ((line, told), (expected_line, expected)) in found.iter().zip(expected) {
+                assert_eq!(line, expected_line, "{text}");
+                assert!(told.replace('\\', "").contains(expected), "{told}");
+            }
+        };
+        let one = "the `\"` that begins here is never closed: close it, or double it (`\"\"`) if";
+        check("a,b\n1,\"2", &[(2, one)]);
+        check("a,b\n1,\"2\n", &[(2, one)]);
+        let several = "never closed; 2 lines after it were not read: close it";
+        check("a,b\n1,\"2\n3,4\n5,6", &[(2, several)]);
+        check("a,b\n1,\"2\r\n3,4\r\n5,6\r\n", &[(2, several)]);
+        // The row begins before the quote does.
+        check("a,b\n\"1\n1\",\"2\n3,4\n5,6\n", &[(3, several)]);
+        check("a,b\n1,\"2\"\"\n3,4\n5,6\n", &[(2, several)]);
+        // The next quoted cell closes it.
+        let closed = "is closed by the one that begins something else on line 4; 2 lines after it \
+                      were not read";
+        check(
+            "a,b\n1,\"2\n3,4\n5,\"six\"\n7,8\n",
+            &[(2, closed), (5, r#"Ok(["7", "8"])"#)],
+        );
+        // What stands behind a quote on the same line is kept.
+        check("a,b\n1,\"2\" tape\n", &[(2, r#"Ok(["1", "2 tape"])"#)]);
+        check("a,b\n1,2\" tape\n", &[(2, r#"Ok(["1", "2" tape"])"#)]);
+        check("a,b\n1,\"2\n3\" \n", &[(2, r#"Ok(["1", "2n3 "])"#)]);
+    }
+
+    #[test]
     fn a_header_that_names_nothing_is_refused() {
         let check = |text: &[u8], expected: &str| {
             let error = rows(text).expect_err("an error");
             assert!(error.contains(expected), "{error}");
         };
-        check(b"", "the file is empty");
+        check(
+            b"a,\"b\n1,2\n",
+            "the `\"` that begins here is never closed; 1 line after it was not read",
+        );
         check(b"a,,b\n", "column 2 has no name");
         check(b"a,b,a\n", "two columns are named `a`");
     }

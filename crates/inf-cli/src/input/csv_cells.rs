@@ -64,6 +64,52 @@ impl Cells {
         }
     }
 
+    /// What is wrong with the fields if they lack one that the pipeline needs:
+    /// then no row can be run.
+    pub(super) fn missing(&self, fields: &[String], schema: &Schema) -> Option<String> {
+        let required = schema.as_json().get("required").and_then(Json::as_array)?;
+        if self.is_plain || fields.is_empty() {
+            return None;
+        }
+        let required = required.iter().filter_map(Json::as_str);
+        let required: Vec<&str> = required.collect();
+        let is_known = |name: &str| fields.iter().any(|field| field == name);
+        let missing: Vec<&str> = required
+            .iter()
+            .copied()
+            .filter(|name| !is_known(name))
+            .collect();
+        let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+        let problem = match &*names {
+            [] => return None,
+            [name] => format!("the header has no {name}"),
+            _ => format!("the header has none of {}", names.join(", ")),
+        };
+        if let [field] = fields
+            && let Some(separator) = [';', '\t', '|'].iter().find(|mark| field.contains(**mark))
+        {
+            let separator = separator.escape_default();
+            return Some(format!(
+                "{problem} (is `{separator}` the separator? use commas)"
+            ));
+        }
+        let properties = schema.as_json()["properties"].as_object();
+        // A field that the pipeline knows is not a misspelt one.
+        let others = fields
+            .iter()
+            .filter(|field| !properties.is_some_and(|known| known.contains_key(*field)));
+        let others: Vec<&str> = others.map(String::as_str).collect();
+        let renamings: Vec<String> = missing
+            .iter()
+            .filter_map(|name| Some(format!("`{}` to `{name}`", nearest(name, &others)?)))
+            .collect();
+        Some(if renamings.is_empty() {
+            format!("{problem}; it has `{}`", fields.join("`, `"))
+        } else {
+            format!("{problem}; rename {}?", renamings.join(", "))
+        })
+    }
+
     /// The value of a row that has a cell for every column.
     pub(super) fn to_json(&self, row: Vec<String>) -> Json {
         let mut cells = self.columns.iter().zip(row);
@@ -81,6 +127,17 @@ impl Cells {
         }
         Json::Object(object)
     }
+}
+
+/// The name among `known` that `name` was probably written as.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let name = name.to_lowercase();
+    known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(&name, &known.to_lowercase()), *known))
+        .filter(|(similarity, _)| *similarity >= 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
 }
 
 impl Cell {
@@ -166,6 +223,39 @@ mod tests {
             &["", "many", "", "", "", "x", ""],
             &json!({"name": "", "stars": "many", "note": "x", "more": ""}),
         );
+    }
+
+    #[test]
+    fn a_field_that_is_needed_and_missing_is_told_with_what_it_may_be() {
+        let schema = json!({"type": "object", "properties": {
+            "subject": {"type": "string"}, "body": {"type": "string"}, "note": {"type": "string"},
+        }, "required": ["subject", "body"]});
+        let schema = Schema::from_json(schema);
+        let check = |fields: &[&str], expected: Option<&str>| {
+            let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+            let problem = Cells::new(&fields, &schema).missing(&fields, &schema);
+            assert_eq!(problem.as_deref(), expected);
+        };
+        check(&["body", "subject", "more"], None);
+        check(
+            &["subjct", "body"],
+            Some("the header has no `subject`; rename `subjct` to `subject`?"),
+        );
+        check(
+            &["Subject", "Body"],
+            Some(
+                "the header has none of `subject`, `body`; rename `Subject` to `subject`, `Body` to `body`?",
+            ),
+        );
+        check(
+            &["body", "x"],
+            Some("the header has no `subject`; it has `body`, `x`"),
+        );
+        let separator =
+            "the header has none of `subject`, `body` (is `;` the separator? use commas)";
+        check(&["subject;body"], Some(separator));
+        let tab = "the header has none of `subject`, `body` (is `\\t` the separator? use commas)";
+        check(&["subject\tbody"], Some(tab));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use super::records::{RawRecord, Unreadable};
@@ -121,6 +122,27 @@ pub(super) fn parse(line: &[u8]) -> Result<Json, Unreadable> {
         let message = format!("not valid JSON ({what}): write one JSON value per line");
         Unreadable::at(error.column(), message)
     })
+}
+
+/// What is wrong with a source whose first line begins a value that goes on: it
+/// is one document, and no line of it can be read.
+pub(super) fn begins_several_lines(first: &[u8]) -> Option<&'static str> {
+    let first = first.trim_ascii();
+    let error = serde_json::from_slice::<IgnoredAny>(first).err()?;
+    if !error.is_eof() {
+        return None;
+    }
+    if first.starts_with(b"[") {
+        Some(
+            "looks like one JSON array over several lines: write one object a line, as `jq -c '.[]'` does",
+        )
+    } else if first == b"{" {
+        Some(
+            "looks like JSON objects over several lines each: write one object a line, as `jq -c .` does",
+        )
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

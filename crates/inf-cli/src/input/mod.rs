@@ -7,6 +7,7 @@
 
 mod csv;
 mod csv_cells;
+mod csv_rows;
 mod jsonl;
 mod reader_thread;
 mod records;

@@ -1,5 +1,7 @@
 //! [`Records`]: one checked input after the other.
 
+use std::iter::Peekable;
+
 use inf_engine::Value;
 use inf_engine::value::Schema;
 use serde_json::Value as Json;
@@ -52,21 +54,44 @@ pub(crate) struct Records {
 }
 
 enum Format {
-    Jsonl(JsonLines),
-    Csv(CsvRows, Cells),
+    Jsonl(Peekable<JsonLines>),
+    Csv(Peekable<CsvRows>, Cells),
 }
 
 impl Records {
-    /// The inputs of `source`. The error, a sentence, is one of the source as a
-    /// whole, such as a CSV file without a header.
+    /// The inputs of `source`, the first of which is read. The error, a
+    /// sentence, is one of the source as a whole: that there is none, or that
+    /// every one of them would fail for the same reason.
     pub(crate) fn new(source: InputSource, schema: &Schema) -> Result<Self, String> {
         let name = source.name;
         let format = match source.format {
-            InputFormat::Jsonl => Format::Jsonl(JsonLines::new(source.bytes)),
+            InputFormat::Jsonl => {
+                let mut lines = JsonLines::new(source.bytes).peekable();
+                let first = lines
+                    .peek()
+                    .ok_or_else(|| format!("there are no inputs in {name}: write one a line"))?;
+                if let Ok(first) = &first.content
+                    && let Some(problem) = jsonl::begins_several_lines(first)
+                {
+                    return Err(format!("{name} {problem}"));
+                }
+                Format::Jsonl(lines)
+            }
             InputFormat::Csv => {
                 let rows =
                     CsvRows::new(source.bytes).map_err(|error| format!("{name}: {error}"))?;
-                let cells = Cells::new(rows.fields(), schema);
+                let fields = rows.fields().to_owned();
+                let cells = Cells::new(&fields, schema);
+                if let Some(problem) = cells.missing(&fields, schema) {
+                    return Err(format!("{name}: {problem}"));
+                }
+                let mut rows = rows.peekable();
+                if rows.peek().is_none() {
+                    return Err(format!(
+                        "there are no inputs in {name}: write the names of the fields, as in `a,b`, and \
+                         below them a row for each input"
+                    ));
+                }
                 Format::Csv(rows, cells)
             }
         };

@@ -65,7 +65,13 @@ fn key_before(text: &str, (line, column): (u64, u64)) -> Option<&str> {
         .char_indices()
         .nth(index(column)?)
         .map_or(line.len(), |(end, _)| end);
-    let before = line[..end].trim_end().strip_suffix(':')?.trim_end();
+    let (before, after) = (line[..end].trim_end(), &line[end..]);
+    // A value that is missing has the place of the colon.
+    let before = match before.strip_suffix(':') {
+        Some(before) => before.trim_end(),
+        None if after.starts_with(':') => before,
+        None => return None,
+    };
     for quote in ['"', '\''] {
         if let Some(quoted) = before.strip_suffix(quote) {
             return quoted.rsplit_once(quote).map(|(_, key)| key);

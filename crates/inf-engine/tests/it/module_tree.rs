@@ -395,11 +395,11 @@ fn a_state_dict_that_is_none_says_where() {
     );
     check(
         "style: [a]",
-        "line 1, column 8: a text, in quotes if it begins with `{` or `[`, was expected",
+        "line 1, column 8: `style` takes a text, in quotes if it begins with `{` or `[`",
     );
     check(
         "style:",
-        "line 1, column 6: a text, or `\"\"` for an empty one, was expected",
+        "line 1, column 6: `style` takes a text, or `\"\"` for an empty one",
     );
     check(
         "just text",
