@@ -15,6 +15,7 @@ mod execution_error;
 mod execution_settings;
 mod execution_state;
 mod inputs;
+mod lanes;
 mod pipeline;
 mod plan;
 mod ready_queue;

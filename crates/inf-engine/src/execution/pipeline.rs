@@ -171,6 +171,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             plan: Arc::clone(&self.plan),
             endpoint_of: Arc::clone(&self.endpoint_of),
             endpoints: self.endpoints.clone(),
+            waiter: self.resources.waiter(),
             parameters: parameters.map(|found| found.parameter.value()).collect(),
             settings: self.settings.clone(),
             checks_inputs: self.checks_inputs,

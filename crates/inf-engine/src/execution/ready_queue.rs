@@ -9,11 +9,12 @@ use crate::graph::NodeRef;
 /// The ready calls of one endpoint: the lowest priority number first, then the
 /// oldest execution, then the longest way to the end.
 #[derive(Debug, Default)]
-pub(super) struct ReadyQueue(BinaryHeap<Reverse<Entry>>);
+pub(super) struct ReadyQueue(BinaryHeap<Reverse<Urgency>>);
 
-/// Compared field by field, from the top.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+/// How urgent a call is, less being more; compared field by field, from the
+/// top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Urgency {
     priority: i32,
     execution: ExecutionId,
     remaining: Reverse<u32>,
@@ -22,12 +23,17 @@ struct Entry {
 
 impl ReadyQueue {
     pub(super) fn push(&mut self, task: Task, priority: i32, remaining: u32) {
-        self.0.push(Reverse(Entry {
+        self.0.push(Reverse(Urgency {
             priority,
             execution: task.execution,
             remaining: Reverse(remaining),
             node: task.node,
         }));
+    }
+
+    /// The most urgent call's urgency.
+    pub(super) fn head(&self) -> Option<Urgency> {
+        self.0.peek().map(|Reverse(head)| *head)
     }
 
     pub(super) fn pop(&mut self) -> Option<Task> {

@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::evaluate::{self, Evaluated, Failure, ParameterTexts};
 use super::inputs::InputStream;
-use super::ready_queue::ReadyQueue;
+use super::lanes::Lanes;
 use super::task::{self, ExecutionId, Outcome, Task, TaskResult};
 use super::{Attempt, BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings};
 use super::{ExecutionState, Plan, backoff};
 use crate::clients::{ClientError, ClientErrorKind, FinishReason, LlmResponse, Retry, Usage};
 use crate::graph::{LlmCall, NodeRef, Operation};
-use crate::resources::{Endpoint, Permit};
+use crate::resources::{Endpoint, Permit, Waiter};
 use crate::value::Value;
 
 /// An input, or why it could not be read.
@@ -40,6 +40,8 @@ pub(super) struct Run {
     /// that calls none.
     pub(super) endpoint_of: Arc<[usize]>,
     pub(super) endpoints: Vec<Arc<Endpoint>>,
+    /// Wakes the run when a call ends that kept it waiting.
+    pub(super) waiter: Arc<Waiter>,
     pub(super) parameters: ParameterTexts,
     pub(super) settings: ExecutionSettings,
     /// Whether inputs are checked against the graph's input schema; a typed
@@ -59,14 +61,12 @@ pub(super) struct Scheduler {
     is_stopped: bool,
     next_id: usize,
     executions: FxHashMap<ExecutionId, Execution>,
-    lanes: Vec<Lane>,
+    lanes: Lanes,
     /// Those of the calls that need no other call first.
     entry_lanes: Vec<usize>,
     tasks: JoinSet<TaskResult>,
     /// Calls among `tasks`.
     calls: usize,
-    /// Lanes that wait for room at their endpoint.
-    acquiring: Waiting<(usize, Permit)>,
     /// Calls that wait for their retry.
     retries: Waiting<Task>,
     finished: VecDeque<BatchResult<Value>>,
@@ -74,14 +74,6 @@ pub(super) struct Scheduler {
     ready: Vec<NodeRef>,
     /// Results handed out since the runtime last had its turn.
     since_yield: u32,
-}
-
-/// One endpoint as this run sees it.
-struct Lane {
-    endpoint: Arc<Endpoint>,
-    queue: ReadyQueue,
-    /// Whether it stands in `acquiring`.
-    is_acquiring: bool,
 }
 
 /// One input on its way.
@@ -99,11 +91,7 @@ struct Execution {
 
 impl Scheduler {
     pub(super) fn new(run: Run, source: InputStream<Input>, stop: CancellationToken) -> Self {
-        let lanes = run.endpoints.iter().map(|endpoint| Lane {
-            endpoint: Arc::clone(endpoint),
-            queue: ReadyQueue::default(),
-            is_acquiring: false,
-        });
+        let lanes = Lanes::new(&run.endpoints, Arc::clone(&run.waiter));
         let capacity = run
             .endpoints
             .iter()
@@ -113,7 +101,7 @@ impl Scheduler {
             ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2));
         let entry_lanes = run.entry_lanes();
         Self {
-            lanes: lanes.collect(),
+            lanes,
             entry_lanes,
             window: run.settings.max_inputs_in_flight.unwrap_or(enough).max(1),
             run,
@@ -124,7 +112,6 @@ impl Scheduler {
             executions: FxHashMap::default(),
             tasks: JoinSet::new(),
             calls: 0,
-            acquiring: Waiting::new(),
             retries: Waiting::new(),
             finished: VecDeque::new(),
             ready: Vec::new(),
@@ -148,6 +135,7 @@ impl Scheduler {
                 return None;
             }
             let may_admit = self.may_admit();
+            let may_call = self.has_room() && !self.lanes.is_empty();
             tokio::select! {
                 biased;
                 () = self.stop.cancelled(), if !self.is_stopped => self.begin_no_more(),
@@ -155,12 +143,9 @@ impl Scheduler {
                     Ok(result) => self.end_task(result),
                     // Tasks catch the panics of clients and host functions.
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                    Err(_) => {}
+                    Err(_) => self.abandon(),
                 },
-                Some((lane, permit)) = self.acquiring.next() => {
-                    self.lanes[lane].is_acquiring = false;
-                    self.call_next_of(lane, permit);
-                }
+                () = self.lanes.room(), if may_call => {}
                 Some(task) = self.retries.next() => self.queue_call(task),
                 input = next_of(&mut self.source), if may_admit => self.take(input),
                 else => panic!("the run waits for nothing and is not done: a wake-up was lost"),
@@ -194,13 +179,8 @@ impl Scheduler {
     /// waits in a queue costs memory, and is out of the caches when its turn
     /// comes.
     fn needs_inputs(&self) -> bool {
-        // Enough to choose from by priority, also where one call runs at once.
-        const LEAST: usize = 16;
-        let is_short = |&lane: &usize| {
-            let lane = &self.lanes[lane];
-            lane.queue.len() < lane.endpoint.max_concurrent().max(LEAST)
-        };
-        self.entry_lanes.is_empty() || self.entry_lanes.iter().any(is_short)
+        let mut entries = self.entry_lanes.iter();
+        self.entry_lanes.is_empty() || entries.any(|&lane| self.lanes.is_short(lane))
     }
 
     fn admit_what_is_there(&mut self) {
@@ -309,12 +289,8 @@ impl Scheduler {
         self.source = None;
         self.tasks = JoinSet::new();
         self.calls = 0;
-        self.acquiring.clear();
         self.retries.clear();
-        for lane in &mut self.lanes {
-            lane.queue.clear();
-            lane.is_acquiring = false;
-        }
+        self.lanes.clear();
         let stopped = self.executions.drain().collect();
         self.cancel(
             stopped,
@@ -334,6 +310,13 @@ impl Scheduler {
         self.cancel(not_begun, "not begun, because the run was stopped");
     }
 
+    /// Ends everything, because tasks were dropped unfinished.
+    fn abandon(&mut self) {
+        self.source = None;
+        let all = self.executions.drain().collect();
+        self.cancel(all, "the runtime that the run began in is gone");
+    }
+
     fn cancel(&mut self, mut stopped: Vec<(ExecutionId, Execution)>, why: &str) {
         stopped.sort_unstable_by_key(|(id, _)| *id);
         for (id, mut execution) in stopped {
@@ -349,8 +332,8 @@ impl Scheduler {
     fn queue_call(&mut self, task: Task) {
         let priority = self.run.plan.graph().node(task.node).priority();
         let remaining = self.run.plan.remaining(task.node);
-        let lane = &mut self.lanes[self.run.endpoint_of[task.node.index()]];
-        lane.queue.push(task, priority, remaining);
+        let lane = self.run.endpoint_of[task.node.index()];
+        self.lanes.push(lane, task, priority, remaining);
     }
 
     fn has_room(&self) -> bool {
@@ -358,35 +341,18 @@ impl Scheduler {
         most.is_none_or(|most| self.calls < most.max(1))
     }
 
-    /// Starts every call that there is room for.
+    /// Starts every call that there is room for, the most urgent first.
     fn dispatch(&mut self) {
-        for index in 0..self.lanes.len() {
-            while self.has_room() {
-                let lane = &mut self.lanes[index];
-                if lane.queue.is_empty() || lane.is_acquiring {
-                    break;
-                }
-                if let Some(permit) = lane.endpoint.try_acquire() {
-                    self.call_next_of(index, permit);
-                } else {
-                    lane.is_acquiring = true;
-                    let endpoint = Arc::clone(&lane.endpoint);
-                    let room = async move { (index, endpoint.acquire().await) };
-                    self.acquiring.push(Box::pin(room));
-                }
-            }
+        while self.has_room() && !self.lanes.is_empty() {
+            let Some((task, permit)) = self.lanes.next() else {
+                return;
+            };
+            self.call(task, permit);
         }
     }
 
-    /// Starts the most urgent call of a lane. Without one, or without room in
-    /// the run by now, the permit goes back.
-    fn call_next_of(&mut self, lane: usize, permit: Permit) {
-        if !self.has_room() {
-            return;
-        }
-        let Some(task) = self.lanes[lane].queue.pop() else {
-            return;
-        };
+    /// Starts a call, unless its execution ended in the meantime.
+    fn call(&mut self, task: Task, permit: Permit) {
         let run = &self.run;
         let (Some(call), Some(mut execution)) = (
             run.call_of(task.node),
@@ -403,12 +369,10 @@ impl Scheduler {
             call,
         ) {
             Ok(request) => {
-                let endpoint = Arc::clone(&self.lanes[lane].endpoint);
                 let timeout = run.settings.task_timeout;
                 self.calls += 1;
                 execution.has_begun = true;
-                self.tasks
-                    .spawn(task::call(task, endpoint, permit, request, timeout));
+                self.tasks.spawn(task::call(task, permit, request, timeout));
             }
             Err(failure) => execution.fail(run, task.node, failure),
         }
@@ -445,7 +409,7 @@ impl Scheduler {
 
     /// Puts a failed call back if it may succeed later.
     fn try_again(&mut self, task: Task, execution: &mut Execution, error: &ClientError) -> bool {
-        let endpoint = &self.lanes[self.run.endpoint_of[task.node.index()]].endpoint;
+        let endpoint = &self.run.endpoints[self.run.endpoint_of[task.node.index()]];
         match error.retry {
             // Waiting is no failure: no attempt is counted, and the endpoint
             // knows how long to wait.

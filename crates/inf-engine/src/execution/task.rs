@@ -10,7 +10,7 @@ use super::ErrorKind;
 use super::evaluate::{Failure, panicked};
 use crate::clients::{ClientError, ClientErrorKind, LlmRequest, LlmResponse, Retry};
 use crate::graph::{HostFuture, NodeRef};
-use crate::resources::{Endpoint, Permit};
+use crate::resources::Permit;
 use crate::value::Value;
 
 /// One execution of a run, by the place of its input.
@@ -48,13 +48,12 @@ pub(super) enum Outcome {
 /// Makes one call; the permit is given back when it ends or is dropped.
 pub(super) async fn call(
     task: Task,
-    endpoint: Arc<Endpoint>,
     permit: Permit,
     request: LlmRequest,
     timeout: Option<Duration>,
 ) -> TaskResult {
     // A client that panics fails this call and nothing else.
-    let sending = AssertUnwindSafe(endpoint.send(&request)).catch_unwind();
+    let sending = AssertUnwindSafe(permit.endpoint().send(&request)).catch_unwind();
     let sending = sending.map(|sent| {
         sent.unwrap_or_else(|_| {
             let message = "the client panicked, which is a bug in it";

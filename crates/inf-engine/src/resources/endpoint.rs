@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
+use super::traffic::Traffic;
 use crate::clients::{ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse, Retry};
 
 /// What is behind an alias, live and shared by all runs.
@@ -16,10 +16,7 @@ pub(crate) struct Endpoint {
     alias: String,
     client: Arc<dyn LlmClient>,
     max_concurrent: usize,
-    /// One for each call that may be in flight here by now.
-    permits: Arc<Semaphore>,
-    /// One for each call that may be in flight anywhere, if that is bounded.
-    total_permits: Option<Arc<Semaphore>>,
+    traffic: Arc<Traffic>,
     /// `None` if the client keeps its own.
     timeout: Option<Duration>,
     max_retries: u32,
@@ -27,57 +24,56 @@ pub(crate) struct Endpoint {
     metrics: Recorder,
 }
 
-/// How many permits there are, and how many there should be.
+/// The calls in flight at an endpoint, and how many there should be.
 #[derive(Debug)]
 struct Flow {
     pace: Pace,
-    /// Permits that exist, held or not. Where there are more than the pace
-    /// allows, they are destroyed when they come back.
-    permits: usize,
+    in_flight: usize,
 }
 
-/// The right to one call; dropping it gives the right to the next.
+/// The right to one call; dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Permit {
-    endpoint: Arc<Endpoint>,
-    /// `None` only while it is being dropped.
-    right: Option<OwnedSemaphorePermit>,
-    _total: Option<OwnedSemaphorePermit>,
+pub(crate) struct Permit(Arc<Endpoint>);
+
+impl Permit {
+    /// The endpoint that may be called.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut flow = self.endpoint.flow();
-        if flow.permits > flow.pace.window()
-            && let Some(right) = self.right.take()
-        {
-            right.forget();
-            flow.permits -= 1;
-        }
+        self.0.flow().in_flight -= 1;
+        self.0.traffic.leave();
     }
 }
 
 /// The limits of an endpoint.
+#[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) max_concurrent: usize,
-    pub(super) total_permits: Option<Arc<Semaphore>>,
     pub(super) timeout: Option<Duration>,
     pub(super) max_retries: u32,
 }
 
 impl Endpoint {
-    pub(super) fn new(alias: &str, client: Arc<dyn LlmClient>, limits: Limits) -> Self {
+    pub(super) fn new(
+        alias: &str,
+        client: Arc<dyn LlmClient>,
+        limits: Limits,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         Self {
             alias: alias.to_owned(),
             client,
             max_concurrent: limits.max_concurrent,
-            permits: Arc::new(Semaphore::new(limits.max_concurrent)),
-            total_permits: limits.total_permits,
+            traffic,
             timeout: limits.timeout,
             max_retries: limits.max_retries,
             flow: Mutex::new(Flow {
                 pace: Pace::new(limits.max_concurrent),
-                permits: limits.max_concurrent,
+                in_flight: 0,
             }),
             metrics: Recorder::default(),
         }
@@ -96,61 +92,26 @@ impl Endpoint {
         self.metrics.snapshot()
     }
 
-    /// The right to a call, if there is one at once.
+    /// The right to a call, if there is room for one.
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
-        if self.flow().pace.paused_until().is_some() {
+        let mut flow = self.flow();
+        let is_full = flow.in_flight >= flow.pace.window() || flow.pace.paused_until().is_some();
+        if is_full || !self.traffic.try_enter() {
             return None;
         }
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        let total = match &self.total_permits {
-            Some(total) => Some(Arc::clone(total).try_acquire_owned().ok()?),
-            None => None,
-        };
-        Some(self.permit(permit, total))
+        flow.in_flight += 1;
+        Some(Permit(Arc::clone(self)))
     }
 
-    /// The right to a call, when there is one; rights are given in the order
-    /// in which they were asked for.
-    pub(crate) async fn acquire(self: Arc<Self>) -> Permit {
-        let acquire = async |semaphore: &Arc<Semaphore>| {
-            let permit = Arc::clone(semaphore).acquire_owned().await;
-            permit.expect("the semaphore is never closed")
-        };
-        loop {
-            let paused_until = self.flow().pace.paused_until();
-            if let Some(until) = paused_until {
-                tokio::time::sleep_until(until).await;
-            }
-            let permit = acquire(&self.permits).await;
-            // Asked for last, so that who waits for an endpoint holds nothing
-            // that calls of another one need.
-            let total = match &self.total_permits {
-                Some(total) => Some(acquire(total).await),
-                None => None,
-            };
-            let permit = self.permit(permit, total);
-            if self.flow().pace.paused_until().is_none() {
-                return permit;
-            }
-        }
-    }
-
-    fn permit(
-        self: &Arc<Self>,
-        permit: OwnedSemaphorePermit,
-        total: Option<OwnedSemaphorePermit>,
-    ) -> Permit {
-        Permit {
-            endpoint: Arc::clone(self),
-            right: Some(permit),
-            _total: total,
-        }
+    /// Until when the provider wants to be left alone, if it does.
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
+        self.flow().pace.paused_until()
     }
 
     /// Sends a request and notes what became of it.
     pub(crate) async fn send(&self, request: &LlmRequest) -> Result<LlmResponse, ClientError> {
-        self.metrics.note_request();
         let start = Instant::now();
+        let request_of = self.metrics.begin();
         let call = self.client.send(request);
         let outcome = match self.timeout {
             Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
@@ -162,42 +123,24 @@ impl Endpoint {
             }),
             None => call.await,
         };
-        self.metrics.note_outcome(&outcome, start.elapsed());
+        request_of.end(&outcome, start.elapsed());
+        let mut flow = self.flow();
         match &outcome {
-            Ok(_) => self.note_answer(),
+            Ok(_) => flow.pace.note_answer(),
             Err(error) => {
                 if let Retry::RateLimited { after } = error.retry {
-                    self.note_refusal(start, after);
+                    let in_flight = flow.in_flight;
+                    flow.pace.note_refusal(start, in_flight, after);
                 }
             }
         }
+        drop(flow);
         outcome
     }
 
     /// Notes that a failed request will be sent again.
     pub(crate) fn note_retry(&self) {
         self.metrics.note_retry();
-    }
-
-    fn note_answer(&self) {
-        let mut flow = self.flow();
-        flow.pace.note_answer();
-        let window = flow.pace.window();
-        if window > flow.permits {
-            self.permits.add_permits(window - flow.permits);
-            flow.permits = window;
-        }
-    }
-
-    fn note_refusal(&self, sent: Instant, asked: Option<Duration>) {
-        let mut flow = self.flow();
-        let in_flight = flow
-            .permits
-            .saturating_sub(self.permits.available_permits());
-        flow.pace.note_refusal(sent, in_flight, asked);
-        // Those that are held follow when they come back.
-        let surplus = flow.permits.saturating_sub(flow.pace.window());
-        flow.permits -= self.permits.forget_permits(surplus);
     }
 
     fn flow(&self) -> MutexGuard<'_, Flow> {

@@ -13,6 +13,7 @@ mod resource_config;
 mod resource_error;
 mod resource_manager;
 mod resource_metrics;
+mod traffic;
 
 pub(crate) use endpoint::{Endpoint, Permit};
 pub use endpoint_config::{EndpointConfig, Provider};
@@ -20,3 +21,4 @@ pub use resource_config::ResourceConfig;
 pub use resource_error::ResourceError;
 pub use resource_manager::{IntoResources, ResourceManager};
 pub use resource_metrics::{LatencySummary, ResourceMetrics};
+pub(crate) use traffic::Waiter;

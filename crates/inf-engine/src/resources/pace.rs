@@ -58,8 +58,8 @@ impl Pace {
     }
 
     /// Learns from the refusal of a call that was sent at `sent`, while
-    /// `in_flight` calls were: waits as long as the provider `asked`, or longer
-    /// with each refusal in a row if it did not say.
+    /// `in_flight` calls were: waits as long as the provider `asked`, an hour at
+    /// most, or longer with each refusal in a row if it did not say.
     pub(super) fn note_refusal(
         &mut self,
         sent: Instant,
@@ -68,6 +68,7 @@ impl Pace {
     ) {
         const SHORTEST: Duration = Duration::from_millis(250);
         const LONGEST: Duration = Duration::from_secs(30);
+        const LONGEST_ASKED: Duration = Duration::from_hours(1);
         let now = Instant::now();
         // Calls that were under way when the window was halved tell nothing new.
         if self.halved_at.is_none_or(|halved| sent > halved) {
@@ -77,7 +78,12 @@ impl Pace {
         }
         let doublings = self.refusals.saturating_sub(1).min(7);
         let unasked = SHORTEST.saturating_mul(1 << doublings).min(LONGEST);
-        let until = now + asked.unwrap_or(unasked);
+        // A hint that proved too short more than once is not believed alone.
+        let floor = Duration::from_millis(1 << self.refusals.saturating_sub(1).min(15));
+        let wait = asked
+            .map_or(unasked, |asked| asked.max(floor))
+            .min(LONGEST_ASKED);
+        let until = now + wait;
         self.paused_until = Some(self.paused_until.map_or(until, |paused| paused.max(until)));
     }
 }
@@ -135,5 +141,14 @@ mod tests {
         pace.note_answer();
         pace.note_refusal(Instant::now(), 8, None);
         assert_eq!(wait(&pace), Some(Duration::from_millis(250)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        pace.note_answer();
+        for expected in [1, 2, 4] {
+            pace.note_refusal(Instant::now(), 8, Some(Duration::ZERO));
+            assert_eq!(wait(&pace), Some(Duration::from_millis(expected)));
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        pace.note_refusal(Instant::now(), 8, Some(Duration::MAX));
+        assert_eq!(wait(&pace), Some(Duration::from_hours(1)));
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 
 use super::endpoint::{Endpoint, Limits};
 use super::environment::{self, Lookup, interpolate, not_set};
+use super::traffic::{Traffic, Waiter};
 use super::{EndpointConfig, Provider, ResourceConfig, ResourceError, ResourceMetrics};
 use crate::clients::openai::{Dialect, OpenAiClient, OpenAiSettings};
 use crate::clients::simulated::SimulatedClient;
@@ -34,7 +34,7 @@ const OPENAI_KEY: &str = "OPENAI_API_KEY";
 #[derive(Debug)]
 pub struct ResourceManager {
     endpoints: IndexMap<String, Arc<Endpoint>>,
-    total_permits: Option<Arc<Semaphore>>,
+    traffic: Arc<Traffic>,
 }
 
 impl ResourceManager {
@@ -52,9 +52,7 @@ impl ResourceManager {
         if config.max_total_concurrent == Some(0) {
             problems.push(Problem::new("max_total_concurrent", AT_LEAST_ONE));
         }
-        let total_permits = config
-            .max_total_concurrent
-            .map(|total| Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS))));
+        let traffic = Arc::new(Traffic::new(config.max_total_concurrent));
         let mut http = None;
         let mut endpoints = IndexMap::new();
         for (alias, endpoint) in &config.endpoints {
@@ -66,18 +64,15 @@ impl ResourceManager {
                 problems: &mut problems,
             };
             if let Ok(client) = maker.client(endpoint) {
-                let limits = maker.limits(endpoint, total_permits.clone());
+                let limits = maker.limits(endpoint);
                 endpoints.insert(
                     alias.clone(),
-                    Arc::new(Endpoint::new(alias, client, limits)),
+                    Arc::new(Endpoint::new(alias, client, limits, Arc::clone(&traffic))),
                 );
             }
         }
         if problems.is_empty() {
-            Ok(Self {
-                endpoints,
-                total_permits,
-            })
+            Ok(Self { endpoints, traffic })
         } else {
             Err(ResourceError { problems })
         }
@@ -94,12 +89,11 @@ impl ResourceManager {
     ) -> Self {
         let alias = alias.into();
         let limits = Limits {
-            max_concurrent: max_concurrent.clamp(1, Semaphore::MAX_PERMITS),
-            total_permits: self.total_permits.clone(),
+            max_concurrent: max_concurrent.max(1),
             timeout: Some(Duration::from_secs_f64(EndpointConfig::DEFAULT_TIMEOUT)),
             max_retries: EndpointConfig::DEFAULT_MAX_RETRIES,
         };
-        let endpoint = Endpoint::new(&alias, client, limits);
+        let endpoint = Endpoint::new(&alias, client, limits, Arc::clone(&self.traffic));
         self.endpoints.insert(alias, Arc::new(endpoint));
         self
     }
@@ -110,6 +104,11 @@ impl ResourceManager {
         endpoints
             .map(|(alias, endpoint)| (alias.clone(), endpoint.metrics()))
             .collect()
+    }
+
+    /// Registers a run that may have to wait for room.
+    pub(crate) fn waiter(&self) -> Arc<Waiter> {
+        self.traffic.waiter()
     }
 
     /// The endpoint behind `alias`, or a hint which one was meant.
@@ -226,7 +225,7 @@ impl EndpointMaker<'_> {
         }
     }
 
-    fn limits(&mut self, config: &EndpointConfig, total_permits: Option<Arc<Semaphore>>) -> Limits {
+    fn limits(&mut self, config: &EndpointConfig) -> Limits {
         let max_concurrent = config
             .max_concurrent
             .unwrap_or(EndpointConfig::DEFAULT_MAX_CONCURRENT);
@@ -239,8 +238,7 @@ impl EndpointMaker<'_> {
             _ => None,
         };
         Limits {
-            max_concurrent: max_concurrent.min(Semaphore::MAX_PERMITS),
-            total_permits,
+            max_concurrent,
             timeout,
             max_retries: config
                 .max_retries

@@ -16,7 +16,8 @@ pub struct ResourceMetrics {
     pub requests: u64,
     /// Requests that were answered.
     pub successes: u64,
-    /// Requests that failed, those refused for a limit not included.
+    /// Requests that failed or were given up, those refused for a limit not
+    /// included.
     pub failures: u64,
     /// Requests refused for a limit; they are sent again and spend no retry.
     pub rate_limited: u64,
@@ -83,16 +84,40 @@ impl AddAssign<&Self> for ResourceMetrics {
 pub(super) struct Recorder(Mutex<ResourceMetrics>);
 
 impl Recorder {
-    pub(super) fn note_request(&self) {
+    /// Notes that a request is sent.
+    pub(super) fn begin(&self) -> RequestRecord<'_> {
         self.lock().requests += 1;
+        RequestRecord {
+            recorder: self,
+            has_ended: false,
+        }
     }
 
     pub(super) fn note_retry(&self) {
         self.lock().retries += 1;
     }
 
-    pub(super) fn note_outcome(&self, outcome: &Result<LlmResponse, ClientError>, took: Duration) {
-        let mut metrics = self.lock();
+    pub(super) fn snapshot(&self) -> ResourceMetrics {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ResourceMetrics> {
+        // Counters are whole after every statement, also if one panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request on its way. One that is given up before its end counts as failed.
+pub(super) struct RequestRecord<'r> {
+    recorder: &'r Recorder,
+    has_ended: bool,
+}
+
+impl RequestRecord<'_> {
+    /// Notes what became of the request.
+    pub(super) fn end(mut self, outcome: &Result<LlmResponse, ClientError>, took: Duration) {
+        self.has_ended = true;
+        let mut metrics = self.recorder.lock();
         match outcome {
             Ok(response) => {
                 metrics.successes += 1;
@@ -105,13 +130,12 @@ impl Recorder {
             Err(_) => metrics.failures += 1,
         }
     }
+}
 
-    pub(super) fn snapshot(&self) -> ResourceMetrics {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ResourceMetrics> {
-        // Counters are whole after every statement, also if one panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for RequestRecord<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.recorder.lock().failures += 1;
+        }
     }
 }

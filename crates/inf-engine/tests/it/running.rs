@@ -500,3 +500,71 @@ async fn a_stopped_run_finishes_what_has_begun_and_nothing_else() {
         2 * begun as u64
     );
 }
+
+/// A pipeline of one call of `alias`, a second each.
+fn one_call(alias: &str, resources: &Arc<ResourceManager>) -> Pipeline<String, String> {
+    LlmInference::new(alias).bind(resources).unwrap()
+}
+
+fn slow_resources(aliases: [&str; 2], each: usize, total: Option<usize>) -> Arc<ResourceManager> {
+    let settings = SimulatedSettings {
+        latency: latency(1_000.0, 0.0),
+        ..echo()
+    };
+    let mut config = ResourceConfig::new();
+    config.max_total_concurrent = total;
+    for alias in aliases {
+        let endpoint = EndpointConfig::simulated(settings.clone()).with_max_concurrent(each);
+        config = config.with_endpoint(alias, endpoint);
+    }
+    Arc::new(ResourceManager::new(&config).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_not_polled_keeps_nothing_from_others() {
+    for (each, total) in [(1, None), (4, Some(1))] {
+        let resources = slow_resources(["a", "b"], each, total);
+        let (outer, same, other) = (
+            one_call("a", &resources),
+            one_call("a", &resources),
+            one_call("b", &resources),
+        );
+        let mut results = outer.stream((0..5).map(|index| index.to_string()));
+        let all = async {
+            while let Some(result) = results.next().await {
+                // While these run, `results` has calls that wait and is not polled.
+                result.output.unwrap();
+                same.run("inner".to_owned()).await.unwrap();
+                other.run("inner".to_owned()).await.unwrap();
+            }
+        };
+        let hour = Duration::from_hours(1);
+        tokio::time::timeout(hour, all).await.expect("no deadlock");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn early_inputs_finish_early_across_endpoints() {
+    let resources = slow_resources(["a", "b"], 64, None);
+    let (first, second) = (LlmInference::new("a"), LlmInference::new("b"));
+    let graph = Tracer::new("two").trace(|text: Proxy<String>| second.call(first.call(text)));
+    let pipeline = graph.unwrap().bind(&resources).unwrap();
+    let settings = ExecutionSettings::default().with_max_concurrent(4);
+    let pipeline = pipeline.with_settings(settings);
+    let start = tokio::time::Instant::now();
+    let mut results = pipeline.stream((0..200).map(|index| Value::from(index.to_string())));
+    results.next().await.unwrap().output.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 2, "two calls after each other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_counts_as_failed() {
+    let resources = slow_resources(["a", "b"], 4, None);
+    let settings = ExecutionSettings::default()
+        .with_task_timeout(Duration::from_millis(10))
+        .with_error_policy(ErrorPolicy::Continue);
+    let pipeline = one_call("a", &resources).with_settings(settings);
+    pipeline.run("x".to_owned()).await.unwrap_err();
+    let metrics = &resources.metrics()["a"];
+    assert_eq!((metrics.requests, metrics.failures), (1, 1));
+}

@@ -1,0 +1,82 @@
+//! [`Traffic`]: the calls of all endpoints of one manager, and who waits for
+//! room among them.
+//!
+//! Nobody holds a right to a call while it waits: a run that can't go on says
+//! so ([`Waiter::want`]), tries once more, and is woken when any call ends. A
+//! run whose stream is not polled therefore keeps nothing from others.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+/// The calls in flight over all endpoints of one manager.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    /// The most calls at once, if that is bounded.
+    most: usize,
+    in_flight: Mutex<usize>,
+    waiters: Mutex<Vec<Weak<Waiter>>>,
+}
+
+/// A run that may wait for room.
+#[derive(Debug, Default)]
+pub(crate) struct Waiter {
+    wants_room: AtomicBool,
+    room: Notify,
+}
+
+impl Traffic {
+    pub(super) fn new(most: Option<usize>) -> Self {
+        Self {
+            most: most.unwrap_or(usize::MAX),
+            in_flight: Mutex::default(),
+            waiters: Mutex::default(),
+        }
+    }
+
+    /// Registers a run; it is forgotten when the handle is dropped.
+    pub(crate) fn waiter(&self) -> Arc<Waiter> {
+        let waiter = Arc::default();
+        let mut waiters = lock(&self.waiters);
+        waiters.retain(|known| known.strong_count() > 0);
+        waiters.push(Arc::downgrade(&waiter));
+        waiter
+    }
+
+    /// Counts one more call, if there is room for it.
+    pub(super) fn try_enter(&self) -> bool {
+        let mut in_flight = lock(&self.in_flight);
+        let has_room = *in_flight < self.most;
+        *in_flight += usize::from(has_room);
+        has_room
+    }
+
+    /// Counts one call less and wakes who waits.
+    pub(super) fn leave(&self) {
+        *lock(&self.in_flight) -= 1;
+        for waiter in lock(&self.waiters).iter().filter_map(Weak::upgrade) {
+            if waiter.wants_room.swap(false, Ordering::SeqCst) {
+                waiter.room.notify_one();
+            }
+        }
+    }
+}
+
+impl Waiter {
+    /// Asks to be woken when a call ends. To be called before looking for
+    /// room, so that room which comes up in between is not missed.
+    pub(crate) fn want(&self) {
+        self.wants_room.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until a call has ended since [`want`](Self::want).
+    pub(crate) async fn room(&self) {
+        self.room.notified().await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is under these locks is whole after every statement.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
