@@ -49,8 +49,8 @@ Examples:
   inf run pipeline.yaml --input pairs.csv --resources resources.yaml --max-concurrent 64
   zcat pairs.jsonl.gz | inf run pipeline.yaml --input - --limit 10 | jq .output
 
-Ctrl-C takes no more inputs and waits a moment for those in flight; a second one exits at once.
-Whatever was written stays, in whole lines.")]
+Ctrl-C begins no more inputs and waits a moment for those that have begun; a second one exits at
+once. Whatever was written stays, in whole lines.")]
 pub(crate) struct RunArguments {
     /// The pipeline: a saved graph, YAML or JSON
     pub(crate) pipeline: PathBuf,
@@ -291,8 +291,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("it must be more than 0 seconds".to_owned());
     }
     // What is too short to count takes the shortest time there is.
-    let duration = Duration::try_from_secs_f64(seconds)
-        .map_err(|_| "that is longer than can be measured: leave it out for the endpoint's own `timeout`".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| {
+        "that is longer than can be measured: leave it out for the endpoint's own `timeout`"
+            .to_owned()
+    })?;
     Ok(duration.max(Duration::from_nanos(1)))
 }
 

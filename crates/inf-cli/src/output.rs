@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use inf_engine::Value;
@@ -64,6 +64,8 @@ pub(crate) struct ResultWriter {
     target: Target,
     /// Lines that are not yet written.
     lines: Vec<u8>,
+    /// The number of lines that are.
+    written: u64,
     order: Option<Order>,
 }
 
@@ -92,6 +94,7 @@ impl ResultWriter {
         Ok(Self {
             target,
             lines: Vec::new(),
+            written: 0,
             order: in_order.then(Order::default),
         })
     }
@@ -137,17 +140,47 @@ impl ResultWriter {
         if self.lines.is_empty() {
             return Ok(());
         }
-        match &mut self.target {
+        let (written, outcome) = match &mut self.target {
             Target::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(&self.lines)?;
-                stdout.flush()?;
+                let (written, outcome) = write_all(&mut stdout, &self.lines);
+                (written, outcome.and_then(|()| stdout.flush()))
             }
-            Target::File(file) => file.write_all(&self.lines)?,
+            Target::File(file) => write_all(file, &self.lines),
+        };
+        let done = &self.lines[..written];
+        let half = done.iter().rev().take_while(|byte| **byte != b'\n').count();
+        self.written += done.iter().filter(|byte| **byte == b'\n').count() as u64;
+        if let Target::File(file) = &mut self.target
+            && half > 0
+            && let Ok(end) = file.stream_position()
+        {
+            // A file on a full disk can still be made shorter; what is no file
+            // on a disk can't, and keeps its half of a line.
+            let _ = file.set_len(end - half as u64);
         }
         self.lines.clear();
-        Ok(())
+        outcome
     }
+
+    /// The number of lines that are written.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+}
+
+/// Writes as much of `bytes` as can be; how much that was.
+fn write_all(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match target.write(&bytes[written..]) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
 }
 
 fn write_line(lines: &mut Vec<u8>, result: &BatchResult<Value>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use inf_engine::Value;
 use inf_engine::execution::{BatchResult, ErrorKind};
-use inf_engine::resources::{ResourceManager, ResourceMetrics};
+use inf_engine::resources::{LatencySummary, ResourceManager, ResourceMetrics};
 use serde_json::{Value as Json, json};
 
 use crate::console::{counted, grouped, shorten};
@@ -102,19 +102,31 @@ pub(crate) fn calls(metrics: &ResourceMetrics) -> u64 {
 /// How a run went.
 pub(crate) struct Summary<'s> {
     pub(crate) tally: &'s Tally,
+    /// Results that were written.
+    pub(crate) written: u64,
     pub(crate) metrics: &'s ResourceMetrics,
     pub(crate) elapsed: Duration,
     /// Inputs that were begun and given up when the run was stopped.
     pub(crate) given_up: u64,
-    /// Whether the run was stopped by Ctrl-C.
-    pub(crate) is_interrupted: bool,
+    /// If the run was stopped by Ctrl-C.
+    pub(crate) interruption: Option<Interruption>,
+}
+
+/// What Ctrl-C left undone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Interruption {
+    /// Inputs for which nothing was called, if it is known how many there are.
+    pub(crate) not_begun: Option<u64>,
 }
 
 impl Summary<'_> {
     /// The summary for programs, as one object.
     pub(crate) fn to_json(&self) -> Json {
         let Self { tally, metrics, .. } = self;
-        let latency = metrics.latency();
+        let latency = answered(metrics);
+        let milliseconds = |at: fn(&LatencySummary) -> Duration| {
+            latency.as_ref().map(|latency| milliseconds(at(latency)))
+        };
         let failures = tally.failures.iter().map(|failure| {
             json!({
                 "kind": failure.kind.as_str(),
@@ -126,8 +138,13 @@ impl Summary<'_> {
             "inputs": tally.ended() + self.given_up,
             "succeeded": tally.succeeded,
             "failed": tally.failed,
+            "written": self.written,
             "given_up": self.given_up,
-            "interrupted": self.is_interrupted,
+            "not_begun": match self.interruption {
+                Some(interruption) => interruption.not_begun,
+                None => Some(0),
+            },
+            "interrupted": self.interruption.is_some(),
             "calls": calls(metrics),
             "retries": metrics.retries,
             "rate_limited": metrics.rate_limited,
@@ -135,9 +152,9 @@ impl Summary<'_> {
             "output_tokens": metrics.usage.output_tokens,
             "seconds": self.elapsed.as_secs_f64(),
             "latency_ms": {
-                "p50": milliseconds(latency.p50),
-                "p95": milliseconds(latency.p95),
-                "p99": milliseconds(latency.p99),
+                "p50": milliseconds(|latency| latency.p50),
+                "p95": milliseconds(|latency| latency.p95),
+                "p99": milliseconds(|latency| latency.p99),
             },
             "failures": failures.collect::<Vec<_>>(),
         })
@@ -158,12 +175,28 @@ impl fmt::Display for Summary<'_> {
         if self.given_up > 0 {
             write!(formatter, ", {} given up", grouped(self.given_up))?;
         }
-        writeln!(formatter, ")")?;
+        match self.interruption {
+            None => writeln!(formatter, ")")?,
+            Some(Interruption {
+                not_begun: Some(not_begun),
+            }) => writeln!(formatter, "), {} not begun", grouped(not_begun))?,
+            Some(Interruption { not_begun: None }) => {
+                writeln!(formatter, "), the others not begun")?;
+            }
+        }
+        if self.written < tally.ended() {
+            writeln!(
+                formatter,
+                "written  {} of {}",
+                grouped(self.written),
+                counted(tally.ended(), "result", "results")
+            )?;
+        }
         writeln!(
             formatter,
-            "calls    {} ({} retries), {} refused for a limit",
+            "calls    {} ({}), {} refused for a limit",
             grouped(calls(metrics)),
-            grouped(metrics.retries),
+            counted(metrics.retries, "retry", "retries"),
             grouped(metrics.rate_limited),
         )?;
         let usage = metrics.usage;
@@ -173,14 +206,15 @@ impl fmt::Display for Summary<'_> {
             grouped(usage.input_tokens),
             grouped(usage.output_tokens)
         )?;
-        let latency = metrics.latency();
-        writeln!(
-            formatter,
-            "latency  p50 {}, p95 {}, p99 {}",
-            readable(latency.p50),
-            readable(latency.p95),
-            readable(latency.p99),
-        )?;
+        if let Some(latency) = answered(metrics) {
+            writeln!(
+                formatter,
+                "latency  p50 {}, p95 {}, p99 {}",
+                readable(latency.p50),
+                readable(latency.p95),
+                readable(latency.p99),
+            )?;
+        }
         let rate = per_second(tally.ended(), self.elapsed);
         write!(
             formatter,
@@ -207,6 +241,11 @@ impl fmt::Display for Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// How long answers took, if there were any.
+fn answered(metrics: &ResourceMetrics) -> Option<LatencySummary> {
+    (metrics.successes > 0).then(|| metrics.latency())
 }
 
 fn milliseconds(duration: Duration) -> f64 {

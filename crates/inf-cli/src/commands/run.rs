@@ -9,23 +9,27 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use inf_engine::Value;
-use inf_engine::execution::{BatchResult, ErrorPolicy, ExecutionSettings, Pipeline};
+use inf_engine::execution::{BatchResult, ErrorKind, ErrorPolicy, ExecutionSettings, Pipeline};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::preparation::{bind, load, problems_of_resources};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::CommandError;
-use crate::console::tell;
+use crate::console::{counted, tell};
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Record, Records, Total, count_in_background, read_in_background};
 use crate::interrupt::Interrupts;
 use crate::output::{ResultWriter, check_place};
 use crate::progress::Progress;
-use crate::summary::{Summary, Tally, total_metrics};
+use crate::summary::{Interruption, Summary, Tally, total_metrics};
 
-/// How long inputs in flight may take to end after the first Ctrl-C.
+/// How long inputs that have begun may take to end after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// After the first Ctrl-C, the time in which the engine sorts out which inputs
+/// have begun.
+const SORTING_OUT: Duration = Duration::from_millis(50);
 
 /// With `--preserve-order` the most inputs between the oldest whose result is
 /// not written and the youngest that is begun: results that are held back stay
@@ -86,7 +90,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let mut total = Total::default();
     let records = match (source, schema) {
         (Some(source), Some(schema)) => {
-            if !arguments.quiet && !arguments.json {
+            if !arguments.quiet {
                 total = count_in_background(&source, limit);
             }
             keep(&mut problems, Records::new(source, &schema))
@@ -142,7 +146,7 @@ fn settings(arguments: &RunArguments) -> ExecutionSettings {
 enum End {
     /// Every input has ended.
     Complete,
-    /// Inputs in flight took too long to end after Ctrl-C.
+    /// Inputs that had begun took too long to end after Ctrl-C.
     GivenUp,
     /// Results can't be written any more.
     Unwritable(io::Error),
@@ -160,35 +164,40 @@ async fn run(arguments: &RunArguments, prepared: Prepared) -> Result<Exit, Comma
     let (no_more, ended_early) = oneshot::channel();
     let admission = Admission::new(arguments);
     let inputs = admission.admit(read_in_background(records), ended_early);
-    // Fused, because it is asked once more after its end.
-    let mut results = pipeline.try_stream(inputs).fuse();
+    let mut results = pipeline.try_stream(inputs);
 
     let is_silent = arguments.quiet || arguments.json;
     let to_terminal = arguments.output == Place::Standard && io::stdout().is_terminal();
-    let mut progress = Progress::new(total, is_silent, to_terminal);
+    let mut progress = Progress::new(total.clone(), is_silent, to_terminal);
     let mut ticks = tokio::time::interval(Progress::INTERVAL);
     let mut tally = Tally::default();
     let mut no_more = Some(no_more);
     let mut grace = pin!(tokio::time::sleep(Duration::MAX));
+    let mut told = pin!(tokio::time::sleep(Duration::MAX));
+    let mut must_tell = false;
+    // Inputs that the engine has seen and that no call was made for.
+    let mut not_begun = 0;
     let end = loop {
         tokio::select! {
             biased;
             _ = &mut stop, if no_more.is_some() => {
                 // Dropping the sender ends the inputs.
                 no_more = None;
-                grace.as_mut().reset(Instant::now() + GRACE);
-                let in_flight = admission.admitted().saturating_sub(tally.ended());
-                if in_flight > 0 && !is_silent {
-                    progress.tell(&format!(
-                        "stopping: waiting at most {} s for {in_flight} inputs in flight; Ctrl-C again exits at once",
-                        GRACE.as_secs(),
-                    ));
-                }
+                results.stop();
+                let now = Instant::now();
+                grace.as_mut().reset(now + GRACE);
+                told.as_mut().reset(now + SORTING_OUT);
+                must_tell = !is_silent;
             }
             () = &mut grace, if no_more.is_none() => break End::GivenUp,
             result = results.next() => {
                 let Some(result) = result else { break End::Complete };
+                let is_stopped = no_more.is_none();
                 let mut done = |result: BatchResult<Value>| {
+                    if is_stopped && is_not_begun(&result) {
+                        not_begun += 1;
+                        return;
+                    }
                     tally.note(&result);
                     admission.release(writer.take(&result));
                 };
@@ -201,6 +210,17 @@ async fn run(arguments: &RunArguments, prepared: Prepared) -> Result<Exit, Comma
                 if let Err(error) = writer.flush() {
                     break End::Unwritable(error);
                 }
+            }
+            // Below the results, so that those not begun are counted by now.
+            () = &mut told, if must_tell => {
+                must_tell = false;
+                let seen = admission.admitted() - not_begun;
+                let finishing = seen.saturating_sub(tally.ended());
+                progress.tell(&format!(
+                    "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
+                    counted(finishing, "input is", "inputs are"),
+                    GRACE.as_secs(),
+                ));
             }
             _ = ticks.tick(), if !progress.is_hidden() => {
                 progress.show(&tally, &total_metrics(pipeline.resources()));
@@ -215,36 +235,43 @@ async fn run(arguments: &RunArguments, prepared: Prepared) -> Result<Exit, Comma
         end => writer.close().map_or_else(End::Unwritable, |()| end),
     };
     let is_interrupted = no_more.is_none();
+    let begun = admission.admitted() - not_begun;
+    let summary = Summary {
+        tally: &tally,
+        written: writer.written(),
+        metrics: &total_metrics(pipeline.resources()),
+        elapsed: start.elapsed(),
+        given_up: begun.saturating_sub(tally.ended()),
+        interruption: is_interrupted.then(|| Interruption {
+            not_begun: total.get().map(|total| total.saturating_sub(begun)),
+        }),
+    };
     match end {
+        End::Complete | End::GivenUp => {
+            close(arguments, &summary);
+            if let (Place::File(path), false) = (&arguments.output, is_silent) {
+                tell(format_args!("\nresults in {}", path.display()));
+            }
+            Ok(exit(&tally, is_interrupted))
+        }
         // The reader has seen enough, as in `inf run … | head`.
         End::Unwritable(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            return Ok(exit(&tally, is_interrupted));
+            Ok(exit(&tally, is_interrupted))
         }
         End::Unwritable(error) => {
             tell(format_args!(
                 "error: can't write results ({error}): the run was stopped; what was written before is whole"
             ));
-            close(
-                arguments,
-                &pipeline,
-                &tally,
-                &admission,
-                start,
-                is_interrupted,
-            );
-            return Ok(Exit::SomeFailed);
+            close(arguments, &summary);
+            Ok(Exit::SomeFailed)
         }
-        End::Complete | End::GivenUp => {}
     }
-    close(
-        arguments,
-        &pipeline,
-        &tally,
-        &admission,
-        start,
-        is_interrupted,
-    );
-    Ok(exit(&tally, is_interrupted))
+}
+
+/// Whether, in a run that was stopped, no call was made for an input.
+fn is_not_begun(result: &BatchResult<Value>) -> bool {
+    let error = result.output.as_ref().err();
+    error.is_some_and(|error| error.kind == ErrorKind::Cancelled)
 }
 
 fn exit(tally: &Tally, is_interrupted: bool) -> Exit {
@@ -271,22 +298,7 @@ fn on_interrupt() -> Result<oneshot::Receiver<()>, CommandError> {
 }
 
 /// Says how the run went.
-fn close(
-    arguments: &RunArguments,
-    pipeline: &Pipeline,
-    tally: &Tally,
-    admission: &Admission,
-    start: Instant,
-    is_interrupted: bool,
-) {
-    let metrics = total_metrics(pipeline.resources());
-    let summary = Summary {
-        tally,
-        metrics: &metrics,
-        elapsed: start.elapsed(),
-        given_up: admission.admitted().saturating_sub(tally.ended()),
-        is_interrupted,
-    };
+fn close(arguments: &RunArguments, summary: &Summary<'_>) {
     if arguments.json {
         let mut summary = summary.to_json();
         summary["simulated"] = arguments.resources.is_none().into();
@@ -296,15 +308,12 @@ fn close(
     if arguments.quiet {
         return;
     }
-    if let Place::File(path) = &arguments.output {
-        if let Some(first) = tally.first_result() {
-            tell(format_args!("{first}\n"));
-        }
-        tell(summary);
-        tell(format_args!("\nresults in {}", path.display()));
-    } else {
-        tell(summary);
+    if let Place::File(_) = arguments.output
+        && let Some(first) = summary.tally.first_result()
+    {
+        tell(format_args!("{first}\n"));
     }
+    tell(summary);
 }
 
 /// Which inputs the engine gets to see.

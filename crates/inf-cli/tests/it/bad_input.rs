@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 
-use crate::command::{Server, Workplace};
+use crate::command::{Ended, Server, Workplace, results};
 
 /// One pipeline run after the other, as a person sees it.
 fn shown(workplace: &Workplace, lines: &[&str]) -> String {
@@ -34,6 +34,94 @@ fn a_bad_row_is_an_error_of_its_input() {
     workplace.write("pairs.csv", b"a,b\nx,y\nx\nx,y,z\n\xff,y\n\"x\ny\",z\n");
     let ended = workplace.inf("run pipeline.yaml --input pairs.csv --preserve-order");
     assert_snapshot!("bad_rows", ended.shown());
+}
+
+#[test]
+fn a_stray_quote_is_told_with_what_it_swallowed() {
+    let workplace = Workplace::new();
+    workplace.write("never.csv", "a,b\n1,one\n2,\"two\n3,three\n4,four\n");
+    workplace.write(
+        "closed.csv",
+        "a,b\n1,one\n2,\"two\n3,three\n4,\"four\"\n5,five\n",
+    );
+    workplace.write("header.csv", "a,\"b\n1,one\n");
+    let lines = ["run", "check"].map(|command| {
+        ["never.csv", "closed.csv", "header.csv"].map(|file| {
+            let order = if command == "run" {
+                " --preserve-order"
+            } else {
+                ""
+            };
+            format!("{command} pipeline.yaml --input {file}{order}")
+        })
+    });
+    let lines: Vec<&str> = lines.iter().flatten().map(String::as_str).collect();
+    assert_snapshot!("stray_quotes", shown(&workplace, &lines));
+}
+
+#[test]
+fn no_inputs_are_told_the_same_way_however_there_are_none() {
+    let workplace = Workplace::new();
+    workplace.write("empty.jsonl", "");
+    workplace.write("blank.jsonl", "\n \n");
+    workplace.write("empty.csv", "");
+    workplace.write("header.csv", "a,b\n");
+    workplace.write("results.jsonl", "precious\n");
+    let files = ["empty.jsonl", "blank.jsonl", "empty.csv", "header.csv", "-"];
+    for file in files {
+        let name = if file == "-" { "stdin" } else { file };
+        for command in ["run", "run --output results.jsonl", "run --json", "check"] {
+            let (command, options) = command.split_once(' ').unwrap_or((command, ""));
+            let line = format!("{command} pipeline.yaml --input {file} {options}");
+            let ended = workplace.inf_with_stdin(&line, b"");
+            assert_eq!(ended.code, Some(2), "{line}");
+            let expected = format!("error: there are no inputs in {name}: ");
+            assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
+            assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        }
+    }
+    assert_eq!(workplace.read("results.jsonl"), "precious\n");
+}
+
+#[test]
+fn what_is_wrong_with_every_input_is_told_once() {
+    let workplace = Workplace::new();
+    workplace.write(
+        "pipeline.yaml",
+        "version: 1\nname: mail\ninput: { subject: string, body: string, \"note?\": string }\n\
+         nodes: {}\noutput: input\n",
+    );
+    workplace.write("typo.csv", "subjct,body\nx,y\nx,y\n");
+    workplace.write("semicolons.csv", "subject;body\nx;y\nx;y\n");
+    workplace.write("other.csv", "body,when\nx,y\nx,y\n");
+    workplace.write("fine.csv", "body,subject\nx,y\n");
+    workplace.write(
+        "array.jsonl",
+        "[\n  {\"subject\": \"x\", \"body\": \"y\"},\n  {\"subject\": \"x\", \"body\": \"y\"}\n]\n",
+    );
+    workplace.write(
+        "rows.jsonl",
+        "[{\"subject\": \"x\", \"body\": \"y\"},\n {\"subject\": \"x\", \"body\": \"y\"}]\n",
+    );
+    workplace.write(
+        "objects.jsonl",
+        "{\n  \"subject\": \"x\",\n  \"body\": \"y\"\n}\n",
+    );
+    let files = [
+        "typo.csv",
+        "semicolons.csv",
+        "other.csv",
+        "fine.csv",
+        "array.jsonl",
+        "rows.jsonl",
+        "objects.jsonl",
+    ];
+    let lines = files.map(|file| format!("run pipeline.yaml --quiet --input {file}"));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_snapshot!("bad_sources", shown(&workplace, &lines));
+    let ended = workplace.inf("check pipeline.yaml --input typo.csv");
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }
 
 #[test]
@@ -107,14 +195,43 @@ fn a_full_disk_stops_the_run_and_is_told() {
     let workplace = Workplace::new();
     workplace.write_pairs(3);
     let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --output /dev/full");
+    let told = &ended.stderr;
     assert_eq!(ended.code, Some(1));
     assert!(
-        ended
-            .stderr
-            .contains("error: can't write results (No space left on device"),
-        "{}",
-        ended.stderr
+        told.contains("error: can't write results (No space left on device"),
+        "{told}"
     );
+    assert!(told.contains("\nwritten  0 of "), "{told}");
+    assert!(!told.contains("results in"), "{told}");
+    let ended = workplace.inf("run pipeline.yaml -i pairs.jsonl --output /dev/full --json");
+    let summary = ended.stderr.lines().last().expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(summary).expect("JSON");
+    assert_eq!(summary["written"], 0);
+}
+
+/// A limit on the size of files stands in for a disk that becomes full.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_a_disk_that_becomes_full_whole_lines_are_kept_and_counted() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(200);
+    let inf = env!("CARGO_BIN_EXE_inf");
+    // In units of 512 or 1024 bytes, depending on the shell.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 4; exec '{inf}' run pipeline.yaml -i pairs.jsonl -o results.jsonl --json"
+    );
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &script])
+        .current_dir(workplace.path(""));
+    let ended = Ended::of(command.output().expect("a shell"));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let summary = ended.stderr.lines().last().expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(summary).expect("JSON");
+    let text = workplace.read("results.jsonl");
+    assert!(text.ends_with('\n'), "{text}");
+    assert!(!text.is_empty());
+    assert_eq!(summary["written"], results(&text).len());
 }
 
 #[test]

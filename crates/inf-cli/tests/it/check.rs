@@ -66,6 +66,43 @@ fn only_the_first_bad_inputs_are_shown() {
 }
 
 #[test]
+fn one_more_is_told_in_the_singular() {
+    let workplace = Workplace::new();
+    let ended =
+        workplace.inf_with_stdin("check pipeline.yaml --input -", "{}\n".repeat(6).as_bytes());
+    let last = "error: 1 more input can't be run\n";
+    assert!(ended.stderr.ends_with(last), "{}", ended.stderr);
+}
+
+#[test]
+fn the_kinds_of_nodes_are_counted_and_an_unread_input_is_warned_of() {
+    let workplace = Workplace::new();
+    let pipeline = |input: &str, nodes: &str| {
+        let text =
+            format!("version: 1\nname: kinds\ninput: {input}\nnodes:\n{nodes}output: last\n");
+        workplace.write("pipeline.yaml", text);
+        workplace.inf("check pipeline.yaml").shown()
+    };
+    let unread = pipeline(
+        "{ title: string }",
+        "  last: { llm: fast, prompt: \"Write something.\" }\n",
+    );
+    let prompt = "  intro: { prompt: \"About {input}:\" }\n";
+    let several = pipeline(
+        "string",
+        &format!(
+            "{prompt}  first: {{ llm: fast, prompt: \"{{intro}} one\" }}\n  last: {{ llm: fast, prompt: \"{{intro}} {{first}}\" }}\n"
+        ),
+    );
+    // It is read by a node that no call needs.
+    let beside = pipeline(
+        "string",
+        "  beside: { pack: [input] }\n  last: { llm: fast, prompt: \"Write something.\" }\n",
+    );
+    assert_snapshot!("check_nodes", [unread, several, beside].join("\n"));
+}
+
+#[test]
 fn nothing_is_called() {
     let server = crate::command::Server::start("");
     let workplace = Workplace::new();

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
-use crate::command::{Server, Workplace, results, send_signal};
+use crate::command::{Ended, Server, Workplace, results, send_signal};
 
 #[test]
 fn the_first_stops_taking_inputs_and_keeps_what_is_done() {
@@ -40,6 +40,8 @@ fn the_first_stops_taking_inputs_and_keeps_what_is_done() {
         (&summary["interrupted"], &summary["succeeded"]),
         (&true.into(), &1.into())
     );
+    // How many more the pipe had to give, nobody knows.
+    assert!(summary["not_begun"].is_null());
 }
 
 #[test]
@@ -82,11 +84,72 @@ fn the_second_exits_at_once_and_leaves_whole_lines() {
         .find(|line| line.starts_with("stopping: "));
     assert!(
         told.expect("a line")
-            .contains("inputs in flight; Ctrl-C again exits at once")
+            .contains("being finished, for at most 10 s; Ctrl-C again exits at once")
     );
     send_signal(&child, "INT");
     assert_eq!(child.wait().expect("an end").code(), Some(130));
     let written = workplace.read("results.jsonl");
     assert!(written.is_empty() || written.ends_with('\n'));
     results(&written);
+}
+
+#[test]
+fn inputs_that_have_not_begun_are_neither_called_for_nor_written() {
+    for options in ["--json", ""] {
+        let server = Server::start("--latency 1000 --answer hash");
+        let workplace = Workplace::new();
+        workplace.write(
+            "pipeline.yaml",
+            "version: 1\nname: one\ninput: any\nnodes:\n  answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n",
+        );
+        workplace.write("inputs.jsonl", "1\n".repeat(5000));
+        workplace.write(
+            "resources.yaml",
+            format!(
+                "endpoints:\n  fast: {{ provider: openai-compatible, base_url: '{}', model: m, max_concurrent: 5 }}\n",
+                server.url
+            ),
+        );
+        let command = format!(
+            "run pipeline.yaml -i inputs.jsonl -r resources.yaml -o results.jsonl {options}"
+        );
+        let child = workplace
+            .command(&command)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        while server.stats()["calls"] != 5 {
+            std::thread::yield_now();
+        }
+        send_signal(&child, "INT");
+        let ended = Ended::of(child.wait_with_output().expect("an end"));
+        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+        assert_eq!(server.stats()["calls"], 5);
+        let written = results(&workplace.read("results.jsonl"));
+        assert_eq!(written.len(), 5);
+        assert!(written.iter().all(|result| result["output"].is_string()));
+        if options.is_empty() {
+            let told = ended.stderr;
+            assert!(
+                told.contains(
+                    "stopping: 5 inputs are being finished, for at most 10 s; Ctrl-C again"
+                ),
+                "{told}"
+            );
+            assert!(
+                told.contains("inputs   5 (5 succeeded, 0 failed), 4,995 not begun\n"),
+                "{told}"
+            );
+        } else {
+            let summary = ended.summary();
+            assert_eq!(
+                (&summary["inputs"], &summary["not_begun"]),
+                (&5.into(), &4995.into())
+            );
+            assert_eq!(
+                (&summary["written"], &summary["given_up"]),
+                (&5.into(), &0.into())
+            );
+        }
+    }
 }
