@@ -102,10 +102,10 @@ pub(crate) struct RunArguments {
 
 /// Check a pipeline and its files, and estimate its calls; calls nothing.
 ///
-/// The files are checked together. Each is checked step by step, its text, its
-/// keys and then what they mean, and the problems of the first step that has any
-/// are told: of text and keys the first one, of the meaning all. With an input
-/// file each line of it is checked against the pipeline's input.
+/// All files are checked, whatever is wrong with another one. Of a file that is
+/// not written as it should be, such as one with an unknown key, the first mistake
+/// is told; of one that is, all that is wrong with what it says. Each input is
+/// checked against the pipeline's `input`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

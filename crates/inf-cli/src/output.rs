@@ -149,8 +149,14 @@ impl ResultWriter {
             Target::File(file) => write_all(file, &self.lines),
         };
         let done = &self.lines[..written];
-        let half = done.iter().rev().take_while(|byte| **byte != b'\n').count();
-        self.written += done.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let (mut lines, mut half) = (0, 0);
+        for line in done.split_inclusive(|byte| *byte == b'\n') {
+            match line.last() {
+                Some(b'\n') => lines += 1,
+                _ => half = line.len(),
+            }
+        }
+        self.written += lines;
         if let Target::File(file) = &mut self.target
             && half > 0
             && let Ok(end) = file.stream_position()

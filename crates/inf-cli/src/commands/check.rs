@@ -120,28 +120,29 @@ fn check_inputs(
 
 /// How many nodes there are, and of which kinds.
 fn describe_nodes(graph: &InferenceGraph) -> String {
-    let kinds: [(&str, &str, fn(&Operation) -> bool); 5] = [
-        ("call", "calls", |operation| {
-            matches!(operation, Operation::Llm(_))
-        }),
-        ("prompt", "prompts", |operation| {
-            matches!(operation, Operation::Prompt(_))
-        }),
-        ("host function", "host functions", |operation| {
-            matches!(operation, Operation::Host(_))
-        }),
-        ("computation", "computations", |operation| {
-            matches!(operation, Operation::Compute { .. })
-        }),
-        ("pack", "packs", |operation| {
-            matches!(operation, Operation::Pack(_))
-        }),
-    ];
-    let kinds = kinds.into_iter().filter_map(|(one, many, is_one)| {
-        let nodes = graph.nodes().iter().filter(|node| is_one(node.operation()));
-        let count = nodes.count() as u64;
-        (count > 0).then(|| counted(count, one, many))
-    });
+    let kind_of = |operation: &Operation| match operation {
+        Operation::Llm(_) => Some(("call", "calls")),
+        Operation::Prompt(_) => Some(("prompt", "prompts")),
+        Operation::Host(_) => Some(("host function", "host functions")),
+        Operation::Compute { .. } => Some(("computation", "computations")),
+        Operation::Pack(_) => Some(("pack", "packs")),
+        _ => None,
+    };
+    let mut kinds: Vec<((&str, &str), u64)> = Vec::new();
+    for kind in graph
+        .nodes()
+        .iter()
+        .filter_map(|node| kind_of(node.operation()))
+    {
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    kinds.sort_unstable();
+    let kinds = kinds
+        .into_iter()
+        .map(|((one, many), count)| counted(count, one, many));
     let kinds: Vec<String> = kinds.collect();
     // The input is not a node that anyone wrote.
     let nodes = counted(graph.nodes().len() as u64 - 1, "node", "nodes");
@@ -164,7 +165,7 @@ fn write_report(
         let _ = writeln!(report, "{text}");
     };
     line(&format!(
-        "pipeline   {}: {}",
+        "pipeline   {} ({})",
         graph.name(),
         describe_nodes(graph)
     ));

@@ -28,7 +28,7 @@ impl CsvRows {
             });
         };
         if let Some(mistake) = header.mistake {
-            return Err(sentence(mistake));
+            return Err(sentence(mistake, "in the header"));
         }
         let mut fields: Vec<String> = Vec::new();
         for (index, name) in header.cells.iter().enumerate() {
@@ -66,7 +66,7 @@ impl CsvRows {
 
     fn read(&self, row: Row) -> Result<Vec<String>, Unreadable> {
         if let Some(mistake) = row.mistake {
-            return Err(Unreadable::here(sentence(mistake)));
+            return Err(Unreadable::here(sentence(mistake, "here")));
         }
         let (found, expected) = (row.cells.len(), self.fields.len());
         if found != expected {
@@ -89,7 +89,7 @@ impl CsvRows {
     }
 }
 
-fn sentence(mistake: QuoteMistake) -> String {
+fn sentence(mistake: QuoteMistake, place: &str) -> String {
     let lost = |count, what: &str| match count {
         0 => String::new(),
         1 => format!("; 1 line {what} was not read"),
@@ -100,12 +100,12 @@ fn sentence(mistake: QuoteMistake) -> String {
             ("is never closed".to_owned(), lost(end - begin, "after it"))
         }
         QuoteMistake::ClosedByAnother { begin, end } => (
-            format!("is closed by the one that begins something else on line {end}"),
+            format!("is closed on line {end}, in the middle of a cell"),
             lost(end - begin, "after it"),
         ),
     };
     format!(
-        "the `\"` that begins here {how}{lost}: close it, or double it (`\"\"`) if it is part of the text"
+        "the `\"` that begins {place} {how}{lost}: close it, or double it (`\"\"`) if it is part of the text"
     )
 }
 
@@ -210,7 +210,7 @@ mod tests {
         check("a,b\n\"1\n1\",\"2\n3,4\n5,6\n", &[(3, several)]);
         check("a,b\n1,\"2\"\"\n3,4\n5,6\n", &[(2, several)]);
         // The next quoted cell closes it.
-        let closed = "is closed by the one that begins something else on line 4; 2 lines after it \
+        let closed = "is closed on line 4, in the middle of a cell; 2 lines after it \
                       were not read";
         check(
             "a,b\n1,\"2\n3,4\n5,\"six\"\n7,8\n",
@@ -230,7 +230,7 @@ mod tests {
         };
         check(
             b"a,\"b\n1,2\n",
-            "the `\"` that begins here is never closed; 1 line after it was not read",
+            "the `\"` that begins in the header is never closed; 1 line after it was not read",
         );
         check(b"a,,b\n", "column 2 has no name");
         check(b"a,b,a\n", "two columns are named `a`");

@@ -200,7 +200,7 @@ fn it_ends_with_its_counts() {
     for signal in ["INT", "TERM"] {
         let server = Server::start("");
         server.complete(&hello());
-        let told = "served 1 calls, refused 0 over the quota, failed 0 on purpose, rejected 0 bad requests\n";
+        let told = "served 1 call, refused 0 over the quota, failed 0 on purpose, rejected 0 bad requests\n";
         assert_eq!(server.end(signal), (Some(0), told.to_owned()));
     }
 }
