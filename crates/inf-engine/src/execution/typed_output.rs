@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use crate::clients::{FinishReason, LlmResponse, OutputSchema};
+use crate::document::shorten;
 use crate::value::{Schema, Value};
 
 /// What a typed call asks for and how its answer is read.
@@ -48,7 +49,7 @@ impl TypedOutput {
 
     /// The value in an answer, or a sentence that says why there is none.
     pub(super) fn read(&self, response: &LlmResponse) -> Result<Value, String> {
-        let answer = excerpt(&response.text);
+        let answer = format!("`{}`", shorten(&response.text, 200));
         let cut = match response.finish_reason {
             FinishReason::Length => " (it was cut off: raise `max_tokens`)",
             _ => "",
@@ -148,13 +149,6 @@ fn json_text(answer: &str) -> &str {
         text = fenced.strip_prefix("json").unwrap_or(fenced).trim();
     }
     text
-}
-
-fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let start: String = text.chars().take(LONGEST).collect();
-    let rest = if start.len() < text.len() { "…" } else { "" };
-    format!("`{start}{rest}`")
 }
 
 #[cfg(test)]

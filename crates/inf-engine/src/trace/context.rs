@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Proxy;
+use crate::document::shorten;
 use crate::graph::{
     Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem,
     Shape, SourceLocation, Template,
@@ -472,7 +473,7 @@ impl Recorder<'_> {
             self.problem(format!(
                 "the parameter {:?} is used but is no field of the traced module: make it a field, \
                  so that it has a path",
-                excerpt(&parameter.value())
+                shorten(&parameter.value(), 40)
             ));
             0
         }))
@@ -482,14 +483,5 @@ impl Recorder<'_> {
     pub(super) fn problem(&mut self, message: String) {
         let place = self.location.to_string();
         self.context.problems.push(Problem { place, message });
-    }
-}
-
-fn excerpt(text: &str) -> String {
-    let start: String = text.chars().take(40).collect();
-    if start.len() < text.len() {
-        start + "…"
-    } else {
-        start
     }
 }
