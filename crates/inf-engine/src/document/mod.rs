@@ -8,8 +8,10 @@ mod document_format;
 mod nearest;
 mod problem;
 mod read_error;
+mod shorten;
 
 pub use document_format::DocumentFormat;
 pub(crate) use nearest::{did_you_mean, nearest};
 pub use problem::Problem;
 pub use read_error::ReadError;
+pub(crate) use shorten::shorten;

@@ -518,6 +518,15 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Result<Value, Fai
         let kind = ErrorKind::Call(ClientErrorKind::Refused);
         return Err(Failure::new(kind, message));
     }
+    if response.text.is_empty() && response.finish_reason != FinishReason::Stop {
+        let why = match &response.finish_reason {
+            FinishReason::Length => "it reached its limit of tokens: raise `max_tokens`".to_owned(),
+            FinishReason::ToolCalls => "the model called tools, and it was given none".to_owned(),
+            other => format!("the provider says it ended with {other:?}"),
+        };
+        let message = format!("the answer is empty, because {why}");
+        return Err(Failure::new(ErrorKind::InvalidOutput, message));
+    }
     match plan.typed_output(node) {
         None => Ok(Value::from(response.text.as_str())),
         Some(output) => output

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use crate::clients::{FinishReason, LlmResponse, OutputSchema};
+use crate::document::shorten;
 use crate::value::{Schema, Value};
 
 /// What a typed call asks for and how its answer is read.
@@ -48,7 +49,7 @@ impl TypedOutput {
 
     /// The value in an answer, or a sentence that says why there is none.
     pub(super) fn read(&self, response: &LlmResponse) -> Result<Value, String> {
-        let answer = excerpt(&response.text);
+        let answer = format!("`{}`", shorten(&response.text, 200));
         let cut = match response.finish_reason {
             FinishReason::Length => " (it was cut off: raise `max_tokens`)",
             _ => "",
@@ -73,21 +74,52 @@ impl TypedOutput {
 }
 
 /// An object with the value as its one field; definitions stay at the root,
-/// where references to them point.
+/// where references to them point. A schema that refers to itself as the root
+/// becomes a definition too.
 fn wrap(schema: &Json) -> Json {
+    const ROOT: &str = "inf_root";
     let mut inner = schema.clone();
     let definitions = inner
         .as_object_mut()
         .and_then(|inner| inner.shift_remove("$defs"));
+    let mut definitions = definitions.unwrap_or_else(|| json!({}));
+    let to = format!("#/$defs/{ROOT}");
+    let refers_to_root = repoint_root(&mut inner, &to) | repoint_root(&mut definitions, &to);
+    if refers_to_root {
+        definitions[ROOT] = inner;
+        inner = json!({"$ref": to});
+    }
     let mut wrapper = json!({
         "type": "object",
         "properties": {WRAPPER: inner},
         "required": [WRAPPER],
     });
-    if let Some(definitions) = definitions {
+    if definitions
+        .as_object()
+        .is_some_and(|definitions| !definitions.is_empty())
+    {
         wrapper["$defs"] = definitions;
     }
     wrapper
+}
+
+/// Makes references to the root point to `to`; returns whether there were any.
+fn repoint_root(json: &mut Json, to: &str) -> bool {
+    match json {
+        Json::Object(object) => {
+            let refers = object.get("$ref").and_then(Json::as_str) == Some("#");
+            if refers {
+                object.insert("$ref".to_owned(), to.into());
+            }
+            let inside = object.values_mut().map(|part| repoint_root(part, to));
+            inside.fold(refers, |any, one| any | one)
+        }
+        Json::Array(parts) => {
+            let inside = parts.iter_mut().map(|part| repoint_root(part, to));
+            inside.fold(false, |any, one| any | one)
+        }
+        _ => false,
+    }
 }
 
 /// Providers allow letters, digits, `_` and `-`, at most 64 of them.
@@ -117,13 +149,6 @@ fn json_text(answer: &str) -> &str {
         text = fenced.strip_prefix("json").unwrap_or(fenced).trim();
     }
     text
-}
-
-fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let start: String = text.chars().take(LONGEST).collect();
-    let rest = if start.len() < text.len() { "…" } else { "" };
-    format!("`{start}{rest}`")
 }
 
 #[cfg(test)]
@@ -170,5 +195,13 @@ mod tests {
         );
         check(list.clone(), r#"{"value": [1, 2]}"#, Ok(json!([1, 2])));
         check(list, "[3]", Ok(json!([3])));
+        // A number, or a list of the same again.
+        let nested =
+            json!({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"$ref": "#"}}]});
+        let output = TypedOutput::new("nested", &Schema::from_json(nested.clone()));
+        let asked = Schema::from_json(output.asked().schema.clone());
+        assert!(asked.check(&json!({"value": [1, [2]]})).is_ok());
+        assert!(asked.check(&json!({"value": [1, ["2"]]})).is_err());
+        check(nested, r#"{"value": [1, [2]]}"#, Ok(json!([1, [2]])));
     }
 }

@@ -1,7 +1,7 @@
 //! [`GraphBuilder`]: nodes in any order, to a validated graph.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::graph_error::{GraphError, Problem};
 use super::inference_graph::{GraphParameter, InferenceGraph};
@@ -200,7 +200,7 @@ impl GraphBuilder {
             if !is_identifier(&node.name) {
                 problems.push(Problem::new(
                     &place,
-                    "a node's name is letters, digits, `_` and `-`, and begins with a letter",
+                    "a node's name is letters, digits, `_` and `-`, and begins with a letter or `_`",
                 ));
             }
             if let Operation::Llm(call) = &node.operation {
@@ -216,14 +216,42 @@ impl GraphBuilder {
         }
         let mut parts = |reference| problems.extend(self.part_problem("output", reference));
         output.visit_references(&mut parts);
+        problems.extend(self.ambiguous_functions());
         let mut paths = HashSet::new();
         for GraphParameter { path, parameter } in &self.parameters {
             let place = format!("parameter `{path}`");
             if !paths.insert(path) {
                 problems.push(Problem::new(&place, "another parameter has this path"));
             }
+            if path.as_str().contains(['{', '}', '"']) {
+                let message = "a parameter's path can't hold `{`, `}` or `\"`, which mean something \
+                               in templates: choose another key for the map that holds it";
+                problems.push(Problem::new(&place, message));
+            }
             if let Err(error) = parameter.validate() {
                 problems.push(Problem::new(&place, error.to_string()));
+            }
+        }
+        problems
+    }
+
+    /// Finds host functions of one name that are different code: a file could
+    /// not tell them apart.
+    fn ambiguous_functions(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut known: HashMap<&str, (&GraphNode, &HostFunction)> = HashMap::new();
+        for (node, function) in self.nodes.iter().zip(&self.host_functions) {
+            let Some(function) = function else { continue };
+            let (first, code) = known.entry(function.name()).or_insert((node, function));
+            if !code.is_same_code(function) {
+                let (name, first) = (function.name(), first.name());
+                problems.push(Problem::new(
+                    format!("node `{}`", node.name()),
+                    format!(
+                        "its host function is called `{name}`, but is other code than that of node \
+                         `{first}`: give it a name of its own"
+                    ),
+                ));
             }
         }
         problems

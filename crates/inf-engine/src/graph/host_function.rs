@@ -1,5 +1,6 @@
 //! [`HostFunction`]: code of the host program that runs as a node.
 
+use std::any::TypeId;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Se
 #[derive(Clone)]
 pub struct HostFunction {
     name: Arc<str>,
+    /// Tells code apart that was given one name by mistake.
+    code: TypeId,
     body: HostBody,
 }
 
@@ -79,9 +82,11 @@ impl HostFunction {
     ) -> Self {
         let name = name.into();
         let codec = Codec(Arc::clone(&name));
+        let code = code_of(&function);
         let body = move |input: &Value| codec.encode(function(codec.decode(input)?));
         Self {
             name,
+            code,
             body: HostBody::Sync(Arc::new(body)),
         }
     }
@@ -111,6 +116,7 @@ impl HostFunction {
     {
         let name = name.into();
         let codec = Codec(Arc::clone(&name));
+        let code = code_of(&function);
         let body = move |input: &Value| -> HostFuture {
             let codec = codec.clone();
             match codec.decode(input) {
@@ -123,6 +129,7 @@ impl HostFunction {
         };
         Self {
             name,
+            code,
             body: HostBody::Async(Arc::new(body)),
         }
     }
@@ -132,9 +139,18 @@ impl HostFunction {
         &self.name
     }
 
+    /// Whether both are the same code, whatever they captured.
+    pub(super) fn is_same_code(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+
     pub(crate) fn body(&self) -> &HostBody {
         &self.body
     }
+}
+
+fn code_of<F: 'static>(_: &F) -> TypeId {
+    TypeId::of::<F>()
 }
 
 /// Turns a host function's values from and to Rust types.

@@ -33,6 +33,6 @@ pub use host_function::{HostError, HostFunction, HostFunctions, HostFuture};
 pub use inference_graph::{GraphParameter, InferenceGraph};
 pub use operation::{Alias, Compute, HostCall, LlmCall, Operation};
 pub use pipeline_file::PipelineFileError;
-pub use reference::{Accessor, MissingPart, NodeRef, ParameterRef, Reference};
+pub use reference::{Accessor, NodeRef, ParameterRef, Reference};
 pub use shape::Shape;
 pub use template::{Template, TemplatePart};

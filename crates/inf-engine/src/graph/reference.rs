@@ -65,7 +65,7 @@ pub struct Reference {
 
 impl Reference {
     /// The part of `value` that this reference means.
-    pub fn resolve<'v>(&self, value: &'v Value) -> Result<&'v Value, MissingPart> {
+    pub(crate) fn resolve<'v>(&self, value: &'v Value) -> Result<&'v Value, MissingPart> {
         let mut part = value;
         for (depth, accessor) in self.path.iter().enumerate() {
             let next = match accessor {
@@ -126,7 +126,7 @@ pub(crate) fn is_identifier(text: &str) -> bool {
 
 /// Says that a value has no such part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingPart {
+pub(crate) struct MissingPart {
     path: Vec<Accessor>,
     accessor: Accessor,
     found: String,

@@ -15,6 +15,7 @@ mod llm_inference;
 mod member;
 mod mode;
 mod module_trait;
+#[doc(hidden)]
 pub mod registration;
 mod sequential;
 mod state_dict;

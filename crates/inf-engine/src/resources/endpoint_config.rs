@@ -1,5 +1,7 @@
 //! [`EndpointConfig`]: what an alias stands for.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clients::simulated::SimulatedSettings;
@@ -32,7 +34,7 @@ pub enum Provider {
 ///     .with_max_concurrent(32);
 /// # let _ = local;
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
     /// Who answers.
@@ -143,5 +145,23 @@ impl EndpointConfig {
     pub fn with_max_retries(mut self, max_retries: u32) -> Self {
         self.max_retries = Some(max_retries);
         self
+    }
+}
+
+impl fmt::Debug for EndpointConfig {
+    /// Without `api_key`: somebody may have put a key there, which is refused
+    /// later.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EndpointConfig")
+            .field("provider", &self.provider)
+            .field("model", &self.model)
+            .field("base_url", &self.base_url)
+            .field("api_key_env", &self.api_key_env)
+            .field("max_concurrent", &self.max_concurrent)
+            .field("timeout", &self.timeout)
+            .field("max_retries", &self.max_retries)
+            .field("simulated", &self.simulated)
+            .finish_non_exhaustive()
     }
 }

@@ -31,6 +31,13 @@ pub(super) fn interpolate(text: &str, lookup: Lookup<'_>) -> Result<String, Stri
             Some((name, default)) => (name, Some(default)),
             None => (inside, None),
         };
+        if !is_name(name) {
+            // It may be a key: it is not repeated.
+            return Err(
+                "`${…}` holds the name of an environment variable: letters, digits and `_`"
+                    .to_owned(),
+            );
+        }
         match (lookup(name), default) {
             (Some(value), _) => result.push_str(&value),
             (None, Some(default)) => result.push_str(default),
@@ -40,6 +47,14 @@ pub(super) fn interpolate(text: &str, lookup: Lookup<'_>) -> Result<String, Stri
     }
     result.push_str(rest);
     Ok(result)
+}
+
+/// Whether `text` can be the name of an environment variable.
+pub(super) fn is_name(text: &str) -> bool {
+    let word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    !text.is_empty()
+        && text.chars().all(word)
+        && !text.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// Says that a variable is missing.

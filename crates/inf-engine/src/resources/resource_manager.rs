@@ -209,19 +209,31 @@ impl EndpointMaker<'_> {
                      environment variable, or `api_key: ${NAME}`, and not both",
                 ));
             };
-            return self.key_from(name);
+            return self.key_from("api_key", name);
         }
         match (&config.api_key_env, config.provider) {
-            (Some(name), _) => self.key_from(name),
-            (None, Provider::OpenAi) => self.key_from(OPENAI_KEY),
+            (Some(name), _) => self.key_from("api_key_env", name),
+            (None, Provider::OpenAi) => self.key_from("api_key_env", OPENAI_KEY),
             (None, _) => Ok(None),
         }
     }
 
-    fn key_from(&mut self, name: &str) -> Result<Option<(String, SecretString)>, Noted> {
+    fn key_from(
+        &mut self,
+        place: &str,
+        name: &str,
+    ) -> Result<Option<(String, SecretString)>, Noted> {
+        if !environment::is_name(name) {
+            // It may be a key: it is not repeated.
+            return Err(self.problem(
+                place,
+                "this is not the name of an environment variable; if it is a key, take it out of \
+                 the file, `export OPENAI_API_KEY=…` and write `api_key_env: OPENAI_API_KEY`",
+            ));
+        }
         match (self.lookup)(name) {
             Some(key) => Ok(Some((name.to_owned(), SecretString::from(key)))),
-            None => Err(self.problem("api_key_env", not_set(name))),
+            None => Err(self.problem(place, not_set(name))),
         }
     }
 
@@ -359,6 +371,26 @@ endpoints:
             problems("endpoints: { a: { provider: openai, model: m, api_key: '${SET}' } }"),
             ""
         );
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_not_repeated() {
+        for wrong in [
+            "api_key_env: sk-proj-SECRET",
+            "api_key: '${NOPE:-sk-proj-SECRET}'",
+            "api_key: sk-proj-SECRET",
+            "base_url: 'sk-proj-SECRET'",
+            "base_url: 'ftp://host/v1?key=SECRET'",
+            "base_url: '${sk-proj-SECRET}'",
+        ] {
+            let text = format!("endpoints: {{ a: {{ provider: openai, model: m, {wrong} }} }}");
+            let told = problems(&text);
+            assert!(!told.is_empty() && !told.contains("SECRET"), "{told}");
+            let config = ResourceConfig::from_text(&text).unwrap();
+            if wrong.starts_with("api_key:") {
+                assert!(!format!("{config:?}").contains("SECRET"));
+            }
+        }
     }
 
     #[test]

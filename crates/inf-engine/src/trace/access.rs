@@ -63,21 +63,17 @@ impl<T: MapData> Proxy<T> {
 
 #[track_caller]
 pub(super) fn access<T, U>(of: Proxy<T>, accessor: Accessor) -> Proxy<U> {
-    record("a proxy", SourceLocation::caller(), |recorder| {
-        Step::Access {
-            of: recorder.node(of),
-            accessor,
-        }
+    record(of, SourceLocation::caller(), |recorder| Step::Access {
+        of: recorder.node(of),
+        accessor,
     })
 }
 
 #[track_caller]
 fn compute<T, U>(input: Proxy<T>, function: Compute) -> Proxy<U> {
-    record("a proxy", SourceLocation::caller(), |recorder| {
-        Step::Compute {
-            function,
-            input: recorder.node(input),
-        }
+    record(input, SourceLocation::caller(), |recorder| Step::Compute {
+        function,
+        input: recorder.node(input),
     })
 }
 

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Proxy;
+use crate::document::shorten;
 use crate::graph::{
     Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem,
     Shape, SourceLocation, Template,
@@ -78,7 +80,82 @@ thread_local! {
     static STACK: RefCell<Vec<Context>> = const { RefCell::new(Vec::new()) };
     /// What the last trace that ended on this thread made, to name a proxy
     /// that escaped from it.
-    static ENDED: RefCell<Option<Context>> = const { RefCell::new(None) };
+    static ENDED: RefCell<Option<Ended>> = const { RefCell::new(None) };
+}
+
+/// What is kept of a trace that ended: names, and nothing of the program's.
+struct Ended {
+    id: u32,
+    nodes: Vec<Label>,
+}
+
+/// What a recorded node is called in messages.
+struct Label {
+    name: String,
+    location: SourceLocation,
+}
+
+impl Label {
+    fn new(name: Option<&str>, module: &str, is_input: bool, location: SourceLocation) -> Self {
+        let name = name.unwrap_or(if is_input { "input" } else { module });
+        let name = if name.is_empty() {
+            "a node of the root"
+        } else {
+            name
+        };
+        Self {
+            name: name.to_owned(),
+            location,
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}` (made at {})", self.name, self.location)
+    }
+}
+
+/// What is being used, for messages.
+pub(super) struct Subject {
+    what: &'static str,
+    /// The trace and the node, if it is a proxy.
+    proxy: Option<(u32, NodeRef)>,
+}
+
+impl From<&'static str> for Subject {
+    fn from(what: &'static str) -> Self {
+        Self { what, proxy: None }
+    }
+}
+
+impl<T> From<Proxy<T>> for Subject {
+    fn from(proxy: Proxy<T>) -> Self {
+        Self {
+            what: "a proxy",
+            proxy: Some((proxy.trace(), proxy.node())),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.proxy {
+            None => formatter.write_str(self.what),
+            Some((trace, node)) => match ended_label(trace, node) {
+                Some(label) => write!(formatter, "the proxy of {label}"),
+                None => write!(formatter, "the proxy of node {}", node.index()),
+            },
+        }
+    }
+}
+
+/// What a node of the trace that ended last was called.
+fn ended_label(trace: u32, node: NodeRef) -> Option<String> {
+    ENDED.with_borrow(|ended| {
+        let ended = ended.as_ref().filter(|ended| ended.id == trace)?;
+        ended.nodes.get(node.index()).map(Label::to_string)
+    })
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(0);
@@ -115,9 +192,34 @@ pub(super) fn scoped<R>(
     )
 }
 
-/// Keeps an ended trace for the messages of later ones.
+/// Keeps the names of an ended trace for the messages of later ones.
 pub(super) fn keep_ended(context: Context) {
-    ENDED.with_borrow_mut(|ended| *ended = Some(context));
+    let nodes = context.nodes.iter().map(TraceNode::label).collect();
+    let ended = Ended {
+        id: context.id,
+        nodes,
+    };
+    // What the program gave to the trace is dropped before anything is borrowed.
+    drop(context);
+    ENDED.set(Some(ended));
+}
+
+/// Notes that a proxy was written out as text, which it is not.
+pub(super) fn note_written_out() {
+    // A message may be written while a step is being recorded: that is ours.
+    STACK.with(|stack| {
+        if let Ok(mut stack) = stack.try_borrow_mut()
+            && let Some(context) = stack.last_mut()
+        {
+            let place = context.scopes.last().map(|scope| scope.location.to_string());
+            let message = "a proxy was written with `{:?}`, but it has no value yet: for a text with \
+                           its value write `prompt!(\"… {name} …\")`";
+            context.problems.push(Problem {
+                place: place.unwrap_or_default(),
+                message: message.to_owned(),
+            });
+        }
+    });
 }
 
 /// Works on the context of the running trace.
@@ -125,7 +227,10 @@ pub(super) fn keep_ended(context: Context) {
 /// # Panics
 /// If nothing is being traced on this thread.
 #[track_caller]
-fn with_current<R>(what: &str, work: impl FnOnce(&mut Context, &[Context]) -> R) -> R {
+fn with_current<R>(
+    what: impl Into<Subject>,
+    work: impl FnOnce(&mut Context, &[Context]) -> R,
+) -> R {
     let result = STACK.with_borrow_mut(|stack| {
         let (current, outer) = stack.split_last_mut()?;
         Some(work(current, outer))
@@ -133,8 +238,9 @@ fn with_current<R>(what: &str, work: impl FnOnce(&mut Context, &[Context]) -> R)
     match result {
         Some(result) => result,
         None => panic!(
-            "{what} was used where nothing is being traced: use it inside `forward`; to run a \
-             module call `.bind(resources)?.run(input).await`"
+            "{} was used where nothing is being traced: use it inside `forward`; to run a module \
+             call `.bind(resources)?.run(input).await`",
+            what.into()
         ),
     }
 }
@@ -142,7 +248,7 @@ fn with_current<R>(what: &str, work: impl FnOnce(&mut Context, &[Context]) -> R)
 /// Records the step that `make` returns and gives a proxy of its value.
 #[track_caller]
 pub(super) fn record<T>(
-    what: &str,
+    what: impl Into<Subject>,
     location: SourceLocation,
     make: impl FnOnce(&mut Recorder<'_>) -> Step,
 ) -> Proxy<T> {
@@ -223,7 +329,7 @@ pub(super) fn note_problem(location: SourceLocation, message: String) {
 #[track_caller]
 pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
     let location = SourceLocation::caller();
-    with_current("a proxy", |context, outer| {
+    with_current(proxy, |context, outer| {
         let node = Recorder {
             context,
             outer,
@@ -238,7 +344,7 @@ pub(super) fn set_name<T>(proxy: Proxy<T>, name: &str) {
 /// none and was made by a call from the `forward` that runs now.
 #[track_caller]
 pub(super) fn propose_name<T>(proxy: Proxy<T>, name: &str) {
-    with_current("a proxy", |context, _| {
+    with_current(proxy, |context, _| {
         let scope = context
             .scopes
             .last()
@@ -305,20 +411,12 @@ impl Context {
         }
         path
     }
+}
 
-    /// What a recorded node is called in messages.
-    fn describe(&self, node: NodeRef) -> Option<String> {
-        let found = self.nodes.get(node.index())?;
-        let name = found.name.as_deref().unwrap_or(match &found.step {
-            Step::Input => "input",
-            _ => &found.module,
-        });
-        let name = if name.is_empty() {
-            "a node of the root"
-        } else {
-            name
-        };
-        Some(format!("`{name}` (made at {})", found.location))
+impl TraceNode {
+    fn label(&self) -> Label {
+        let is_input = matches!(self.step, Step::Input);
+        Label::new(self.name.as_deref(), &self.module, is_input, self.location)
     }
 }
 
@@ -340,15 +438,21 @@ impl Recorder<'_> {
             .outer
             .iter()
             .find(|context| context.id == proxy.trace());
+        let node = proxy.node();
         let (state, name) = match running {
-            Some(context) => ("an outer trace", context.describe(proxy.node())),
-            None => ENDED.with_borrow(|ended| match ended {
-                Some(ended) if ended.id == proxy.trace() => {
-                    ("a trace that has ended", ended.describe(proxy.node()))
-                }
-                // One that ended before, panicked, or is of another thread.
-                _ => ("another trace", None),
-            }),
+            Some(context) => {
+                let found = context.nodes.get(node.index());
+                (
+                    "an outer trace",
+                    found.map(|found| found.label().to_string()),
+                )
+            }
+            // One that ended before the last, panicked, or is of another thread
+            // has no names any more.
+            None => match ended_label(proxy.trace(), node) {
+                Some(label) => ("a trace that has ended", Some(label)),
+                None => ("another trace", None),
+            },
         };
         let name = name.unwrap_or_else(|| format!("node {}", proxy.node().index()));
         self.problem(format!(
@@ -369,7 +473,7 @@ impl Recorder<'_> {
             self.problem(format!(
                 "the parameter {:?} is used but is no field of the traced module: make it a field, \
                  so that it has a path",
-                excerpt(&parameter.value())
+                shorten(&parameter.value(), 40)
             ));
             0
         }))
@@ -379,14 +483,5 @@ impl Recorder<'_> {
     pub(super) fn problem(&mut self, message: String) {
         let place = self.location.to_string();
         self.context.problems.push(Problem { place, message });
-    }
-}
-
-fn excerpt(text: &str) -> String {
-    let start: String = text.chars().take(40).collect();
-    if start.len() < text.len() {
-        start + "…"
-    } else {
-        start
     }
 }

@@ -13,6 +13,10 @@ impl<T: Data> Proxy<T> {
     /// `name` is what a saved graph calls the function by; give the same name
     /// to the same code only. A panic fails the input that caused it.
     ///
+    /// The code runs where the run is scheduled, so it should be quick (a
+    /// millisecond at most): while it runs no call is started. For longer work
+    /// use [`then_async`](Self::then_async) with `tokio::task::spawn_blocking`.
+    ///
     /// ```
     /// use inf_engine::prelude::*;
     ///
@@ -91,7 +95,7 @@ fn refuse_result<U>(instead: &str) {
 #[track_caller]
 pub fn apply<T, U>(function: &HostFunction, input: Proxy<T>) -> Proxy<U> {
     let location = SourceLocation::caller();
-    record("a host function", location, |recorder| Step::Host {
+    record(input, location, |recorder| Step::Host {
         function: function.clone(),
         input: recorder.node(input),
     })

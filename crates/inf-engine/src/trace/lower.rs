@@ -1,13 +1,13 @@
 //! From what a trace recorded to a graph in which only work is a node.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::context::{Context, Step, TraceNode};
 use crate::graph::{
     Accessor, GraphBuilder, GraphError, GraphNode, HostCall, InferenceGraph, LlmCall, NodeRef,
-    Operation, ParameterRef, Reference, Shape, Template, TemplatePart,
+    Operation, ParameterRef, Problem, Reference, Shape, Template, TemplatePart,
 };
-use crate::value::Schema;
+use crate::value::{Schema, Value};
 
 /// Makes the graph. References of `context` are places in its list of nodes;
 /// references of the graph are places in the graph.
@@ -23,6 +23,8 @@ pub(super) fn lower(
         uses: uses(&context.nodes),
         lowered: Vec::with_capacity(context.nodes.len()),
         names: HashSet::from(["input".to_owned(), "parameters".to_owned()]),
+        counts: HashMap::new(),
+        problems: Vec::new(),
         builder: GraphBuilder::new(name, input),
         parameters: vec![None; context.parameters.len()],
     };
@@ -39,10 +41,11 @@ pub(super) fn lower(
         }
     }
     for node in &context.nodes {
-        let lowered = lowering.lower(node)?;
+        let lowered = lowering.lower(node);
         lowering.lowered.push(lowered);
     }
     let output = lowering.shape(output);
+    GraphError::check(lowering.problems)?;
     lowering.builder.finish(output)
 }
 
@@ -57,36 +60,42 @@ enum Lowered {
 
 struct Lowering<'t> {
     nodes: &'t [TraceNode],
-    /// How often each step is used, and whether as something else than text.
+    /// How often each step is used.
     uses: Vec<usize>,
     lowered: Vec<Lowered>,
     names: HashSet<String>,
+    /// How often each name was asked for.
+    counts: HashMap<String, usize>,
+    problems: Vec<Problem>,
     builder: GraphBuilder,
     /// The graph's parameter for each of the module's, if it is used.
     parameters: Vec<Option<ParameterRef>>,
 }
 
 impl Lowering<'_> {
-    fn lower(&mut self, node: &TraceNode) -> Result<Lowered, GraphError> {
+    fn lower(&mut self, node: &TraceNode) -> Lowered {
         let shape = match &node.step {
             Step::Input => NodeRef::INPUT.into(),
             Step::Invalid => unreachable!("an invalid step comes with a problem"),
             Step::Constant(value) => Shape::Constant(value.clone()),
             Step::Access { of, accessor } => {
-                let shape = self.shape(*of);
-                part(shape, accessor).map_err(|message| GraphError {
-                    problems: vec![crate::graph::Problem {
-                        place: node.location.to_string(),
-                        message,
-                    }],
-                })?
+                self.materialize(*of);
+                let whole = match &self.lowered[of.index()] {
+                    Lowered::Shape(shape) => shape,
+                    Lowered::Template(_) => unreachable!("it was made a node"),
+                };
+                part(whole, accessor).unwrap_or_else(|message| {
+                    let problem = Problem::new(node.location.to_string(), message);
+                    self.problems.push(problem);
+                    Shape::Constant(Value::Null)
+                })
             }
             Step::Pack(shape) => self.resolve(shape),
             Step::Prompt(template) => {
                 let template = self.template(template);
                 let at = self.lowered.len();
                 if self.uses[at] <= 1 {
-                    return Ok(Lowered::Template(template));
+                    return Lowered::Template(template);
                 }
                 self.add(node, "prompt", Operation::Prompt(template)).into()
             }
@@ -123,19 +132,24 @@ impl Lowering<'_> {
                 self.add(node, function.name(), operation).into()
             }
         };
-        Ok(Lowered::Shape(shape))
+        Lowered::Shape(shape)
     }
 
     /// The value of a step, put together from nodes.
     fn shape(&mut self, step: NodeRef) -> Shape {
-        match self.lowered[step.index()].clone() {
-            Lowered::Shape(shape) => shape,
-            Lowered::Template(template) => {
-                let node = &self.nodes[step.index()];
-                let added = self.add(node, "prompt", Operation::Prompt(template));
-                self.lowered[step.index()] = Lowered::Shape(added.into());
-                added.into()
-            }
+        self.materialize(step);
+        match &self.lowered[step.index()] {
+            Lowered::Shape(shape) => shape.clone(),
+            Lowered::Template(_) => unreachable!("it was made a node"),
+        }
+    }
+
+    /// Makes a text that is used as a value a node of its own.
+    fn materialize(&mut self, step: NodeRef) {
+        if let Lowered::Template(template) = &self.lowered[step.index()] {
+            let operation = Operation::Prompt(template.clone());
+            let added = self.add(&self.nodes[step.index()], "prompt", operation);
+            self.lowered[step.index()] = Lowered::Shape(added.into());
         }
     }
 
@@ -223,47 +237,45 @@ impl Lowering<'_> {
         if !base.starts_with(|first: char| first.is_alphabetic() || first == '_') {
             base.insert(0, '_');
         }
-        let mut name = base.clone();
-        let mut count = 1;
-        while !self.names.insert(name.clone()) {
-            count += 1;
-            name = format!("{base}_{count}");
+        // Counted, because trying one number after the other would take a
+        // second for some thousand calls of one module.
+        let count = self.counts.entry(base.clone()).or_insert(0);
+        loop {
+            *count += 1;
+            let name = if *count == 1 {
+                base.clone()
+            } else {
+                format!("{base}_{count}")
+            };
+            if self.names.insert(name.clone()) {
+                return name;
+            }
         }
-        name
     }
 }
 
 /// A part of a shape: known at once where the shape was put together here.
-fn part(shape: Shape, accessor: &Accessor) -> Result<Shape, String> {
-    let missing = || {
-        Err(match accessor {
-            Accessor::Key(key) => format!("the value has no field `{key}`"),
-            Accessor::Index(index) => format!("the value has no element {index}"),
-        })
-    };
-    match (shape, accessor) {
-        (Shape::Reference(mut reference), accessor) => {
-            reference.path.push(accessor.clone());
-            Ok(Shape::Reference(reference))
-        }
-        (Shape::List(mut elements), Accessor::Index(index)) if *index < elements.len() => {
-            Ok(elements.swap_remove(*index))
-        }
-        (Shape::Map(mut entries), Accessor::Key(key)) => {
-            entries.shift_remove(&**key).map_or_else(missing, Ok)
-        }
-        (Shape::Constant(value), Accessor::Key(key)) => value
-            .get(key)
-            .cloned()
-            .map(Shape::Constant)
-            .map_or_else(missing, Ok),
-        (Shape::Constant(value), Accessor::Index(index)) => value
-            .at(*index)
-            .cloned()
-            .map(Shape::Constant)
-            .map_or_else(missing, Ok),
-        _ => missing(),
+fn part(whole: &Shape, accessor: &Accessor) -> Result<Shape, String> {
+    if let Shape::Reference(reference) = whole {
+        let mut reference = reference.clone();
+        reference.path.push(accessor.clone());
+        return Ok(Shape::Reference(reference));
     }
+    let found = match (whole, accessor) {
+        (Shape::List(elements), Accessor::Index(index)) => elements.get(*index).cloned(),
+        (Shape::Map(entries), Accessor::Key(key)) => entries.get(&**key).cloned(),
+        (Shape::Constant(value), Accessor::Key(key)) => {
+            value.get(key).cloned().map(Shape::Constant)
+        }
+        (Shape::Constant(value), Accessor::Index(index)) => {
+            value.at(*index).cloned().map(Shape::Constant)
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| match accessor {
+        Accessor::Key(key) => format!("the value has no field `{key}`"),
+        Accessor::Index(index) => format!("the value has no element {index}"),
+    })
 }
 
 /// How often the value of each step is used.

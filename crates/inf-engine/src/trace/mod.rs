@@ -21,9 +21,14 @@ mod proxy;
 mod tracer;
 
 pub use access::{ListData, MapData};
+#[doc(hidden)]
 pub use host::apply;
 pub use into_proxy::IntoProxy;
-pub use pack::{Pack, Packed, Split, constant};
-pub use prompt::{PromptBuilder, PromptPart, PromptValue};
+#[doc(hidden)]
+pub use pack::Packed;
+pub use pack::{Pack, Split, constant};
+pub use prompt::PromptValue;
+#[doc(hidden)]
+pub use prompt::{PromptBuilder, PromptPart};
 pub use proxy::Proxy;
 pub use tracer::Tracer;

@@ -39,6 +39,18 @@ impl<T> PromptValue for Proxy<T> {
     }
 }
 
+impl<T> PromptValue for &Proxy<T> {
+    fn prompt_part(&self) -> PromptPart {
+        (**self).prompt_part()
+    }
+}
+
+impl PromptValue for &Parameter {
+    fn prompt_part(&self) -> PromptPart {
+        (**self).prompt_part()
+    }
+}
+
 impl PromptValue for Parameter {
     fn prompt_part(&self) -> PromptPart {
         PromptPart::Parameter(self.clone())

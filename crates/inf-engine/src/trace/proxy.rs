@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::context::note_written_out;
 use crate::graph::NodeRef;
 
 /// A value of type `T` that a run will have: what `forward` works on.
@@ -54,7 +55,10 @@ impl<T> Clone for Proxy<T> {
 impl<T> Copy for Proxy<T> {}
 
 impl<T> fmt::Debug for Proxy<T> {
+    /// For debugging. Inside `forward` it is an error of the trace, because
+    /// the text would go where the value was meant.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        note_written_out();
         let name = std::any::type_name::<T>();
         write!(formatter, "Proxy<{name}>(node {})", self.node.index())
     }

@@ -34,6 +34,7 @@ impl Schema {
                 json = serde_json::Value::Bool(true);
             }
         }
+        drop_number_formats(&mut json);
         Self::from_json(json)
     }
 
@@ -111,6 +112,26 @@ impl Schema {
     }
 }
 
+/// `f64` is a `number` of the format `double`, and so on: that says something of
+/// Rust and nothing of the value.
+fn drop_number_formats(json: &mut serde_json::Value) {
+    const FORMATS: [&str; 12] = [
+        "double", "float", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16",
+        "uint32", "uint64",
+    ];
+    match json {
+        serde_json::Value::Object(object) => {
+            let format = object.get("format").and_then(serde_json::Value::as_str);
+            if format.is_some_and(|format| FORMATS.contains(&format)) {
+                object.shift_remove("format");
+            }
+            object.values_mut().for_each(drop_number_formats);
+        }
+        serde_json::Value::Array(elements) => elements.iter_mut().for_each(drop_number_formats),
+        _ => {}
+    }
+}
+
 /// A validator quotes the whole instance; a person needs its beginning.
 fn shorten(message: &str) -> String {
     const LONGEST: usize = 200;
@@ -168,6 +189,7 @@ mod tests {
     fn types_lose_their_name() {
         assert!(Schema::of::<String>().is_string());
         assert!(Schema::of::<crate::Value>().is_any());
+        assert_eq!(Schema::of::<f64>().as_json(), &json!({"type": "number"}));
         assert_eq!(
             Schema::of::<Vec<bool>>().as_json(),
             &json!({"type": "array", "items": {"type": "boolean"}})

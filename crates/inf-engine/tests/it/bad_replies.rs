@@ -40,6 +40,7 @@ async fn each_input_ends_in_its_own_sentence() {
         says(r#"{"facts": "one"}"#),
         Answer::ok(r#"{"choices": []}"#),
         refuses("500 Internal Server Error", "out of memory"),
+        Answer::ok(r#"{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}"#),
         says(good),
     ];
     let count = answers.len();

@@ -152,7 +152,7 @@ fn all_problems_are_told_at_once() {
       - node `same`: another node has this name
       - node `input`: this name stands for something else in references: choose another
       - node `parameters`: this name stands for something else in references: choose another
-      - node `a name`: a node's name is letters, digits, `_` and `-`, and begins with a letter
+      - node `a name`: a node's name is letters, digits, `_` and `-`, and begins with a letter or `_`
       - node `stranger`: a node of another graph is used
       - node `call`: the alias is empty: name the model to call, as in `llm: fast`
       - node `call`: the temperature is -1, but it must be 0 or more
@@ -800,7 +800,7 @@ fn wrong_parameters_and_names_are_told() {
         "nodes: {input: {prompt: x}, parameters: {prompt: y}, '1': {prompt: z}}\noutput: input",
         "3 problems:\n  - node `input`: this name stands for something else in references: choose \
          another\n  - node `parameters`: this name stands for something else in references: choose \
-         another\n  - node `1`: a node's name is letters, digits, `_` and `-`, and begins with a letter",
+         another\n  - node `1`: a node's name is letters, digits, `_` and `-`, and begins with a letter or `_`",
     );
     check(
         "nodes:\n  a: {llm: ' '}\n  b: {prompt: '{c}'}\noutput: [d, 3]",

@@ -518,3 +518,18 @@ fn modules_are_shared_between_threads() {
     shared::<Parameter>();
     shared::<Proxy<String>>();
 }
+
+#[test]
+fn open_traits_are_objects_and_shared_types_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    fn object<T: ?Sized>() {}
+    object::<dyn Module>();
+    object::<dyn Forward<Input = String, Output = String>>();
+    object::<dyn inf_engine::clients::LlmClient>();
+    shared::<inf_engine::execution::Pipeline<String, Vec<String>>>();
+    shared::<InferenceGraph>();
+    shared::<Parameter>();
+    shared::<Value>();
+    shared::<inf_engine::resources::ResourceManager>();
+    shared::<inf_engine::execution::ExecutionError>();
+}

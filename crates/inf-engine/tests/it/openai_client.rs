@@ -125,8 +125,12 @@ async fn a_connection_that_the_server_dropped_is_replaced() {
     let peer = RawPeer::start([Answer::Close(hello), Answer::ok(HELLO)]).await;
     let client = client(&peer.base_url());
     ask(&client).await.expect("an answer");
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    ask(&client).await.expect("an answer");
+    // Whether the client hears of it before it sends or only then is up to the
+    // network: then the call fails for a passing reason, and the next is fine.
+    if let Err(error) = ask(&client).await {
+        assert_eq!(error.retry, Retry::Transient);
+        ask(&client).await.expect("an answer");
+    }
     assert_eq!(peer.connections(), 2);
 }
 

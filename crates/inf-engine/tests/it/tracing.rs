@@ -1049,3 +1049,90 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn different_code_under_one_name_is_an_error() {
+    let graph = Tracer::new("twice").trace(|text: Proxy<String>| {
+        text.then("work", |text: String| text.len())
+            .then("work", |length: usize| length.to_string())
+    });
+    let error = graph.unwrap_err().to_string();
+    let expected = "node `work_2`: its host function is called `work`, but is other code than that of \
+                    node `work`: give it a name of its own";
+    assert_eq!(error, expected);
+    let trim = |text: String| text.trim().to_owned();
+    let graph =
+        Tracer::new("same").trace(|text: Proxy<String>| text.then("trim", trim).then("trim", trim));
+    graph.unwrap();
+}
+
+#[test]
+fn a_proxy_written_as_debug_text_is_an_error() {
+    let ask = LlmInference::new("fast");
+    let graph = Tracer::new("debug").trace(|text: Proxy<String>| ask.call(format!("Say {text:?}")));
+    let error = graph.unwrap_err().to_string();
+    assert!(error.contains("a proxy was written with `{:?}`"), "{error}");
+}
+
+#[test]
+fn references_can_stand_in_prompts() {
+    let tone = Parameter::new("Warm.").described("The tone.");
+    let tones = [&tone];
+    let tracer = Tracer::new("references").with_parameter("tone", &tone);
+    let graph = tracer.trace(|pair: Proxy<(String, String)>| {
+        let (a, b) = pair.split();
+        let mut text = prompt!("");
+        for (part, tone) in [&a, &b].into_iter().zip(tones.into_iter().cycle()) {
+            text = prompt!("{text}{part} {tone}\n");
+        }
+        text
+    });
+    let graph = graph.unwrap();
+    let file = graph.to_text(inf_engine::document::DocumentFormat::Yaml);
+    assert!(
+        file.contains("{input.0} {parameters.tone}\n      {input.1} {parameters.tone}"),
+        "{file}"
+    );
+}
+
+#[test]
+fn a_proxy_used_where_nothing_is_traced_is_named() {
+    let ask = LlmInference::new("fast");
+    let mut escaped = None;
+    let graph = Tracer::new("escapes").trace(|text: Proxy<String>| {
+        let answer = ask.call(text).named("answer");
+        escaped = Some(answer);
+        answer
+    });
+    graph.unwrap();
+    let used = std::panic::catch_unwind(|| escaped.unwrap().field::<String>("x"));
+    let panic = used.unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(
+        message.starts_with("the proxy of `answer` (made at "),
+        "{message}"
+    );
+}
+
+#[test]
+fn all_impossible_parts_are_told() {
+    let graph = Tracer::new("parts").trace(|text: Proxy<String>| {
+        let pair = (text, text).pack();
+        (pair.field::<String>("a"), pair.field::<String>("b")).pack()
+    });
+    assert_eq!(graph.unwrap_err().problems.len(), 2);
+}
+
+#[test]
+fn code_given_to_a_trace_is_not_kept_after_it() {
+    let kept = std::sync::Arc::new(());
+    let captured = std::sync::Arc::clone(&kept);
+    let graph = Tracer::new("closure").trace(move |text: Proxy<String>| {
+        text.then("hold", move |text: String| {
+            let _ = &captured;
+            text
+        })
+    });
+    drop(graph.unwrap());
+    assert_eq!(std::sync::Arc::strong_count(&kept), 1);
+}

@@ -1,6 +1,7 @@
 //! A body, as short as a message can bear.
 
 use super::Redaction;
+use crate::document;
 
 /// The most characters of a server's text in a message.
 const MOST_CHARACTERS: usize = 300;
@@ -24,24 +25,7 @@ pub(crate) fn excerpt(body: &[u8], redaction: &Redaction) -> String {
 
 /// `text` on one line and no longer than a message can bear.
 pub(crate) fn shorten(text: &str) -> String {
-    let mut short = String::new();
-    let mut pending_space = false;
-    for (length, character) in text.trim().chars().enumerate() {
-        if length == MOST_CHARACTERS {
-            short.push('…');
-            break;
-        }
-        if character.is_whitespace() || character.is_control() {
-            pending_space = true;
-            continue;
-        }
-        if pending_space && !short.is_empty() {
-            short.push(' ');
-        }
-        pending_space = false;
-        short.push(character);
-    }
-    short
+    document::shorten(text, MOST_CHARACTERS)
 }
 
 fn is_html(text: &str) -> bool {

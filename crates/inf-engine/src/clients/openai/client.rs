@@ -115,11 +115,11 @@ impl fmt::Debug for OpenAiClient {
 fn completions_url(base_url: &str) -> Result<Url, ClientError> {
     let example = "write it like `https://api.openai.com/v1`";
     // What can't be parsed can't be cleaned either: it is shown only if it
-    // holds no credentials.
-    let shown = if base_url.contains('@') {
-        String::new()
-    } else {
+    // looks like an address and holds no credentials.
+    let shown = if base_url.contains([':', '/']) && !base_url.contains(['@', '?']) {
         format!(" `{base_url}`")
+    } else {
+        String::new()
     };
     let url = Url::parse(base_url)
         .map_err(|error| unusable(format!("`base_url`{shown} is no URL ({error}); {example}")));
@@ -221,7 +221,7 @@ mod tests {
             assert!(message.contains(expected), "{message}");
             assert!(!message.contains("secret"), "{message}");
         };
-        check("", "`base_url` `` is no URL (relative URL without a base)");
+        check("", "`base_url` is no URL (relative URL without a base)");
         check(
             "localhost:8000/v1",
             "`base_url` `localhost:8000/v1` does not start with `http://`",

@@ -139,7 +139,7 @@ impl ErrorContext {
             (Some(name), true) => format!("check the key in `{name}`"),
             (Some(name), false) => format!("no key was sent: set `{name}`"),
             (None, true) => "check the endpoint's key".to_owned(),
-            (None, false) => "no key was sent: give the endpoint one".to_owned(),
+            (None, false) => "no key was sent: give the endpoint an `api_key_env`".to_owned(),
         }
     }
 
