@@ -3,7 +3,7 @@
 
 use inf_engine::Value;
 use inf_engine::graph::{
-    InferenceGraph, LlmCall, NodeRef, Operation, Reference, Shape, Template, TemplatePart,
+    Accessor, InferenceGraph, LlmCall, NodeRef, Operation, Reference, Shape, Template, TemplatePart,
 };
 
 /// English text has about four characters per token with every common
@@ -147,13 +147,22 @@ impl Lengths<'_> {
     /// known.
     fn reference(&self, reference: &Reference) -> u64 {
         if reference.node == NodeRef::INPUT {
-            return reference.resolve(self.input).map_or(0, text_length);
+            return part(self.input, &reference.path).map_or(0, text_length);
         }
         self.values
             .get(reference.node.index())
             .copied()
             .unwrap_or(0)
     }
+}
+
+/// What stands at `path` in a value, if anything does.
+fn part<'v>(value: &'v Value, path: &[Accessor]) -> Option<&'v Value> {
+    path.iter()
+        .try_fold(value, |value, accessor| match accessor {
+            Accessor::Key(key) => value.get(key),
+            Accessor::Index(index) => value.at(*index),
+        })
 }
 
 fn text_length(value: &Value) -> u64 {
