@@ -114,7 +114,7 @@ fn fan<const WIDTH: usize>() -> Result<InferenceGraph, GraphError> {
         let first = no_op(input);
         let middle: Vec<Proxy<Value>> = (0..WIDTH).map(|_| no_op(first)).collect();
         apply::<Vec<Value>, Value>(
-            &HostFunction::new("no_op", |value: Value| value),
+            &HostFunction::new("collect", |value: Value| value),
             middle.pack(),
         )
     })
