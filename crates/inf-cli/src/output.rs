@@ -26,6 +26,9 @@ enum Outcome<'a> {
     Output(&'a Value),
     Error {
         node: Option<&'a str>,
+        /// Only of a node that calls a model.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alias: Option<&'a str>,
         kind: &'static str,
         message: &'a str,
         /// 0 if the input came to no node.
@@ -39,6 +42,7 @@ impl<'a> ResultLine<'a> {
             Ok(output) => Outcome::Output(output),
             Err(error) => Outcome::Error {
                 node: error.node.as_deref(),
+                alias: error.alias.as_deref(),
                 kind: error.kind.as_str(),
                 message: &error.message,
                 attempts: attempts(error),

@@ -115,9 +115,14 @@ fn line(total: &Total, tally: &Tally, metrics: &ResourceMetrics, elapsed: Durati
         ),
         None => counted(tally.ended(), "input", "inputs"),
     };
+    // Without it a run that waits for a full provider looks like one that hangs.
+    let refused = match metrics.rate_limited {
+        0 => String::new(),
+        refused => format!(", {} refused for a limit", grouped(refused)),
+    };
     let tokens = metrics.usage.input_tokens + metrics.usage.output_tokens;
     format!(
-        "{inputs}{failed}, {}, {}, {} inputs/s",
+        "{inputs}{failed}, {}{refused}, {}, {} inputs/s",
         counted(calls(metrics), "call", "calls"),
         counted(tokens, "token", "tokens"),
         per_second(tally.ended(), elapsed),
