@@ -111,12 +111,14 @@ impl InferenceGraph {
     }
 
     /// Joins this graph with `resources`, with inputs and outputs of types of
-    /// yours. Inputs are checked against its input schema, and an output that
-    /// is no `O` is an error of its input.
+    /// yours. Types that can never fit are an error here; beyond that inputs
+    /// are checked against the graph's input schema, and an output that is no
+    /// `O` is an error of its input.
     pub fn bind_as<I: Data, O: Data>(
         self,
         resources: impl IntoResources,
     ) -> Result<Pipeline<I, O>, BindError> {
+        self.check_ends(&I::schema(), &O::schema())?;
         self.bind_with(resources, None, true)
     }
 

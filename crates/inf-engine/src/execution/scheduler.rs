@@ -136,6 +136,10 @@ impl Scheduler {
             }
             let may_admit = self.may_admit();
             let may_call = self.has_room() && !self.lanes.is_empty();
+            assert!(
+                may_call || may_admit || !self.tasks.is_empty() || !self.retries.is_empty(),
+                "the run waits for nothing and is not done: a wake-up was lost"
+            );
             tokio::select! {
                 biased;
                 () = self.stop.cancelled(), if !self.is_stopped => self.begin_no_more(),
@@ -148,7 +152,6 @@ impl Scheduler {
                 () = self.lanes.room(), if may_call => {}
                 Some(task) = self.retries.next() => self.queue_call(task),
                 input = next_of(&mut self.source), if may_admit => self.take(input),
-                else => panic!("the run waits for nothing and is not done: a wake-up was lost"),
             }
         }
     }
@@ -168,8 +171,6 @@ impl Scheduler {
         }
         result
     }
-
-    // Inputs.
 
     fn may_admit(&self) -> bool {
         self.source.is_some() && self.executions.len() < self.window && self.needs_inputs()
@@ -238,8 +239,6 @@ impl Scheduler {
         }
         Ok(input)
     }
-
-    // Nodes.
 
     /// Works through nodes that became ready, and those that this makes ready.
     fn advance(&mut self, id: ExecutionId, mut execution: Execution, mut ready: Vec<NodeRef>) {
@@ -326,8 +325,6 @@ impl Scheduler {
             self.finished.push_back(execution.end(&self.run, id));
         }
     }
-
-    // Calls.
 
     fn queue_call(&mut self, task: Task) {
         let priority = self.run.plan.graph().node(task.node).priority();

@@ -21,6 +21,7 @@ mod inference_graph;
 mod operation;
 mod pipeline_file;
 mod reference;
+mod schema_fit;
 mod shape;
 mod template;
 

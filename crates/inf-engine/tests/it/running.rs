@@ -568,3 +568,23 @@ async fn a_call_that_is_given_up_counts_as_failed() {
     let metrics = &resources.metrics()["a"];
     assert_eq!((metrics.requests, metrics.failures), (1, 1));
 }
+
+#[test]
+fn a_saved_graph_is_bound_to_types_that_fit() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct OtherPair {
+        a: String,
+        c: String,
+    }
+    let graph = ExtractAndCompare::new().trace().unwrap();
+    let resources = ResourceConfig::simulated(["fast", "smart"], &echo());
+    graph.clone().bind_as::<Pair, String>(&resources).unwrap();
+    let error = graph
+        .bind_as::<OtherPair, Vec<String>>(&resources)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "2 problems:\n  - the type of the inputs: has no field `b`, which is wanted; it has `a`, \
+         `c`\n  - the output of the pipeline: is of type string where array is wanted"
+    );
+}
