@@ -111,8 +111,9 @@ impl InferenceGraph {
     }
 
     /// Joins this graph with `resources`, with inputs and outputs of types of
-    /// yours. Types that can never fit are an error here; beyond that inputs
-    /// are checked against the graph's input schema, and an output that is no
+    /// yours. Types whose schemas do not fit are an error here (names count as
+    /// the schemas have them: a `serde(alias)` is none); beyond that inputs are
+    /// checked against the graph's input schema, and an output that is no
     /// `O` is an error of its input.
     pub fn bind_as<I: Data, O: Data>(
         self,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::ready_queue::{ReadyQueue, Urgency};
 use super::task::Task;
 use crate::resources::{Endpoint, Permit, Waiter};
@@ -12,6 +14,9 @@ pub(super) struct Lanes {
     by_endpoint: Vec<Lane>,
     /// Lanes that had no room in the present look around; kept to be used again.
     is_full: Vec<bool>,
+    /// When the first provider that wants to be left alone may be called again,
+    /// as the last look around found.
+    resumes: Option<Instant>,
     waiter: Arc<Waiter>,
 }
 
@@ -29,6 +34,7 @@ impl Lanes {
         Self {
             by_endpoint: lanes.collect(),
             is_full: vec![false; endpoints.len()],
+            resumes: None,
             waiter,
         }
     }
@@ -44,6 +50,7 @@ impl Lanes {
         // Said before looking, so that room which comes up later is told.
         self.waiter.want();
         self.is_full.fill(false);
+        self.resumes = None;
         loop {
             let heads = self.by_endpoint.iter().enumerate();
             let heads = heads.filter(|(index, _)| !self.is_full[*index]);
@@ -51,25 +58,24 @@ impl Lanes {
             let (_, index): (Urgency, usize) = heads.min()?;
             let lane = &mut self.by_endpoint[index];
             match lane.endpoint.try_acquire() {
-                Some(permit) => return lane.queue.pop().map(|task| (task, permit)),
-                None => self.is_full[index] = true,
+                Ok(permit) => return lane.queue.pop().map(|task| (task, permit)),
+                Err(paused_until) => {
+                    self.is_full[index] = true;
+                    let resumes = self.resumes.into_iter().chain(paused_until);
+                    self.resumes = resumes.min();
+                }
             }
         }
     }
 
-    /// Waits until there may be room for a call that waits: another one ended,
-    /// or a provider wanted to be left alone until now.
+    /// Waits until there may be room for a call that the last look around found
+    /// none for: another one ended, or a provider may be called again.
     pub(super) async fn room(&self) {
-        let waiting = self
-            .by_endpoint
-            .iter()
-            .filter(|lane| !lane.queue.is_empty());
-        let pauses = waiting.filter_map(|lane| lane.endpoint.paused_until());
-        match pauses.min() {
+        match self.resumes {
             None => self.waiter.room().await,
-            Some(until) => tokio::select! {
+            Some(resumes) => tokio::select! {
                 () = self.waiter.room() => {}
-                () = tokio::time::sleep_until(until) => {}
+                () = tokio::time::sleep_until(resumes) => {}
             },
         }
     }
@@ -92,5 +98,52 @@ impl Lanes {
         for lane in &mut self.by_endpoint {
             lane.queue.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clients::{
+        ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry,
+    };
+    use crate::execution::task::ExecutionId;
+    use crate::graph::NodeRef;
+    use crate::resources::{ResourceConfig, ResourceManager};
+
+    struct Full;
+
+    impl LlmClient for Full {
+        fn send<'a>(&'a self, _: &'a LlmRequest) -> LlmFuture<'a> {
+            let after = Some(Duration::from_millis(5));
+            let error = ClientError::new(ClientErrorKind::RateLimited, "full");
+            let error = error.with_retry(Retry::RateLimited { after });
+            Box::pin(std::future::ready(Err::<LlmResponse, _>(error)))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_ends_before_it_is_waited_for_is_not_missed() {
+        let resources = ResourceManager::new(&ResourceConfig::new()).unwrap();
+        let resources = resources.with_client("full", Arc::new(Full), 4);
+        let endpoint = Arc::clone(resources.endpoint("full").unwrap());
+        let refused = endpoint.send(&LlmRequest::from_prompt("x")).await;
+        assert!(refused.is_err());
+        let mut lanes = Lanes::new(&[endpoint], resources.waiter());
+        let task = Task {
+            execution: ExecutionId(0),
+            node: NodeRef::new(1),
+        };
+        lanes.push(0, task, 0, 1);
+        assert!(
+            lanes.next().is_none(),
+            "the provider wants to be left alone"
+        );
+        tokio::time::advance(Duration::from_millis(5)).await;
+        let room = tokio::time::timeout(Duration::from_hours(1), lanes.room());
+        room.await.expect("the run goes on");
+        assert!(lanes.next().is_some());
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::inputs::{InputStream, Inputs};
 use super::runtime::block_on;
 use super::scheduler::{Input, Run, Scheduler};
-use super::{BatchResult, ErrorKind, ExecutionError, ExecutionSettings, Plan};
+use super::{BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Plan};
 use crate::graph::InferenceGraph;
 use crate::module::Module;
 use crate::resources::{Endpoint, ResourceManager};
@@ -183,7 +183,15 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             let result = scheduler.next().await?;
             Some((result, scheduler))
         });
-        let decode = |result: BatchResult<Value>| result.and_then(|value| decode(&value));
+        let fails_fast = self.settings.error_policy == ErrorPolicy::FailFast;
+        let stop_after_failure = stop.clone();
+        let decode = move |result: BatchResult<Value>| {
+            let result = result.and_then(|value| decode(&value));
+            if fails_fast && result.output.is_err() {
+                stop_after_failure.cancel();
+            }
+            result
+        };
         ResultStream {
             results: results.map(decode).fuse().boxed(),
             stop,

@@ -126,6 +126,10 @@ impl Scheduler {
             if let Some(result) = self.finished.pop_front() {
                 return Some(self.hand_out(result).await);
             }
+            if !self.is_stopped && self.stop.is_cancelled() {
+                self.begin_no_more();
+                continue;
+            }
             self.admit_what_is_there();
             self.dispatch();
             if !self.finished.is_empty() {
@@ -257,6 +261,7 @@ impl Scheduler {
                 Ok(Evaluated::Value(value)) => execution.state.complete(node, value, &mut ready),
                 Ok(Evaluated::Future(function, future)) => {
                     let timeout = run.settings.task_timeout;
+                    execution.has_begun = true;
                     self.tasks
                         .spawn(task::host(task, function, future, timeout));
                 }
@@ -269,9 +274,12 @@ impl Scheduler {
 
     /// Keeps an execution that goes on, and ends one that is done.
     fn settle(&mut self, id: ExecutionId, execution: Execution) {
-        let has_failed = execution.error.is_some();
+        let mut has_failed = execution.error.is_some();
         if execution.state.is_finished() {
-            self.finished.push_back(execution.end(&self.run, id));
+            let result = execution.end(&self.run, id);
+            // The output itself can be what fails.
+            has_failed = result.output.is_err();
+            self.finished.push_back(result);
         } else {
             self.executions.insert(id, execution);
         }

@@ -103,13 +103,18 @@ fn wrap(schema: &Json) -> Json {
     wrapper
 }
 
-/// Makes references to the root point to `to`; returns whether there were any.
+/// Makes references into the schema itself, but for its definitions, point
+/// below `to`; returns whether there were any.
 fn repoint_root(json: &mut Json, to: &str) -> bool {
     match json {
         Json::Object(object) => {
-            let refers = object.get("$ref").and_then(Json::as_str) == Some("#");
-            if refers {
-                object.insert("$ref".to_owned(), to.into());
+            let reference = object.get("$ref").and_then(Json::as_str);
+            let inside = reference.and_then(|reference| reference.strip_prefix('#'));
+            let inside = inside.filter(|path| !path.starts_with("/$defs/"));
+            let repointed = inside.map(|path| format!("{to}{path}"));
+            let refers = repointed.is_some();
+            if let Some(repointed) = repointed {
+                object.insert("$ref".to_owned(), repointed.into());
             }
             let inside = object.values_mut().map(|part| repoint_root(part, to));
             inside.fold(refers, |any, one| any | one)
@@ -195,6 +200,15 @@ mod tests {
         );
         check(list.clone(), r#"{"value": [1, 2]}"#, Ok(json!([1, 2])));
         check(list, "[3]", Ok(json!([3])));
+        let draft_7 = json!({
+            "type": "array",
+            "items": {"$ref": "#/definitions/n"},
+            "definitions": {"n": {"type": "integer"}},
+        });
+        let output = TypedOutput::new("old", &Schema::from_json(draft_7));
+        let asked = Schema::from_json(output.asked().schema.clone());
+        assert!(asked.check(&json!({"value": [1]})).is_ok());
+        assert!(asked.check(&json!({"value": ["1"]})).is_err());
         // A number, or a list of the same again.
         let nested =
             json!({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"$ref": "#"}}]});

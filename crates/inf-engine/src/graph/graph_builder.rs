@@ -248,8 +248,8 @@ impl GraphBuilder {
                 problems.push(Problem::new(
                     format!("node `{}`", node.name()),
                     format!(
-                        "its host function is called `{name}`, but is other code than that of node \
-                         `{first}`: give it a name of its own"
+                        "its host function is called `{name}`, but is other code (or code for \
+                         other types) than that of node `{first}`: give it a name of its own"
                     ),
                 ));
             }
@@ -297,6 +297,9 @@ impl GraphBuilder {
                         let hint = did_you_mean(key, fields.keys().map(String::as_str));
                         return problem(format!("`{at}` has no field `{key}`; {hint}"));
                     }
+                }
+                (Accessor::Index(_), Some("array")) if schema.get("prefixItems").is_some() => {
+                    return None;
                 }
                 (Accessor::Index(_), Some("array")) => schema.get("items")?.clone(),
                 (Accessor::Key(key), Some(kind)) => {

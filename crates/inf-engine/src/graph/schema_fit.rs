@@ -59,14 +59,16 @@ impl InferenceGraph {
             .iter()
             .try_fold(&whole, |part, accessor| match accessor {
                 Accessor::Key(key) => part.get("properties")?.get(&**key),
+                Accessor::Index(_) if part.get("prefixItems").is_some() => None,
                 Accessor::Index(_) => part.get("items"),
             });
         part.cloned().unwrap_or(Json::Bool(true))
     }
 }
 
-/// Why data of schema `from` can never be of schema `to`; `None` if it may be.
-/// What either leaves open (references, alternatives) counts as fitting.
+/// Why data of schema `from` is not of schema `to`; `None` if it may be. What
+/// either leaves open (references, alternatives, further fields) counts as
+/// fitting, and fields have the names that the schemas give them.
 fn misfit(from: &Json, to: &Json, place: &str) -> Option<String> {
     let kind = |schema: &Json| schema.get("type").and_then(Json::as_str).map(str::to_owned);
     let (made, wanted) = (kind(from)?, kind(to)?);
@@ -75,32 +77,54 @@ fn misfit(from: &Json, to: &Json, place: &str) -> Option<String> {
     } else {
         format!(" at `{place}`")
     };
-    if made != wanted && !(made == "integer" && wanted == "number") {
+    let is_number = |kind: &str| kind == "integer" || kind == "number";
+    if made != wanted && !(is_number(&made) && is_number(&wanted)) {
         return Some(format!("is of type {made}{at} where {wanted} is wanted"));
     }
     if made == "array" {
         return misfit(from.get("items")?, to.get("items")?, place);
     }
+    if is_open(from) || is_open(to) {
+        return None;
+    }
     let has = from.get("properties")?.as_object()?;
-    let required = to.get("required").and_then(Json::as_array);
-    for name in required.into_iter().flatten().filter_map(Json::as_str) {
-        if !has.contains_key(name) {
+    let is_required = |schema: &Json, name: &str| {
+        let required = schema.get("required").and_then(Json::as_array);
+        required.is_some_and(|names| names.iter().any(|other| other == name))
+    };
+    for (name, to_field) in to.get("properties")?.as_object()? {
+        let required = is_required(to, name);
+        let Some(from_field) = has.get(name) else {
+            if !required {
+                continue;
+            }
             let known: Vec<String> = has.keys().map(|name| format!("`{name}`")).collect();
             let known = known.join(", ");
             return Some(format!(
                 "has no field `{name}`{at}, which is wanted; it has {known}"
             ));
+        };
+        // Where both may leave a field out, its type is no reason to refuse.
+        if required || is_required(from, name) {
+            let inner = if place.is_empty() {
+                name.clone()
+            } else {
+                format!("{place}.{name}")
+            };
+            if let Some(misfit) = misfit(from_field, to_field, &inner) {
+                return Some(misfit);
+            }
         }
     }
-    let wants = to.get("properties")?.as_object()?;
-    wants.iter().find_map(|(name, to)| {
-        let inner = if place.is_empty() {
-            name.clone()
-        } else {
-            format!("{place}.{name}")
-        };
-        misfit(has.get(name)?, to, &inner)
-    })
+    None
+}
+
+/// Whether a schema of objects allows fields that it does not name.
+fn is_open(schema: &Json) -> bool {
+    let open = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"];
+    let further = schema.get("additionalProperties");
+    open.iter().any(|key| schema.get(key).is_some())
+        || further.is_some_and(|further| *further != Json::Bool(false))
 }
 
 #[cfg(test)]
@@ -118,6 +142,17 @@ mod tests {
         check(true.into(), text(), None);
         check(text(), text(), None);
         check(json!({"type": "integer"}), number(), None);
+        check(number(), json!({"type": "integer"}), None);
+        check(
+            json!({"type": "object", "properties": {}, "additionalProperties": text()}),
+            object(json!({"a": text()}), json!(["a"])),
+            None,
+        );
+        check(
+            object(json!({"a": text()}), json!([])),
+            object(json!({"a": number()}), json!([])),
+            None,
+        );
         check(
             text(),
             number(),

@@ -92,20 +92,17 @@ impl Endpoint {
         self.metrics.snapshot()
     }
 
-    /// The right to a call, if there is room for one.
-    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+    /// The right to a call, if there is room for one. Otherwise until when the
+    /// provider wants to be left alone, if that is why.
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Result<Permit, Option<Instant>> {
         let mut flow = self.flow();
-        let is_full = flow.in_flight >= flow.pace.window() || flow.pace.paused_until().is_some();
-        if is_full || !self.traffic.try_enter() {
-            return None;
+        let paused_until = flow.pace.paused_until();
+        let is_full = flow.in_flight >= flow.pace.window();
+        if paused_until.is_some() || is_full || !self.traffic.try_enter() {
+            return Err(paused_until);
         }
         flow.in_flight += 1;
-        Some(Permit(Arc::clone(self)))
-    }
-
-    /// Until when the provider wants to be left alone, if it does.
-    pub(crate) fn paused_until(&self) -> Option<Instant> {
-        self.flow().pace.paused_until()
+        Ok(Permit(Arc::clone(self)))
     }
 
     /// Sends a request and notes what became of it.

@@ -55,7 +55,12 @@ impl Traffic {
     /// Counts one call less and wakes who waits.
     pub(super) fn leave(&self) {
         *lock(&self.in_flight) -= 1;
-        for waiter in lock(&self.waiters).iter().filter_map(Weak::upgrade) {
+        let mut waiters = lock(&self.waiters);
+        // Who is woken first may take the room: that is another one each time.
+        if waiters.len() > 1 {
+            waiters.rotate_left(1);
+        }
+        for waiter in waiters.iter().filter_map(Weak::upgrade) {
             if waiter.wants_room.swap(false, Ordering::SeqCst) {
                 waiter.room.notify_one();
             }

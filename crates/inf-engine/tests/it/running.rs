@@ -588,3 +588,63 @@ fn a_saved_graph_is_bound_to_types_that_fit() {
          `c`\n  - the output of the pipeline: is of type string where array is wanted"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_heard_at_once_also_where_nothing_is_waited_for() {
+    let graph = Tracer::new("quick")
+        .trace(|text: Proxy<String>| text.then("trim", |text: String| text.trim().to_owned()));
+    let pipeline = graph.unwrap().bind(ResourceConfig::new()).unwrap();
+    let mut results = pipeline.stream((0..).map(|index| Value::from(index.to_string())));
+    results.next().await.unwrap().output.unwrap();
+    results.stop();
+    let mut rest = 0;
+    while results.next().await.is_some() {
+        rest += 1;
+    }
+    assert_eq!(rest, 0, "an endless source ends");
+
+    let resources = slow_resources(["a", "b"], 4, None);
+    let mut results = one_call("a", &resources).stream((0..100).map(|index| index.to_string()));
+    results.stop();
+    assert!(results.next().await.is_none());
+    assert_eq!(resources.metrics()["a"].requests, 0, "nothing was begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_run_gets_its_turn_beside_a_long_one() {
+    let resources = slow_resources(["a", "b"], 1, None);
+    let long = one_call("a", &resources);
+    let short = one_call("a", &resources);
+    let long = tokio::spawn(async move {
+        let inputs = (0..300).map(|index| index.to_string());
+        assert_eq!(long.run_batch(inputs).await.len(), 300);
+    });
+    // Both in tasks: a test's own future has its turn less often than those.
+    let short = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let start = tokio::time::Instant::now();
+        short.run("x".to_owned()).await.unwrap();
+        start.elapsed()
+    });
+    assert!(short.await.unwrap() < Duration::from_secs(4));
+    long.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn fail_fast_hears_of_outputs_that_can_not_be_made() {
+    let graph = InferenceGraph::from_text(
+        "{version: 1, name: x, nodes: {ask: {llm: a, prompt: '{input}'}}, output: [ask, input.foo]}",
+    );
+    let resources = slow_resources(["a", "b"], 1, None);
+    let settings = ExecutionSettings::default().with_error_policy(ErrorPolicy::FailFast);
+    let pipeline = graph
+        .unwrap()
+        .bind(&resources)
+        .unwrap()
+        .with_settings(settings);
+    let results = pipeline
+        .run_batch((0..20).map(|index| Value::from(index.to_string())))
+        .await;
+    assert!(results.iter().all(|result| result.output.is_err()));
+    assert_eq!(resources.metrics()["a"].requests, 1);
+}

@@ -1057,7 +1057,7 @@ fn different_code_under_one_name_is_an_error() {
             .then("work", |length: usize| length.to_string())
     });
     let error = graph.unwrap_err().to_string();
-    let expected = "node `work_2`: its host function is called `work`, but is other code than that of \
+    let expected = "node `work_2`: its host function is called `work`, but is other code (or code for other types) than that of \
                     node `work`: give it a name of its own";
     assert_eq!(error, expected);
     let trim = |text: String| text.trim().to_owned();
