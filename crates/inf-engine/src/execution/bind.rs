@@ -48,17 +48,9 @@ pub trait Bind: Forward + Sized + 'static {
         resources: impl IntoResources,
     ) -> Result<Pipeline<Self::Input, Self::Output>, BindError> {
         let graph = self.trace()?;
-        let resources = resources.into_resources()?;
-        let endpoints = find_endpoints(&graph, &resources)?;
         // Inputs are checked where their type does not say what they are.
         let checks_inputs = is_value::<Self::Input>();
-        Ok(Pipeline::new(
-            graph,
-            Arc::new(self),
-            resources,
-            endpoints,
-            checks_inputs,
-        ))
+        graph.bind_with(resources, Some(Arc::new(self)), checks_inputs)
     }
 
     /// Runs this module on one input. To run it more often,
@@ -123,6 +115,7 @@ impl InferenceGraph {
         self.bind_with(resources, None, true)
     }
 
+    /// Without a `module` the graph's own parameters stand for one.
     fn bind_with<I: Data, O: Data>(
         self,
         resources: impl IntoResources,
