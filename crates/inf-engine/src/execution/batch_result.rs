@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ExecutionError;
 use crate::clients::Usage;
+use crate::value::Value;
 
 /// How one input of a batch ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,13 +12,31 @@ use crate::clients::Usage;
 pub struct BatchResult<O> {
     /// Its place among the inputs, from 0.
     pub index: usize,
+    /// The input itself, as data; null if it could not be read or was never
+    /// taken.
+    pub input: Value,
     /// Its output, or why it has none.
     pub output: Result<O, ExecutionError>,
     /// The tokens that its calls were charged for, those of a failed input
     /// included.
     pub usage: Usage,
+    /// How long it took.
+    pub timings: ExecutionTimings,
+}
+
+/// How long an input took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExecutionTimings {
     /// From taking the input to its end.
-    pub elapsed: Duration,
+    pub total: Duration,
+    /// What its calls waited, ready to be made: for room at their endpoints,
+    /// for limits, for retries. The sum over all calls, so that it can be more
+    /// than `total` where calls are made in parallel.
+    pub waiting: Duration,
+    /// What its calls took, attempts that failed included. The sum over all
+    /// calls.
+    pub calling: Duration,
 }
 
 impl<O> BatchResult<O> {
@@ -27,9 +46,10 @@ impl<O> BatchResult<O> {
     ) -> BatchResult<P> {
         BatchResult {
             index: self.index,
+            input: self.input,
             output: self.output.and_then(change),
             usage: self.usage,
-            elapsed: self.elapsed,
+            timings: self.timings,
         }
     }
 }

@@ -159,6 +159,15 @@ impl ExecutionState {
         }
     }
 
+    /// Cancels every node that was not started.
+    pub fn cancel_waiting(&mut self) {
+        for node in (0..self.nodes.len()).map(NodeRef::new) {
+            if matches!(self.status(node), TaskStatus::Blocked | TaskStatus::Pending) {
+                self.cancel_node(node);
+            }
+        }
+    }
+
     /// Cancels every node that is in no final state.
     pub fn cancel(&mut self) {
         for node in (0..self.nodes.len()).map(NodeRef::new) {

@@ -1,34 +1,38 @@
 //! Execution: running a graph over inputs.
 //!
-//! [`Bind`] traces a module and joins it with resources to a [`Pipeline`]. A
-//! run prepares a [`Plan`] of the graph once and gives inputs to the
-//! `Scheduler`, which owns all state of the run: for each input
-//! an [`ExecutionState`] says which nodes are ready, one queue per endpoint
-//! holds the ready calls, and what calls nothing is done on the spot
-//! (`evaluate`). Every input ends in exactly one [`BatchResult`].
+//! [`Bind`] traces a module and joins it with resources to a [`Pipeline`].
+//! `run`, `run_batch` and `stream` give a run to the scheduler of the
+//! [`ExecutionManager`], which owns all state of all runs: for each input an
+//! [`ExecutionState`] says which nodes are ready, one lane per endpoint holds
+//! the ready calls, and what calls nothing is done on the spot (`scheduling::evaluate`).
+//! Every input ends in exactly one [`BatchResult`]. How all this behaves is
+//! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s.
 
-mod backoff;
 mod batch_result;
 mod bind;
-mod evaluate;
 mod execution_error;
-mod execution_settings;
 mod execution_state;
 mod inputs;
-mod lanes;
+mod observation;
 mod pipeline;
 mod plan;
-mod ready_queue;
+mod result_stream;
 mod runtime;
-mod scheduler;
-mod task;
+mod scheduling;
+mod settings;
 mod typed_output;
 
-pub use batch_result::BatchResult;
+pub use batch_result::{BatchResult, ExecutionTimings};
 pub use bind::{Bind, BindError, MissingResources, RunError};
 pub use execution_error::{Attempt, ErrorKind, ExecutionError};
-pub use execution_settings::{ErrorPolicy, ExecutionSettings};
 pub use execution_state::{ExecutionState, TaskStatus};
 pub use inputs::Inputs;
-pub use pipeline::{Pipeline, ResultStream};
+pub use observation::{
+    EndpointProgress, InputReport, Observer, PauseReport, Progress, RunId, RunReport, TaskOutcome,
+    TaskReport,
+};
+pub use pipeline::Pipeline;
 pub use plan::Plan;
+pub use result_stream::ResultStream;
+pub use scheduling::ExecutionManager;
+pub use settings::{Cancellation, ErrorPolicy, ExecutionSettings, Hedging, spawn};

@@ -3,17 +3,23 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 
-use futures_util::{Stream, StreamExt, stream};
-use tokio_util::sync::CancellationToken;
+use futures_util::{Stream as _, StreamExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::inputs::{InputStream, Inputs};
+use super::observation::RunCounters;
 use super::runtime::block_on;
-use super::scheduler::{Input, Run, Scheduler};
-use super::{BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Plan};
+use super::scheduling::{Bound, Input, RunRequest, RunShared};
+use super::settings::within;
+use super::{
+    BatchResult, ErrorKind, ExecutionError, ExecutionManager, ExecutionSettings, ExecutionTimings,
+    Plan, ResultStream,
+};
+use crate::clients::Usage;
 use crate::graph::InferenceGraph;
 use crate::module::Module;
 use crate::resources::{Endpoint, ResourceManager};
@@ -43,13 +49,9 @@ use crate::value::{Data, Value};
 /// # }
 /// ```
 pub struct Pipeline<I = Value, O = Value> {
-    plan: Arc<Plan>,
+    bound: Arc<Bound>,
     module: Arc<dyn Module>,
-    resources: Arc<ResourceManager>,
-    endpoint_of: Arc<[usize]>,
-    endpoints: Vec<Arc<Endpoint>>,
     settings: ExecutionSettings,
-    checks_inputs: bool,
     ends: PhantomData<fn(I) -> O>,
 }
 
@@ -58,51 +60,72 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         graph: InferenceGraph,
         module: Arc<dyn Module>,
         resources: Arc<ResourceManager>,
-        (endpoint_of, endpoints): (Vec<usize>, Vec<Arc<Endpoint>>),
+        endpoints: (Vec<usize>, Vec<Arc<Endpoint>>),
         checks_inputs: bool,
     ) -> Self {
+        let plan = Arc::new(Plan::new(Arc::new(graph)));
         Self {
-            plan: Arc::new(Plan::new(Arc::new(graph))),
+            bound: Arc::new(Bound::new(plan, resources, endpoints, checks_inputs)),
             module,
-            resources,
-            endpoint_of: endpoint_of.into(),
-            endpoints,
             settings: ExecutionSettings::default(),
-            checks_inputs,
             ends: PhantomData,
         }
     }
 
-    /// The same pipeline with other settings.
+    /// The same pipeline with `settings` laid over those that it has: what they
+    /// set, holds, and the rest stays. Nothing is copied but a few pointers, so
+    /// that it serves for one call as well:
+    /// `pipeline.with_settings(settings).run_batch(inputs)`.
     #[must_use]
-    pub fn with_settings(mut self, settings: ExecutionSettings) -> Self {
-        self.settings = settings;
-        self
+    pub fn with_settings(&self, settings: ExecutionSettings) -> Self {
+        Self {
+            settings: settings.over(&self.settings),
+            ..self.clone()
+        }
     }
 
     /// The graph that is run.
     pub fn graph(&self) -> &Arc<InferenceGraph> {
-        self.plan.graph()
+        self.bound.plan.graph()
     }
 
     /// The resources that it is bound to.
     pub fn resources(&self) -> &Arc<ResourceManager> {
-        &self.resources
+        &self.bound.resources
     }
 
     /// Runs the pipeline on one input.
-    pub async fn run(&self, input: I) -> Result<O, ExecutionError> {
-        let mut results = self.stream([input]);
-        match results.next().await {
-            Some(result) => result.output,
-            None => Err(not_run()),
+    ///
+    /// The future does nothing until it is awaited, and stands on its own:
+    /// `tokio::spawn(pipeline.run(input))`.
+    pub fn run(
+        &self,
+        input: I,
+    ) -> impl Future<Output = Result<O, ExecutionError>> + Send + use<I, O> {
+        let pipeline = self.clone();
+        async move {
+            let mut results = pipeline.stream([input]);
+            match results.next().await {
+                Some(result) => result.output,
+                None => Err(results.not_begun()),
+            }
         }
     }
 
     /// Runs the pipeline on many inputs, in parallel, and returns one result
     /// for each, in the order of the inputs.
-    pub async fn run_batch(&self, inputs: impl IntoIterator<Item = I>) -> Vec<BatchResult<O>> {
+    ///
+    /// The future does nothing until it is awaited, and stands on its own:
+    /// `tokio::spawn(pipeline.run_batch(inputs))`.
+    pub fn run_batch<Source: IntoIterator<Item = I>>(
+        &self,
+        inputs: Source,
+    ) -> impl Future<Output = Vec<BatchResult<O>>> + Send + use<I, O, Source> {
         let inputs: Vec<I> = inputs.into_iter().collect();
+        self.clone().run_all(inputs)
+    }
+
+    async fn run_all(self, inputs: Vec<I>) -> Vec<BatchResult<O>> {
         let mut results: Vec<Option<BatchResult<O>>> = inputs.iter().map(|_| None).collect();
         let mut ended = self.stream(inputs);
         while let Some(result) = ended.next().await {
@@ -110,13 +133,14 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             results[index] = Some(result);
         }
         let results = results.into_iter().enumerate();
-        // Under `FailFast` the inputs after the one that failed were never begun.
+        // A run that ends early has inputs that were never begun.
         let result_of = |(index, result): (usize, Option<BatchResult<O>>)| {
             result.unwrap_or_else(|| BatchResult {
                 index,
-                output: Err(not_run()),
-                usage: crate::clients::Usage::default(),
-                elapsed: std::time::Duration::ZERO,
+                input: Value::Null,
+                output: Err(ended.not_begun()),
+                usage: Usage::default(),
+                timings: ExecutionTimings::default(),
             })
         };
         results.map(result_of).collect()
@@ -153,7 +177,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
 
     /// [`run`](Self::run) for programs without an async runtime.
     pub fn run_blocking(&self, input: I) -> Result<O, ExecutionError> {
-        block_on(self.run(input))?
+        block_on(within(ExecutionSettings::current(), self.run(input)))?
     }
 
     /// [`run_batch`](Self::run_batch) for programs without an async runtime.
@@ -162,65 +186,47 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         inputs: impl IntoIterator<Item = I>,
     ) -> Result<Vec<BatchResult<O>>, ExecutionError> {
         let inputs: Vec<I> = inputs.into_iter().collect();
-        block_on(self.run_batch(inputs))
+        block_on(within(
+            ExecutionSettings::current(),
+            self.clone().run_all(inputs),
+        ))
     }
 
     fn start(&self, inputs: InputStream<Input>) -> ResultStream<O> {
+        let scope = ExecutionSettings::current();
+        let settings = self.settings.clone().over(&scope);
+        let manager = settings.manager.clone();
+        let manager = manager.unwrap_or_else(|| ExecutionManager::global().clone());
+        let (least, most) = inputs.size_hint();
+        let total = most.filter(|most| *most == least);
+        let (sender, results) = mpsc::unbounded_channel();
         let parameters = self.graph().parameters().iter();
-        let run = Run {
-            plan: Arc::clone(&self.plan),
-            endpoint_of: Arc::clone(&self.endpoint_of),
-            endpoints: self.endpoints.clone(),
-            waiter: self.resources.waiter(),
+        let request = RunRequest {
+            id: ExecutionManager::new_run(),
+            bound: Arc::clone(&self.bound),
             parameters: parameters.map(|found| found.parameter.value()).collect(),
-            settings: self.settings.clone(),
-            checks_inputs: self.checks_inputs,
+            settings,
+            scope,
+            source: inputs,
+            results: sender,
+            changes: watch::Sender::new(()),
+            shared: Arc::new(RunShared {
+                counters: RunCounters::new(total, &self.bound.endpoints, Instant::now()),
+                taken: AtomicUsize::new(0),
+                wants_room: AtomicBool::new(false),
+                not_begun: OnceLock::new(),
+            }),
         };
-        // Boxed: the stream moves it in and out of a future for every result.
-        let stop = CancellationToken::new();
-        let scheduler = Box::new(Scheduler::new(run, inputs, stop.clone()));
-        let results = stream::unfold(scheduler, |mut scheduler| async move {
-            let result = scheduler.next().await?;
-            Some((result, scheduler))
-        });
-        let fails_fast = self.settings.error_policy == ErrorPolicy::FailFast;
-        let stop_after_failure = stop.clone();
-        let decode = move |result: BatchResult<Value>| {
-            let result = result.and_then(|value| decode(&value));
-            if fails_fast && result.output.is_err() {
-                stop_after_failure.cancel();
-            }
-            result
-        };
-        ResultStream {
-            results: results.map(decode).fuse().boxed(),
-            stop,
-        }
+        ResultStream::new(Box::new(request), manager, results)
     }
-}
-
-fn decode<O: Data>(value: &Value) -> Result<O, ExecutionError> {
-    O::from_value(value).map_err(|error| {
-        let message = format!("the output is not of the pipeline's output type: {error}");
-        ExecutionError::new(ErrorKind::InvalidOutput, message)
-    })
-}
-
-fn not_run() -> ExecutionError {
-    let message = "not run, because an earlier input failed";
-    ExecutionError::new(ErrorKind::Cancelled, message)
 }
 
 impl<I, O> Clone for Pipeline<I, O> {
     fn clone(&self) -> Self {
         Self {
-            plan: Arc::clone(&self.plan),
+            bound: Arc::clone(&self.bound),
             module: Arc::clone(&self.module),
-            resources: Arc::clone(&self.resources),
-            endpoint_of: Arc::clone(&self.endpoint_of),
-            endpoints: self.endpoints.clone(),
             settings: self.settings.clone(),
-            checks_inputs: self.checks_inputs,
             ends: PhantomData,
         }
     }
@@ -238,42 +244,8 @@ impl<I, O> fmt::Debug for Pipeline<I, O> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Pipeline")
-            .field("graph", &self.plan.graph().name())
+            .field("graph", &self.bound.plan.graph().name())
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// Results as inputs end. Dropping it cancels what is under way.
-pub struct ResultStream<O> {
-    results: Pin<Box<dyn Stream<Item = BatchResult<O>> + Send>>,
-    stop: CancellationToken,
-}
-
-impl<O> ResultStream<O> {
-    /// The next result; `None` when every input has ended.
-    pub async fn next(&mut self) -> Option<BatchResult<O>> {
-        StreamExt::next(&mut self.results).await
-    }
-
-    /// Begins no more inputs: those for which no call was made yet end as
-    /// [cancelled](ErrorKind::Cancelled), and those that have begun go on. To
-    /// end them too, drop the stream.
-    pub fn stop(&self) {
-        self.stop.cancel();
-    }
-}
-
-impl<O> Stream for ResultStream<O> {
-    type Item = BatchResult<O>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.results.as_mut().poll_next(context)
-    }
-}
-
-impl<O> fmt::Debug for ResultStream<O> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("ResultStream")
     }
 }

@@ -212,3 +212,11 @@ impl HostFunctions {
         self.0.get(name)
     }
 }
+#[expect(clippy::unused_self, reason = "functions run inline for now")]
+impl HostFunction {
+    pub(crate) fn runs_inline(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn note_took(&self, _: std::time::Duration) {}
+}

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
-use super::traffic::Traffic;
+use super::traffic::{Traffic, Waiter};
 use crate::clients::{ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse, Retry};
 
 /// What is behind an alias, live and shared by all runs.
@@ -33,19 +33,28 @@ struct Flow {
 
 /// The right to one call; dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Permit(Arc<Endpoint>);
+pub(crate) struct Permit {
+    endpoint: Arc<Endpoint>,
+    /// Who need not be woken when it is given back.
+    own: Option<Arc<Waiter>>,
+}
 
 impl Permit {
     /// The endpoint that may be called.
     pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.0
+        &self.endpoint
+    }
+
+    /// Gives it back on behalf of `own`, who looks for room next anyway.
+    pub(crate) fn give_back(mut self, own: &Arc<Waiter>) {
+        self.own = Some(Arc::clone(own));
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.flow().in_flight -= 1;
-        self.0.traffic.leave();
+        self.endpoint.flow().in_flight -= 1;
+        self.endpoint.traffic.leave(self.own.as_deref());
     }
 }
 
@@ -88,8 +97,28 @@ impl Endpoint {
         self.max_retries
     }
 
+    /// What it is called in the resources.
+    pub(crate) fn alias(&self) -> &str {
+        &self.alias
+    }
+
+    /// The calls that may be in flight at the moment.
+    pub(crate) fn limit(&self) -> usize {
+        self.flow().pace.window()
+    }
+
+    /// How long the quickest `percentile` of 100 answers took, once there were
+    /// `least` of them.
+    pub(crate) fn latency_at(&self, percentile: f64, least: u64) -> Option<Duration> {
+        self.metrics.latency_at(percentile, least)
+    }
+
     pub(crate) fn metrics(&self) -> ResourceMetrics {
-        self.metrics.snapshot()
+        let mut metrics = self.metrics.snapshot();
+        let flow = self.flow();
+        metrics.in_flight = flow.in_flight;
+        metrics.limit = flow.pace.window();
+        metrics
     }
 
     /// The right to a call, if there is room for one. Otherwise until when the
@@ -102,7 +131,10 @@ impl Endpoint {
             return Err(paused_until);
         }
         flow.in_flight += 1;
-        Ok(Permit(Arc::clone(self)))
+        Ok(Permit {
+            endpoint: Arc::clone(self),
+            own: None,
+        })
     }
 
     /// Sends a request and notes what became of it.
@@ -138,6 +170,11 @@ impl Endpoint {
     /// Notes that a failed request will be sent again.
     pub(crate) fn note_retry(&self) {
         self.metrics.note_retry();
+    }
+
+    /// Notes that a request is the second one for a call.
+    pub(crate) fn note_hedge(&self) {
+        self.metrics.note_hedge();
     }
 
     fn flow(&self) -> MutexGuard<'_, Flow> {

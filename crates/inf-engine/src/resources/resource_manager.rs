@@ -106,9 +106,9 @@ impl ResourceManager {
             .collect()
     }
 
-    /// Registers a run that may have to wait for room.
-    pub(crate) fn waiter(&self) -> Arc<Waiter> {
-        self.traffic.waiter()
+    /// Registers a scheduler that may have to wait for room.
+    pub(crate) fn register(&self, waiter: &Arc<Waiter>) {
+        self.traffic.register(waiter);
     }
 
     /// The endpoint behind `alias`, or a hint which one was meant.

@@ -16,13 +16,23 @@ pub struct ResourceMetrics {
     pub requests: u64,
     /// Requests that were answered.
     pub successes: u64,
-    /// Requests that failed or were given up, those refused for a limit not
-    /// included.
+    /// Requests that failed, those refused for a limit not included.
     pub failures: u64,
+    /// Requests that were given up before their end: their run was cancelled
+    /// or had no more time for them, or another request for the same call was
+    /// quicker.
+    pub cancelled: u64,
     /// Requests refused for a limit; they are sent again and spend no retry.
     pub rate_limited: u64,
     /// Passing failures after which a request was sent again.
     pub retries: u64,
+    /// Second requests for calls that took long.
+    pub hedges: u64,
+    /// Requests on their way at the moment.
+    pub in_flight: usize,
+    /// The requests that may be on their way at the moment: what the provider
+    /// seems to bear, and at most what is configured.
+    pub limit: usize,
     /// Tokens charged.
     pub usage: Usage,
     /// From sending a request to the last byte of its answer, in microseconds.
@@ -58,8 +68,12 @@ impl Default for ResourceMetrics {
             requests: 0,
             successes: 0,
             failures: 0,
+            cancelled: 0,
             rate_limited: 0,
             retries: 0,
+            hedges: 0,
+            in_flight: 0,
+            limit: 0,
             usage: Usage::default(),
             latencies: Histogram::new(3).expect("three significant digits are allowed"),
         }
@@ -71,8 +85,12 @@ impl AddAssign<&Self> for ResourceMetrics {
         self.requests += other.requests;
         self.successes += other.successes;
         self.failures += other.failures;
+        self.cancelled += other.cancelled;
         self.rate_limited += other.rate_limited;
         self.retries += other.retries;
+        self.hedges += other.hedges;
+        self.in_flight += other.in_flight;
+        self.limit += other.limit;
         self.usage += other.usage;
         // Both grow as they need, so that adding can't fail.
         let _ = self.latencies.add(&other.latencies);
@@ -81,7 +99,20 @@ impl AddAssign<&Self> for ResourceMetrics {
 
 /// Where an endpoint notes what it does.
 #[derive(Debug, Default)]
-pub(super) struct Recorder(Mutex<ResourceMetrics>);
+pub(super) struct Recorder {
+    metrics: Mutex<ResourceMetrics>,
+    /// The latency that was asked for last, because looking it up takes longer
+    /// than a call may.
+    known: Mutex<Option<KnownLatency>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct KnownLatency {
+    percentile: f64,
+    /// The answers that it is of.
+    answers: u64,
+    latency: Duration,
+}
 
 impl Recorder {
     /// Notes that a request is sent.
@@ -97,17 +128,44 @@ impl Recorder {
         self.lock().retries += 1;
     }
 
+    pub(super) fn note_hedge(&self) {
+        self.lock().hedges += 1;
+    }
+
+    /// How long the quickest `percentile` of 100 answers took, once there were
+    /// `least` of them; what it says may be a few answers old.
+    pub(super) fn latency_at(&self, percentile: f64, least: u64) -> Option<Duration> {
+        const OLD_AFTER: u64 = 64;
+        let metrics = self.lock();
+        let answers = metrics.latencies.len();
+        if answers < least {
+            return None;
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_good = |known: &KnownLatency| {
+            known.percentile.to_bits() == percentile.to_bits()
+                && answers - known.answers < OLD_AFTER.min(known.answers / 8 + 1)
+        };
+        let current = known.filter(is_good).unwrap_or_else(|| KnownLatency {
+            percentile,
+            answers,
+            latency: Duration::from_micros(metrics.latencies.value_at_percentile(percentile)),
+        });
+        *known = Some(current);
+        Some(current.latency)
+    }
+
     pub(super) fn snapshot(&self) -> ResourceMetrics {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, ResourceMetrics> {
         // Counters are whole after every statement, also if one panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request on its way. One that is given up before its end counts as failed.
+/// A request on its way. One that is dropped before its end was given up.
 pub(super) struct RequestRecord<'r> {
     recorder: &'r Recorder,
     has_ended: bool,
@@ -135,7 +193,7 @@ impl RequestRecord<'_> {
 impl Drop for RequestRecord<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.recorder.lock().failures += 1;
+            self.recorder.lock().cancelled += 1;
         }
     }
 }

@@ -1,9 +1,9 @@
 //! [`Traffic`]: the calls of all endpoints of one manager, and who waits for
 //! room among them.
 //!
-//! Nobody holds a right to a call while it waits: a run that can't go on says
-//! so ([`Waiter::want`]), tries once more, and is woken when any call ends. A
-//! run whose stream is not polled therefore keeps nothing from others.
+//! Nobody holds a right to a call while it waits: a scheduler that can't go on
+//! says so ([`Waiter::want`]), tries once more, and is woken when any call of
+//! another one ends; of its own it hears anyway.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,7 +19,7 @@ pub(crate) struct Traffic {
     waiters: Mutex<Vec<Weak<Waiter>>>,
 }
 
-/// A run that may wait for room.
+/// A scheduler that may wait for room.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter {
     wants_room: AtomicBool,
@@ -35,13 +35,15 @@ impl Traffic {
         }
     }
 
-    /// Registers a run; it is forgotten when the handle is dropped.
-    pub(crate) fn waiter(&self) -> Arc<Waiter> {
-        let waiter = Arc::default();
+    /// Registers a scheduler, unless it is; it is forgotten when the handle is
+    /// dropped.
+    pub(crate) fn register(&self, waiter: &Arc<Waiter>) {
         let mut waiters = lock(&self.waiters);
         waiters.retain(|known| known.strong_count() > 0);
-        waiters.push(Arc::downgrade(&waiter));
-        waiter
+        let is_same = |known: &Weak<Waiter>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(waiter));
+        if !waiters.iter().any(is_same) {
+            waiters.push(Arc::downgrade(waiter));
+        }
     }
 
     /// Counts one more call, if there is room for it.
@@ -52,15 +54,20 @@ impl Traffic {
         has_room
     }
 
-    /// Counts one call less and wakes who waits.
-    pub(super) fn leave(&self) {
+    /// Counts one call less and wakes who waits, besides `own`.
+    pub(super) fn leave(&self, own: Option<&Waiter>) {
         *lock(&self.in_flight) -= 1;
         let mut waiters = lock(&self.waiters);
+        let is_own = |known: &Weak<Waiter>| own.is_some_and(|own| known.as_ptr() == own);
+        if waiters.iter().all(is_own) {
+            return;
+        }
         // Who is woken first may take the room: that is another one each time.
         if waiters.len() > 1 {
             waiters.rotate_left(1);
         }
-        for waiter in waiters.iter().filter_map(Weak::upgrade) {
+        let others = waiters.iter().filter(|known| !is_own(known));
+        for waiter in others.filter_map(Weak::upgrade) {
             if waiter.wants_room.swap(false, Ordering::SeqCst) {
                 waiter.room.notify_one();
             }

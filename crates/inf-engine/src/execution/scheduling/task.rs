@@ -1,57 +1,66 @@
-//! Tasks: nodes of executions that are on their way.
+//! Tasks: nodes of executions that are on their way outside the scheduler.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::task::JoinHandle;
 
-use super::ErrorKind;
 use super::evaluate::{Failure, panicked};
+use super::scheduler::{Event, EventSender};
 use crate::clients::{ClientError, ClientErrorKind, LlmRequest, LlmResponse, Retry};
-use crate::graph::{HostFuture, NodeRef};
+use crate::execution::{ErrorKind, RunId};
+use crate::graph::{HostError, NodeRef};
 use crate::resources::Permit;
 use crate::value::Value;
 
-/// One execution of a run, by the place of its input.
+/// One execution: the input of a run on its way. Older ones have lower
+/// numbers, whichever run they are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct ExecutionId(pub(super) usize);
+pub(crate) struct ExecutionId(pub(crate) u64);
 
 /// A node of an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Task {
-    pub(super) execution: ExecutionId,
-    pub(super) node: NodeRef,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Task {
+    pub(crate) run: RunId,
+    pub(crate) execution: ExecutionId,
+    pub(crate) node: NodeRef,
 }
 
-impl Task {
-    /// A number that is the task's own, for draws that are the same every time.
-    pub(super) fn seed(self) -> u64 {
-        (self.execution.0 as u64) << 20 ^ self.node.index() as u64
-    }
+/// One attempt of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attempted {
+    pub(crate) task: Task,
+    /// No other attempt of its execution has this number.
+    pub(crate) serial: u32,
 }
 
-/// How a task ended that did not end on the spot.
-pub(super) struct TaskResult {
-    pub(super) task: Task,
-    pub(super) outcome: Outcome,
+/// How an attempt ended.
+pub(crate) struct TaskResult {
+    pub(crate) attempted: Attempted,
+    pub(crate) outcome: Outcome,
+    /// The permit of a call: given back where the scheduler sees it.
+    pub(crate) permit: Option<Permit>,
 }
 
 /// What came of a task.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// A call ended.
     Called(Result<LlmResponse, ClientError>),
-    /// An async host function ended.
+    /// A host function ended.
     Hosted(Result<Value, Failure>),
 }
 
-/// Makes one call; the permit is given back when it ends or is dropped.
-pub(super) async fn call(
-    task: Task,
+/// Makes one call and tells the scheduler; the permit is given back also when
+/// this is dropped.
+pub(crate) async fn call(
+    attempted: Attempted,
     permit: Permit,
     request: LlmRequest,
     timeout: Option<Duration>,
-) -> TaskResult {
+    events: EventSender,
+) {
     // A client that panics fails this call and nothing else.
     let sending = AssertUnwindSafe(permit.endpoint().send(&request)).catch_unwind();
     let sending = sending.map(|sent| {
@@ -69,22 +78,25 @@ pub(super) async fn call(
                 Err(ClientError::new(ClientErrorKind::Timeout, message))
             }),
     };
-    drop(permit);
-    TaskResult {
-        task,
+    let result = TaskResult {
+        attempted,
         outcome: Outcome::Called(outcome),
-    }
+        permit: Some(permit),
+    };
+    // If nobody is there, the permit is given back here.
+    events.send(Event::TaskEnded(result));
 }
 
-/// Waits for an async host function.
-pub(super) async fn host(
-    task: Task,
+/// Waits for a host function that was spawned, and tells the scheduler.
+pub(crate) async fn host(
+    attempted: Attempted,
     function: Arc<str>,
-    future: HostFuture,
+    running: JoinHandle<Result<Value, HostError>>,
     timeout: Option<Duration>,
-) -> TaskResult {
+    events: EventSender,
+) {
     // Spawned, so that a panic ends it and nothing else.
-    let mut running = AbortOnDrop(tokio::spawn(future));
+    let mut running = AbortOnDrop(running);
     let joined = match timeout {
         None => Ok((&mut running.0).await),
         Some(timeout) => tokio::time::timeout(timeout, &mut running.0)
@@ -99,10 +111,12 @@ pub(super) async fn host(
             "the runtime is shutting down",
         )),
     });
-    TaskResult {
-        task,
+    let result = TaskResult {
+        attempted,
         outcome: Outcome::Hosted(outcome),
-    }
+        permit: None,
+    };
+    events.send(Event::TaskEnded(result));
 }
 
 fn no_result_within(timeout: Duration) -> String {
@@ -110,7 +124,9 @@ fn no_result_within(timeout: Duration) -> String {
     format!("no result within {seconds} s, the run's `task_timeout`")
 }
 
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+/// Ends what it holds when it is dropped; code on the blocking pool that has
+/// begun goes on, and nobody waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {

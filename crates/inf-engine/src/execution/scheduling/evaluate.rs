@@ -5,25 +5,26 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{ErrorKind, ExecutionState, Plan};
 use crate::clients::{LlmRequest, Message, Role};
+use crate::execution::typed_output::TypedOutput;
+use crate::execution::{ErrorKind, ExecutionState, Plan};
 use crate::graph::{
-    HostCall, HostError, HostFunction, HostFuture, LlmCall, NodeRef, Operation, Shape, Template,
-    TemplatePart,
+    HostBody, HostCall, HostError, HostFunction, HostFuture, LlmCall, NodeRef, Operation, Shape,
+    Template, TemplatePart,
 };
 use crate::value::Value;
 
 /// The texts of a graph's parameters as they were when a run began.
-pub(super) type ParameterTexts = Arc<[Arc<str>]>;
+pub(crate) type ParameterTexts = Arc<[Arc<str>]>;
 
 /// Why a node has no value.
-pub(super) struct Failure {
-    pub(super) kind: ErrorKind,
-    pub(super) message: String,
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
 }
 
 impl Failure {
-    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -42,15 +43,17 @@ impl From<HostError> for Failure {
 }
 
 /// What a node that calls no model comes to.
-pub(super) enum Evaluated {
+pub(crate) enum Evaluated {
     /// A value, at once.
     Value(Value),
     /// The value of an async host function, which has this name.
     Future(Arc<str>, HostFuture),
+    /// The value of a host function that may take long.
+    Blocking(HostFunction, Value),
 }
 
 /// Does what `node` does, unless it calls a model.
-pub(super) fn evaluate(
+pub(crate) fn evaluate(
     plan: &Plan,
     state: &ExecutionState,
     parameters: &ParameterTexts,
@@ -73,14 +76,14 @@ pub(super) fn evaluate(
                 let message = format!("the host function `{function}` is missing");
                 return Err(Failure::new(ErrorKind::HostFunction, message));
             };
-            return call_host(function, &input);
+            return call_host(function, input);
         }
     };
     Ok(Evaluated::Value(value))
 }
 
 /// The request of a call.
-pub(super) fn request(
+pub(crate) fn request(
     plan: &Plan,
     state: &ExecutionState,
     parameters: &ParameterTexts,
@@ -103,14 +106,12 @@ pub(super) fn request(
         temperature: call.temperature,
         max_tokens: call.max_tokens,
         stop: call.stop.clone(),
-        output_schema: plan
-            .typed_output(node)
-            .map(super::typed_output::TypedOutput::asked),
+        output_schema: plan.typed_output(node).map(TypedOutput::asked),
     })
 }
 
 /// The output of a finished execution.
-pub(super) fn output(plan: &Plan, state: &ExecutionState) -> Result<Value, Failure> {
+pub(crate) fn output(plan: &Plan, state: &ExecutionState) -> Result<Value, Failure> {
     build(state, plan.graph().output())
 }
 
@@ -138,22 +139,41 @@ fn render(
     Ok(text)
 }
 
-fn call_host(function: &HostFunction, input: &Value) -> Result<Evaluated, Failure> {
-    use crate::graph::HostBody;
+fn call_host(function: &HostFunction, input: Value) -> Result<Evaluated, Failure> {
     // A function that panicked is called again with other inputs; what it left
     // behind is its own affair, as with any code that panics on a thread pool.
-    let called = catch_unwind(AssertUnwindSafe(|| match function.body() {
-        HostBody::Sync(body) => body(input).map(Evaluated::Value),
-        HostBody::Async(body) => Ok(Evaluated::Future(Arc::clone(function.name()), body(input))),
-    }));
+    let called = match function.body() {
+        HostBody::Sync(_) if !function.runs_inline() => {
+            return Ok(Evaluated::Blocking(function.clone(), input));
+        }
+        HostBody::Sync(_) => catch_unwind(AssertUnwindSafe(|| {
+            call_timed(function, &input).map(Evaluated::Value)
+        })),
+        HostBody::Async(body) => catch_unwind(AssertUnwindSafe(|| {
+            Ok(Evaluated::Future(Arc::clone(function.name()), body(&input)))
+        })),
+    };
     match called {
         Ok(result) => Ok(result?),
         Err(panic) => Err(panicked(function.name(), panic.as_ref())),
     }
 }
 
+/// Calls a host function that is not async, and lets it know how long that
+/// took: this decides where it runs the next time.
+pub(crate) fn call_timed(function: &HostFunction, input: &Value) -> Result<Value, HostError> {
+    let HostBody::Sync(body) = function.body() else {
+        unreachable!("an async function is awaited");
+    };
+    // Not the runtime's clock, which tests pause.
+    let start = std::time::Instant::now();
+    let result = body(input);
+    function.note_took(start.elapsed());
+    result
+}
+
 /// The failure of a host function that panicked.
-pub(super) fn panicked(function: &Arc<str>, panic: &(dyn std::any::Any + Send)) -> Failure {
+pub(crate) fn panicked(function: &Arc<str>, panic: &(dyn std::any::Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     Failure::from(HostError::Panicked {

@@ -11,7 +11,7 @@ use rand_pcg::Pcg32;
 ///
 /// The jitter comes from `task` and not from chance, so that a run on a
 /// simulated clock is the same every time.
-pub(super) fn wait(attempt: u32, task: u64) -> Duration {
+pub(crate) fn wait(attempt: u32, task: u64) -> Duration {
     const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(30);
     let full = FIRST

@@ -1,0 +1,9 @@
+//! Observation: what happens in runs, told while it happens.
+
+mod observer;
+mod progress;
+
+pub use observer::{InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport};
+pub(super) use observer::{OnComplete, OnFailed, OnProgress};
+pub(super) use progress::RunCounters;
+pub use progress::{EndpointProgress, Progress};

@@ -1,0 +1,275 @@
+//! [`Observer`]: is told what happens in runs.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use tokio::time::Instant;
+
+use super::progress::{Progress, RunCounters};
+use crate::clients::Usage;
+use crate::execution::{Attempt, ExecutionError};
+use crate::graph::{GraphNode, InferenceGraph, NodeRef};
+
+/// Is told what happens in runs; given to them with
+/// [`ExecutionSettings::with_observer`](crate::execution::ExecutionSettings::with_observer).
+///
+/// The methods are called by the scheduler, one after the other and in the
+/// order of what happened; while one works, no call is started. What takes
+/// longer than a few microseconds belongs elsewhere: send it there through a
+/// channel. All of them do nothing unless written.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use inf_engine::execution::{ExecutionSettings, Observer, TaskOutcome, TaskReport};
+///
+/// #[derive(Default)]
+/// struct CountsRetries(AtomicU64);
+///
+/// impl Observer for CountsRetries {
+///     fn task_ended(&self, task: &TaskReport<'_>) {
+///         if let TaskOutcome::Retried(_) = task.outcome {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let settings = ExecutionSettings::default().with_observer(Arc::new(CountsRetries::default()));
+/// # let _ = settings;
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// A run begins.
+    fn run_started(&self, run: &RunReport<'_>) {
+        let _ = run;
+    }
+
+    /// An attempt of a node ended, with a value or without one. Nodes that are
+    /// done on the spot are told, too: their three times are the same.
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        let _ = task;
+    }
+
+    /// An input has its result.
+    fn input_ended(&self, input: &InputReport<'_>) {
+        let _ = input;
+    }
+
+    /// Nothing is sent to an endpoint for a while, because its provider asked
+    /// for that or is refusing calls.
+    fn endpoint_paused(&self, pause: &PauseReport<'_>) {
+        let _ = pause;
+    }
+
+    /// A run ended: every input that it took has its result.
+    fn run_ended(&self, run: &RunReport<'_>) {
+        let _ = run;
+    }
+}
+
+/// One run: of one input, a batch or a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub(crate) u64);
+
+impl RunId {
+    /// A number that no other run of this process has.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// A run that begins or ends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RunReport<'r> {
+    /// Which one.
+    pub run: RunId,
+    /// What is run.
+    pub graph: &'r InferenceGraph,
+    /// When this happened.
+    pub at: Instant,
+    pub(crate) counters: &'r RunCounters,
+}
+
+impl RunReport<'_> {
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.counters.progress()
+    }
+}
+
+/// An attempt of a node that ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TaskReport<'r> {
+    /// The run that it is part of.
+    pub run: RunId,
+    /// The place of its input among those of the run, from 0.
+    pub input: usize,
+    /// What is run.
+    pub graph: &'r InferenceGraph,
+    /// Which node of the graph.
+    pub node: NodeRef,
+    /// The alias that it calls, if it calls a model.
+    pub alias: Option<&'r str>,
+    /// Which attempt it is, from 1; refusals for a limit do not count.
+    pub attempt: u32,
+    /// Whether it is the second request for a call that took long.
+    pub is_hedge: bool,
+    /// When it could have been started: what it reads was there, or its retry
+    /// was decided.
+    pub ready: Instant,
+    /// When it was started.
+    pub started: Instant,
+    /// When it ended.
+    pub ended: Instant,
+    /// From sending the request to the first byte of the answer, if there was
+    /// one.
+    pub first_byte: Option<Duration>,
+    /// The tokens that it was charged for.
+    pub usage: Usage,
+    /// What became of it.
+    pub outcome: TaskOutcome<'r>,
+    pub(crate) counters: &'r RunCounters,
+}
+
+impl<'r> TaskReport<'r> {
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        self.counters.progress()
+    }
+
+    /// The node itself: its name, what it does, where it was made.
+    pub fn graph_node(&self) -> &'r GraphNode {
+        self.graph.node(self.node)
+    }
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum TaskOutcome<'r> {
+    /// The node has its value.
+    Completed,
+    /// The node failed, and its input with it.
+    Failed(&'r ExecutionError),
+    /// The attempt failed and the node will be tried again.
+    Retried(&'r Attempt),
+    /// The provider refused it for a limit: it waits for its turn again.
+    RateLimited,
+    /// It was given up: its input was cancelled, or another request for the
+    /// same call was quicker.
+    Cancelled,
+}
+
+/// An input that has its result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct InputReport<'r> {
+    /// The run that it is part of.
+    pub run: RunId,
+    /// Its place among the inputs of the run, from 0.
+    pub input: usize,
+    /// When it was taken.
+    pub started: Instant,
+    /// When it ended.
+    pub ended: Instant,
+    /// Why it has no output, if it has none.
+    pub error: Option<&'r ExecutionError>,
+    pub(crate) counters: &'r RunCounters,
+}
+
+impl InputReport<'_> {
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        self.counters.progress()
+    }
+}
+
+/// An endpoint that is left alone for a while.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PauseReport<'r> {
+    /// The alias of the endpoint.
+    pub alias: &'r str,
+    /// When that was noticed.
+    pub from: Instant,
+    /// When it may be called again.
+    pub until: Instant,
+}
+
+/// Calls a function for every node that has its value.
+pub(crate) struct OnComplete<F>(pub(crate) F);
+
+impl<F: Fn(&TaskReport<'_>) + Send + Sync + 'static> Observer for OnComplete<F> {
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        if let TaskOutcome::Completed = task.outcome {
+            self.0(task);
+        }
+    }
+}
+
+/// Calls a function for every node that failed.
+pub(crate) struct OnFailed<F>(pub(crate) F);
+
+impl<F: Fn(&TaskReport<'_>) + Send + Sync + 'static> Observer for OnFailed<F> {
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        if let TaskOutcome::Failed(_) = task.outcome {
+            self.0(task);
+        }
+    }
+}
+
+/// Calls a function with the progress of a run, now and then.
+pub(crate) struct OnProgress<F> {
+    interval: Duration,
+    function: F,
+    /// When the function was last called, for each run that goes on.
+    told: Mutex<FxHashMap<RunId, Instant>>,
+}
+
+impl<F: Fn(&Progress) + Send + Sync + 'static> OnProgress<F> {
+    pub(crate) fn new(interval: Duration, function: F) -> Self {
+        Self {
+            interval,
+            function,
+            told: Mutex::default(),
+        }
+    }
+
+    fn tell_if_due(&self, run: RunId, now: Instant, counters: &RunCounters) {
+        {
+            let mut told = self.told();
+            let last = told.entry(run).or_insert(now);
+            if now.duration_since(*last) < self.interval {
+                return;
+            }
+            *last = now;
+        }
+        (self.function)(&counters.progress());
+    }
+
+    fn told(&self) -> MutexGuard<'_, FxHashMap<RunId, Instant>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Fn(&Progress) + Send + Sync + 'static> Observer for OnProgress<F> {
+    fn run_started(&self, run: &RunReport<'_>) {
+        self.told().insert(run.run, run.at);
+        (self.function)(&run.progress());
+    }
+
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        self.tell_if_due(task.run, task.ended, task.counters);
+    }
+
+    fn input_ended(&self, input: &InputReport<'_>) {
+        self.tell_if_due(input.run, input.ended, input.counters);
+    }
+
+    fn run_ended(&self, run: &RunReport<'_>) {
+        self.told().remove(&run.run);
+        (self.function)(&run.progress());
+    }
+}

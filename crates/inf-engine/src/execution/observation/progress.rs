@@ -1,0 +1,135 @@
+//! [`Progress`]: how far a run is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clients::Usage;
+use crate::resources::Endpoint;
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The inputs that there are, if the source knows.
+    pub inputs_total: Option<usize>,
+    /// Inputs that have their output.
+    pub inputs_succeeded: usize,
+    /// Inputs that failed.
+    pub inputs_failed: usize,
+    /// Inputs that were taken and have no result yet.
+    pub inputs_in_flight: usize,
+    /// Calls that were answered.
+    pub calls: u64,
+    /// Calls that were sent again after a passing failure.
+    pub retries: u64,
+    /// Calls that were refused for a limit; they wait for their turn again.
+    pub rate_limited: u64,
+    /// Second requests for calls that took long.
+    pub hedges: u64,
+    /// The tokens charged so far.
+    pub usage: Usage,
+    /// Since the run began; it stops when the run ends.
+    pub elapsed: Duration,
+    /// The endpoints that the run calls.
+    pub endpoints: Vec<EndpointProgress>,
+}
+
+impl Progress {
+    /// Inputs that have their result.
+    pub fn inputs_ended(&self) -> usize {
+        self.inputs_succeeded + self.inputs_failed
+    }
+}
+
+/// What a run does at one endpoint.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EndpointProgress {
+    /// The alias of the endpoint.
+    pub alias: String,
+    /// The calls of the run that are in flight.
+    pub in_flight: usize,
+    /// The calls of the run that are ready and wait for room.
+    pub waiting: usize,
+    /// The calls that the endpoint may have in flight at the moment, all runs
+    /// together: what its provider seems to bear, and at most what is
+    /// configured.
+    pub limit: usize,
+}
+
+/// Where the scheduler notes how far a run is, and others read it.
+#[derive(Debug)]
+pub(crate) struct RunCounters {
+    inputs_total: Option<usize>,
+    started: Instant,
+    endpoints: Vec<Arc<Endpoint>>,
+    counts: Mutex<Counts>,
+}
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) inputs_succeeded: usize,
+    pub(crate) inputs_failed: usize,
+    pub(crate) inputs_in_flight: usize,
+    pub(crate) calls: u64,
+    pub(crate) retries: u64,
+    pub(crate) rate_limited: u64,
+    pub(crate) hedges: u64,
+    pub(crate) usage: Usage,
+    /// By the place of the endpoint in the run: in flight, and waiting.
+    pub(crate) at_endpoint: Vec<(usize, usize)>,
+    pub(crate) ended: Option<Instant>,
+}
+
+impl RunCounters {
+    pub(crate) fn new(
+        inputs_total: Option<usize>,
+        endpoints: &[Arc<Endpoint>],
+        started: Instant,
+    ) -> Self {
+        Self {
+            inputs_total,
+            started,
+            endpoints: endpoints.to_vec(),
+            counts: Mutex::new(Counts {
+                at_endpoint: vec![(0, 0); endpoints.len()],
+                ..Counts::default()
+            }),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
+        // Plain numbers are whole whatever panicked.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let counts = self.counts();
+        let endpoints = self.endpoints.iter().zip(&counts.at_endpoint);
+        let endpoints = endpoints.map(|(endpoint, &(in_flight, waiting))| EndpointProgress {
+            alias: endpoint.alias().to_owned(),
+            in_flight,
+            waiting,
+            limit: endpoint.limit(),
+        });
+        Progress {
+            inputs_total: self.inputs_total,
+            inputs_succeeded: counts.inputs_succeeded,
+            inputs_failed: counts.inputs_failed,
+            inputs_in_flight: counts.inputs_in_flight,
+            calls: counts.calls,
+            retries: counts.retries,
+            rate_limited: counts.rate_limited,
+            hedges: counts.hedges,
+            usage: counts.usage,
+            elapsed: counts
+                .ended
+                .unwrap_or_else(Instant::now)
+                .duration_since(self.started),
+            endpoints: endpoints.collect(),
+        }
+    }
+}

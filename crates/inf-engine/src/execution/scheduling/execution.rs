@@ -1,0 +1,184 @@
+//! [`Execution`]: one input on its way.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::evaluate::{self, Failure};
+use super::task::ExecutionId;
+use crate::clients::Usage;
+use crate::execution::{
+    Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
+};
+use crate::graph::{NodeRef, Operation};
+use crate::value::Value;
+
+/// One input on its way.
+pub(crate) struct Execution {
+    pub(crate) id: ExecutionId,
+    /// The place of the input among those of its run.
+    pub(crate) index: usize,
+    pub(crate) input: Value,
+    pub(crate) state: ExecutionState,
+    /// Whether anything was done for it that may cost.
+    pub(crate) has_begun: bool,
+    pub(crate) started: Instant,
+    pub(crate) usage: Usage,
+    pub(crate) timings: ExecutionTimings,
+    /// The first error.
+    pub(crate) error: Option<ExecutionError>,
+    /// What failed before and was tried again.
+    attempts: Vec<(NodeRef, Vec<Attempt>)>,
+    /// What is under way for it.
+    running: Vec<Running>,
+    next_serial: u32,
+}
+
+/// An attempt that is under way.
+pub(crate) struct Running {
+    pub(crate) node: NodeRef,
+    /// No other attempt of the execution has this number.
+    pub(crate) serial: u32,
+    /// Which attempt of its node it is, from 1.
+    pub(crate) attempt: u32,
+    pub(crate) is_hedge: bool,
+    /// The place of its endpoint among those of the run, if it is a call.
+    pub(crate) endpoint: Option<usize>,
+    pub(crate) ready: Instant,
+    pub(crate) started: Instant,
+    pub(crate) task: AbortHandle,
+}
+
+impl Execution {
+    pub(crate) fn new(
+        id: ExecutionId,
+        index: usize,
+        (plan, input): (Arc<Plan>, Value),
+        started: Instant,
+        ready: &mut Vec<NodeRef>,
+    ) -> Self {
+        Self {
+            id,
+            index,
+            state: ExecutionState::new(plan, input.clone(), ready),
+            input,
+            has_begun: false,
+            started,
+            usage: Usage::default(),
+            timings: ExecutionTimings::default(),
+            error: None,
+            attempts: Vec::new(),
+            running: Vec::new(),
+            next_serial: 0,
+        }
+    }
+
+    /// A number that is the node's own in its run, for draws that are the same
+    /// every time.
+    pub(crate) fn seed(&self, node: NodeRef) -> u64 {
+        (self.index as u64) << 20 ^ node.index() as u64
+    }
+
+    pub(crate) fn next_serial(&mut self) -> u32 {
+        self.next_serial = self.next_serial.wrapping_add(1);
+        self.next_serial
+    }
+
+    pub(crate) fn add_running(&mut self, running: Running) {
+        self.running.push(running);
+    }
+
+    pub(crate) fn take_running(&mut self, serial: u32) -> Option<Running> {
+        let mut running = self.running.iter();
+        let place = running.position(|running| running.serial == serial)?;
+        Some(self.running.swap_remove(place))
+    }
+
+    /// Whether anything is under way for `node`.
+    pub(crate) fn is_running(&self, node: NodeRef) -> bool {
+        self.running.iter().any(|running| running.node == node)
+    }
+
+    /// Whether the attempt `serial` is under way for `node`, and no other.
+    pub(crate) fn is_only_attempt(&self, node: NodeRef, serial: u32) -> bool {
+        let mut running = self.running.iter().filter(|running| running.node == node);
+        running.next().is_some_and(|first| first.serial == serial) && running.next().is_none()
+    }
+
+    /// Takes everything that is under way, or what is for one node.
+    pub(crate) fn take_all_running(&mut self, node: Option<NodeRef>) -> Vec<Running> {
+        let is_meant = |running: &mut Running| node.is_none_or(|node| running.node == node);
+        self.running.extract_if(.., is_meant).collect()
+    }
+
+    /// Notes an attempt that failed and does not end the node.
+    pub(crate) fn note_attempt(&mut self, node: NodeRef, attempt: Attempt) -> &Attempt {
+        let place = self.attempts.iter().position(|(known, _)| *known == node);
+        let place = place.unwrap_or_else(|| {
+            self.attempts.push((node, Vec::new()));
+            self.attempts.len() - 1
+        });
+        let attempts = &mut self.attempts[place].1;
+        attempts.push(attempt);
+        &attempts[attempts.len() - 1]
+    }
+
+    /// How often `node` has failed and was tried again.
+    pub(crate) fn failed_attempts(&self, node: NodeRef) -> u32 {
+        let attempts = self.attempts.iter().find(|(known, _)| *known == node);
+        attempts.map_or(0, |(_, attempts)| {
+            u32::try_from(attempts.len()).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Notes that a node has no value and will have none. The input has no
+    /// output then: what was not started for it never will be.
+    pub(crate) fn fail(&mut self, plan: &Plan, node: NodeRef, failure: Failure) -> ExecutionError {
+        self.state.fail(node);
+        self.state.cancel_waiting();
+        let attempts = self.attempts.iter().position(|(known, _)| *known == node);
+        let earlier_attempts = attempts.map(|place| self.attempts.swap_remove(place).1);
+        let found = plan.graph().node(node);
+        let alias = match found.operation() {
+            Operation::Llm(call) => Some(call.alias.to_string()),
+            _ => None,
+        };
+        let error = ExecutionError {
+            node: Some(found.name().to_owned()),
+            location: found.location(),
+            alias,
+            kind: failure.kind,
+            message: failure.message,
+            earlier_attempts: earlier_attempts.unwrap_or_default().into(),
+        };
+        self.error.get_or_insert_with(|| error.clone());
+        error
+    }
+
+    /// The result of an execution that is done.
+    pub(crate) fn end(mut self, plan: &Plan, now: Instant) -> BatchResult<Value> {
+        let output = match self.error.take() {
+            Some(error) => Err(error),
+            None => evaluate::output(plan, &self.state).map_err(|failure| {
+                let message = format!("the output can't be put together: {}", failure.message);
+                ExecutionError::new(failure.kind, message)
+            }),
+        };
+        self.timings.total = now.duration_since(self.started);
+        BatchResult {
+            index: self.index,
+            input: self.input,
+            output,
+            usage: self.usage,
+            timings: self.timings,
+        }
+    }
+
+    /// Ends it before it is done, for a reason that is not its own.
+    pub(crate) fn stop(&mut self, kind: ErrorKind, why: &str) {
+        self.state.cancel();
+        self.error
+            .get_or_insert_with(|| ExecutionError::new(kind, why));
+    }
+}

@@ -1,0 +1,395 @@
+//! The calls of a run: queued, sent, tried again, answered.
+
+use std::cmp::Reverse;
+
+use tokio::time::Instant;
+
+use super::Run;
+use crate::clients::{ClientError, ClientErrorKind, FinishReason, LlmResponse, Retry};
+use crate::execution::observation::TaskOutcome;
+use crate::execution::scheduling::backoff;
+use crate::execution::scheduling::evaluate::{self, Failure};
+use crate::execution::scheduling::execution::{Execution, Running};
+use crate::execution::scheduling::lanes::LaneId;
+use crate::execution::scheduling::ready_queue::{ReadyCall, Urgency};
+use crate::execution::scheduling::scheduler::Board;
+use crate::execution::scheduling::task::{self, Attempted, Outcome, Task, TaskResult};
+use crate::execution::scheduling::timers::Due;
+use crate::execution::{Attempt, ErrorKind, ErrorPolicy, Hedging, Plan};
+use crate::graph::NodeRef;
+use crate::resources::Permit;
+use crate::value::Value;
+
+impl Run {
+    /// Queues a call that could be made `since` then.
+    pub(super) fn queue_call(
+        &mut self,
+        board: &mut Board,
+        execution: &Execution,
+        node: NodeRef,
+        since: Instant,
+    ) {
+        let found = self.bound.plan.graph().node(node);
+        let urgency = Urgency {
+            priority: found.priority().saturating_add(self.limits.priority),
+            execution: execution.id,
+            remaining: Reverse(self.bound.plan.remaining(node)),
+            node,
+        };
+        let place = self.bound.endpoint_of[node.index()];
+        let queue = &mut self.queues[place];
+        let before = queue.calls.head();
+        queue.calls.push(ReadyCall { urgency, since });
+        if before.is_none_or(|before| urgency < before) {
+            board
+                .lanes
+                .set_head(queue.lane, self.id, before, Some(urgency));
+        }
+        self.shared.counters.counts().at_endpoint[place].1 += 1;
+    }
+
+    /// Takes the most urgent call at `lane`.
+    fn pop_call(&mut self, board: &mut Board, lane: LaneId) -> Option<(ReadyCall, usize)> {
+        let place = self.queues.iter().position(|queue| queue.lane == lane)?;
+        let queue = &mut self.queues[place];
+        let before = queue.calls.head();
+        let call = queue.calls.pop()?;
+        let now = queue.calls.head();
+        board.lanes.set_head(lane, self.id, before, now);
+        let waiting = &mut self.shared.counters.counts().at_endpoint[place].1;
+        *waiting = queue.calls.len();
+        Some((call, place))
+    }
+
+    /// Starts the most urgent call at `lane`; calls whose execution ended in
+    /// the meantime are passed over.
+    pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, permit: Permit) {
+        while let Some((ready, place)) = self.pop_call(board, lane) {
+            let Urgency {
+                execution, node, ..
+            } = ready.urgency;
+            let Some(mut execution) = self.executions.remove(&execution) else {
+                continue;
+            };
+            if execution.state.status(node).is_final() {
+                self.executions.insert(execution.id, execution);
+                continue;
+            }
+            execution.state.start(node);
+            execution.timings.waiting += board.now.duration_since(ready.since);
+            let start = Start {
+                node,
+                place,
+                ready: ready.since,
+                is_hedge: false,
+            };
+            if let Err(failure) = self.send(board, &mut execution, &start, permit) {
+                let error = execution.fail(&self.bound.plan, node, failure);
+                self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+            }
+            self.settle(board, execution);
+            return;
+        }
+    }
+
+    /// Sends a request for a node.
+    fn send(
+        &mut self,
+        board: &mut Board,
+        execution: &mut Execution,
+        start: &Start,
+        permit: Permit,
+    ) -> Result<(), Failure> {
+        let node = start.node;
+        let bound = &self.bound;
+        let Some(call) = bound.call_of(node) else {
+            unreachable!("only calls are queued");
+        };
+        let request =
+            evaluate::request(&bound.plan, &execution.state, &self.parameters, node, call)?;
+        let attempted = self.attempted(execution, node);
+        let timeout = self.limits.task_timeout;
+        let call = task::call(attempted, permit, request, timeout, board.events.clone());
+        let task = tokio::spawn(call).abort_handle();
+        self.calls += 1;
+        self.calls_made += 1;
+        execution.has_begun = true;
+        {
+            let mut counts = self.shared.counters.counts();
+            counts.at_endpoint[start.place].0 += 1;
+            counts.hedges += u64::from(start.is_hedge);
+        }
+        execution.add_running(Running {
+            node,
+            serial: attempted.serial,
+            attempt: execution.failed_attempts(node) + 1,
+            is_hedge: start.is_hedge,
+            endpoint: Some(start.place),
+            ready: start.ready,
+            started: board.now,
+            task,
+        });
+        if !start.is_hedge {
+            self.plan_hedge(board, attempted, start.place);
+        }
+        Ok(())
+    }
+
+    /// Has a call looked at again when it has taken unusually long.
+    fn plan_hedge(&self, board: &mut Board, attempted: Attempted, place: usize) {
+        let Some(hedging) = self.limits.hedging else {
+            return;
+        };
+        let endpoint = &self.bound.endpoints[place];
+        let least = Hedging::LEAST_ANSWERS;
+        if let Some(usual) = endpoint.latency_at(hedging.percentile(), least) {
+            board.timers.push(board.now + usual, Due::Hedge(attempted));
+        }
+    }
+
+    /// Sends a second request for a call that has taken unusually long.
+    pub(crate) fn hedge(&mut self, board: &mut Board, attempted: Attempted) {
+        let Some(hedging) = self.limits.hedging else {
+            return;
+        };
+        let Task {
+            execution, node, ..
+        } = attempted.task;
+        let place = self.bound.endpoint_of[node.index()];
+        let Some(found) = self.executions.get(&execution) else {
+            return;
+        };
+        if !found.is_only_attempt(node, attempted.serial) {
+            return;
+        }
+        let permit = if self.has_room() && hedging.allows(self.calls_made, self.hedges) {
+            board.lanes.acquire(self.queues[place].lane).ok()
+        } else {
+            None
+        };
+        let Some(permit) = permit else {
+            // Perhaps there is room later.
+            self.plan_hedge(board, attempted, place);
+            return;
+        };
+        let Some(mut execution) = self.executions.remove(&execution) else {
+            return;
+        };
+        let start = Start {
+            node,
+            place,
+            ready: board.now,
+            is_hedge: true,
+        };
+        // It was put together once before, so that it can't fail.
+        if self.send(board, &mut execution, &start, permit).is_ok() {
+            self.hedges += 1;
+            self.bound.endpoints[place].note_hedge();
+        }
+        self.executions.insert(execution.id, execution);
+    }
+
+    pub(super) fn note_not_running(&mut self, running: &Running) {
+        if let Some(place) = running.endpoint {
+            self.calls -= 1;
+            self.shared.counters.counts().at_endpoint[place].0 -= 1;
+        }
+    }
+
+    /// Takes what came of a task.
+    pub(crate) fn end_task(&mut self, board: &mut Board, result: TaskResult) {
+        let TaskResult {
+            attempted,
+            outcome,
+            permit,
+        } = result;
+        if let Some(permit) = permit {
+            permit.give_back(&board.waiter);
+        }
+        let node = attempted.task.node;
+        let Some(mut execution) = self.executions.remove(&attempted.task.execution) else {
+            return;
+        };
+        // It may have been given up, with its result already on its way.
+        let Some(running) = execution.take_running(attempted.serial) else {
+            self.executions.insert(execution.id, execution);
+            return;
+        };
+        self.note_not_running(&running);
+        let (outcome, first_byte) = match outcome {
+            Outcome::Hosted(outcome) => (outcome, None),
+            Outcome::Called(outcome) => {
+                execution.timings.calling += board.now.duration_since(running.started);
+                match outcome {
+                    Ok(response) => {
+                        execution.usage += response.usage;
+                        {
+                            let mut counts = self.shared.counters.counts();
+                            counts.calls += 1;
+                            counts.usage += response.usage;
+                        }
+                        // The first answer counts.
+                        for other in execution.take_all_running(Some(node)) {
+                            self.give_up(board, &execution, &other);
+                        }
+                        let value = read(&self.bound.plan, node, &response);
+                        (value, Some((response.timings.first_byte, response.usage)))
+                    }
+                    Err(error) => match self.try_again(board, &mut execution, &running, error) {
+                        Ok(()) => {
+                            self.note_change();
+                            self.settle(board, execution);
+                            return;
+                        }
+                        Err(failure) => (Err(failure), None),
+                    },
+                }
+            }
+        };
+        self.note_change();
+        let mut ready = std::mem::take(&mut board.ready);
+        match outcome {
+            Ok(value) => {
+                execution.state.complete(node, value, &mut ready);
+                let outcome = TaskOutcome::Completed;
+                self.tell_task(board, &execution, &running, outcome, first_byte);
+            }
+            Err(failure) => {
+                let error = execution.fail(&self.bound.plan, node, failure);
+                let outcome = TaskOutcome::Failed(&error);
+                self.tell_task(board, &execution, &running, outcome, first_byte);
+            }
+        }
+        self.advance(board, execution, ready);
+    }
+
+    /// Puts a failed call back if it may succeed later.
+    fn try_again(
+        &mut self,
+        board: &mut Board,
+        execution: &mut Execution,
+        running: &Running,
+        error: ClientError,
+    ) -> Result<(), Failure> {
+        let node = running.node;
+        let kind = ErrorKind::Call(error.kind);
+        // Its twin may still be answered.
+        let has_twin = execution.is_running(node);
+        // Nothing is begun any more for an input that has failed.
+        let has_failed = execution.error.is_some();
+        match error.retry {
+            // Waiting is no failure: no attempt is counted, and the endpoint
+            // knows how long to wait.
+            Retry::RateLimited { .. } if !has_failed => {
+                self.shared.counters.counts().rate_limited += 1;
+                self.tell_task(board, execution, running, TaskOutcome::RateLimited, None);
+                if !has_twin {
+                    execution.state.requeue(node);
+                    let now = board.now;
+                    self.queue_call(board, execution, node, now);
+                }
+                Ok(())
+            }
+            Retry::Transient if has_twin => {
+                let attempt = execution.note_attempt(
+                    node,
+                    Attempt {
+                        kind,
+                        message: error.message,
+                    },
+                );
+                let attempt = attempt.clone();
+                self.tell_task(
+                    board,
+                    execution,
+                    running,
+                    TaskOutcome::Retried(&attempt),
+                    None,
+                );
+                Ok(())
+            }
+            Retry::Transient
+                if !has_failed && self.limits.error_policy == ErrorPolicy::RetryThenFail =>
+            {
+                let place = self.bound.endpoint_of[node.index()];
+                let endpoint = &self.bound.endpoints[place];
+                let most = self.limits.max_retries.unwrap_or(endpoint.max_retries());
+                let retry = execution.failed_attempts(node).saturating_add(1);
+                if retry > most {
+                    return Err(Failure::new(kind, error.message));
+                }
+                endpoint.note_retry();
+                self.shared.counters.counts().retries += 1;
+                let attempt = execution.note_attempt(
+                    node,
+                    Attempt {
+                        kind,
+                        message: error.message,
+                    },
+                );
+                let attempt = attempt.clone();
+                let outcome = TaskOutcome::Retried(&attempt);
+                self.tell_task(board, execution, running, outcome, None);
+                execution.state.requeue(node);
+                let due = board.now + backoff::wait(retry, execution.seed(node));
+                let task = Task {
+                    run: self.id,
+                    execution: execution.id,
+                    node,
+                };
+                let failed_at = board.now;
+                board.timers.push(due, Due::Retry { task, failed_at });
+                Ok(())
+            }
+            _ => {
+                for twin in execution.take_all_running(Some(node)) {
+                    self.give_up(board, execution, &twin);
+                }
+                Err(Failure::new(kind, error.message))
+            }
+        }
+    }
+
+    /// Queues a call again whose wait is over.
+    pub(crate) fn retry(&mut self, board: &mut Board, task: Task, failed_at: Instant) {
+        let Some(execution) = self.executions.remove(&task.execution) else {
+            return;
+        };
+        if !execution.state.status(task.node).is_final() {
+            self.queue_call(board, &execution, task.node, failed_at);
+        }
+        self.executions.insert(execution.id, execution);
+    }
+}
+
+/// A request that is to be sent.
+struct Start {
+    node: NodeRef,
+    place: usize,
+    ready: Instant,
+    is_hedge: bool,
+}
+
+/// The value in an answer.
+fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Result<Value, Failure> {
+    if response.finish_reason == FinishReason::ContentFilter {
+        let message = format!("the provider withheld the answer: {}", response.text);
+        let kind = ErrorKind::Call(ClientErrorKind::Refused);
+        return Err(Failure::new(kind, message));
+    }
+    if response.text.is_empty() && response.finish_reason != FinishReason::Stop {
+        let why = match &response.finish_reason {
+            FinishReason::Length => "it reached its limit of tokens: raise `max_tokens`".to_owned(),
+            FinishReason::ToolCalls => "the model called tools, and it was given none".to_owned(),
+            other => format!("the provider says it ended with {other:?}"),
+        };
+        let message = format!("the answer is empty, because {why}");
+        return Err(Failure::new(ErrorKind::InvalidOutput, message));
+    }
+    match plan.typed_output(node) {
+        None => Ok(Value::from(response.text.as_str())),
+        Some(output) => output
+            .read(response)
+            .map_err(|message| Failure::new(ErrorKind::InvalidOutput, message)),
+    }
+}

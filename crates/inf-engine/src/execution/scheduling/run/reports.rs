@@ -1,0 +1,101 @@
+//! What the observers of a run are told.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Run;
+use crate::clients::Usage;
+use crate::execution::observation::{Observer, PauseReport, RunReport, TaskOutcome, TaskReport};
+use crate::execution::scheduling::execution::{Execution, Running};
+use crate::execution::scheduling::lanes::LaneId;
+use crate::execution::scheduling::scheduler::Board;
+use crate::graph::NodeRef;
+
+impl Run {
+    pub(super) fn tell_run(&self, board: &Board, tell: impl Fn(&dyn Observer, &RunReport<'_>)) {
+        for observer in &self.observers {
+            let report = RunReport {
+                run: self.id,
+                graph: self.bound.plan.graph(),
+                at: board.now,
+                counters: &self.shared.counters,
+            };
+            tell(&**observer, &report);
+        }
+    }
+
+    pub(super) fn tell_task(
+        &self,
+        board: &Board,
+        execution: &Execution,
+        running: &Running,
+        outcome: TaskOutcome<'_>,
+        answer: Option<(Duration, Usage)>,
+    ) {
+        for observer in &self.observers {
+            observer.task_ended(&TaskReport {
+                run: self.id,
+                input: execution.index,
+                graph: self.bound.plan.graph(),
+                node: running.node,
+                alias: self.alias_of(running.node),
+                attempt: running.attempt,
+                is_hedge: running.is_hedge,
+                ready: running.ready,
+                started: running.started,
+                ended: board.now,
+                first_byte: answer.map(|(first_byte, _)| first_byte),
+                usage: answer.map(|(_, usage)| usage).unwrap_or_default(),
+                outcome,
+                counters: &self.shared.counters,
+            });
+        }
+    }
+
+    /// Tells of a node that was done on the spot.
+    pub(super) fn tell_inline(
+        &self,
+        board: &Board,
+        execution: &Execution,
+        node: NodeRef,
+        outcome: TaskOutcome<'_>,
+    ) {
+        for observer in &self.observers {
+            observer.task_ended(&TaskReport {
+                run: self.id,
+                input: execution.index,
+                graph: self.bound.plan.graph(),
+                node,
+                alias: self.alias_of(node),
+                attempt: 1,
+                is_hedge: false,
+                ready: board.now,
+                started: board.now,
+                ended: board.now,
+                first_byte: None,
+                usage: Usage::default(),
+                outcome,
+                counters: &self.shared.counters,
+            });
+        }
+    }
+
+    fn alias_of(&self, node: NodeRef) -> Option<&str> {
+        self.bound.call_of(node).map(|call| call.alias.as_str())
+    }
+
+    /// Tells that an endpoint is left alone for a while, if the run uses it.
+    pub(crate) fn tell_pause(&self, board: &Board, lane: LaneId, until: Instant) {
+        if self.queues.iter().all(|queue| queue.lane != lane) {
+            return;
+        }
+        for observer in &self.observers {
+            observer.endpoint_paused(&PauseReport {
+                alias: board.lanes.endpoint(lane).alias(),
+                from: board.now,
+                until,
+            });
+        }
+    }
+}

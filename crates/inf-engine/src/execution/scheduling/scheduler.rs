@@ -1,0 +1,439 @@
+//! [`Scheduler`]: owns the state of all runs and decides what happens next.
+//!
+//! It is one task of the runtime. Everything that happens is an [`Event`] that
+//! is sent to it, an input that arrives, a time that comes, or room at an
+//! endpoint; between two of them it takes inputs that there is need and room
+//! for ([`Scheduler::admit`]) and starts the calls that there is room for, the
+//! most urgent first ([`Scheduler::dispatch`]). Calls and host functions that
+//! take long run as tasks of their own. Nothing polls and nothing sleeps
+//! without a deadline.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use futures_util::future::{AbortHandle as Waiting, Abortable, Aborted, BoxFuture};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::lanes::Lanes;
+use super::run::{Asked, Delivery, Input, Panic, Run, RunRequest};
+use super::task::{ExecutionId, TaskResult};
+use super::timers::{Due, Timers};
+use crate::execution::inputs::InputStream;
+use crate::execution::{Cancellation, RunId};
+use crate::graph::NodeRef;
+use crate::resources::Waiter;
+
+/// What the scheduler is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large variant"
+)]
+pub(crate) enum Event {
+    /// A run begins.
+    Begin(Box<RunRequest>),
+    /// An attempt of a node ended.
+    TaskEnded(TaskResult),
+    /// A result was taken, and the run wanted to know.
+    Taken(RunId),
+    /// A result turned out to be no good where it was read.
+    ResultFailed {
+        /// Whose.
+        run: RunId,
+        /// The place of its input.
+        index: usize,
+    },
+    /// No more inputs are to be begun.
+    Stop(RunId),
+    /// Everything is to end.
+    Cancel(RunId),
+    /// There will be no more runs.
+    Retire,
+}
+
+/// Where the scheduler is told what happens.
+#[derive(Clone)]
+pub(crate) struct EventSender(mpsc::UnboundedSender<Event>);
+
+impl EventSender {
+    /// Tells the scheduler. If it is gone, so are its runs, and nothing is left
+    /// to be told.
+    pub(crate) fn send(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    /// Begins a run, or gives it back if the scheduler is gone.
+    pub(crate) fn begin(&self, request: Box<RunRequest>) -> Result<(), Box<RunRequest>> {
+        match self.0.send(Event::Begin(request)) {
+            Err(mpsc::error::SendError(Event::Begin(request))) => Err(request),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the scheduler is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Cancels `run` when one of `cancellations` is.
+    pub(crate) fn watch(&self, run: RunId, cancellations: &[Cancellation]) -> Option<AbortHandle> {
+        if cancellations.is_empty() {
+            return None;
+        }
+        let cancellations = cancellations.to_vec();
+        let events = self.clone();
+        let watching = async move {
+            let cancelled = cancellations.iter().map(|one| Box::pin(one.cancelled()));
+            futures_util::future::select_all(cancelled).await;
+            events.send(Event::Cancel(run));
+        };
+        Some(tokio::spawn(watching).abort_handle())
+    }
+}
+
+/// What all runs of a scheduler share.
+pub(crate) struct Board {
+    pub(crate) lanes: Lanes,
+    pub(crate) timers: Timers,
+    /// Wakes the scheduler when a call of another one ends.
+    pub(crate) waiter: Arc<Waiter>,
+    pub(crate) events: EventSender,
+    /// When the present turn began.
+    pub(crate) now: Instant,
+    /// Executions of all runs that have not ended.
+    pub(crate) executions_in_flight: usize,
+    last_execution: u64,
+    /// Kept to be used again.
+    pub(crate) ready: Vec<NodeRef>,
+}
+
+impl Board {
+    pub(crate) fn next_execution(&mut self) -> ExecutionId {
+        self.last_execution += 1;
+        ExecutionId(self.last_execution)
+    }
+}
+
+/// An input that was waited for, with its source.
+type Arrival = (RunId, InputStream<Input>, Result<Option<Input>, Panic>);
+
+/// Runs graphs over inputs; see the module's documentation.
+pub(crate) struct Scheduler {
+    inbox: mpsc::UnboundedReceiver<Event>,
+    board: Board,
+    runs: FxHashMap<RunId, Run>,
+    max_executions: usize,
+    /// Runs whose source may be asked for an input, by priority and turn.
+    admitting: BTreeSet<Turn>,
+    turns: u64,
+    arrivals: FuturesUnordered<Abortable<BoxFuture<'static, Arrival>>>,
+    is_retiring: bool,
+}
+
+/// Whose turn it is to take an input, less being sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    priority: i32,
+    number: u64,
+    run: RunId,
+}
+
+/// The events that are taken in one turn.
+const EVENTS_A_TURN: usize = 128;
+
+/// The inputs that are taken in one turn: a graph that calls nothing would
+/// otherwise keep the thread until its source is exhausted.
+const INPUTS_A_TURN: usize = 128;
+
+impl Scheduler {
+    /// A scheduler with no runs, and where it is told what happens.
+    pub(crate) fn new(max_executions: usize) -> (Self, EventSender) {
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let events = EventSender(sender);
+        let board = Board {
+            lanes: Lanes::default(),
+            timers: Timers::default(),
+            waiter: Arc::default(),
+            events: events.clone(),
+            now: Instant::now(),
+            executions_in_flight: 0,
+            last_execution: 0,
+            ready: Vec::new(),
+        };
+        let scheduler = Self {
+            inbox,
+            board,
+            runs: FxHashMap::default(),
+            max_executions: max_executions.max(1),
+            admitting: BTreeSet::new(),
+            turns: 0,
+            arrivals: FuturesUnordered::new(),
+            is_retiring: false,
+        };
+        (scheduler, events)
+    }
+
+    /// Works until there will be no more runs.
+    pub(crate) async fn work(mut self) {
+        let mut events = Vec::with_capacity(EVENTS_A_TURN);
+        while !(self.is_retiring && self.runs.is_empty()) {
+            self.take_what_arrived();
+            let has_more_to_take = self.admit();
+            self.dispatch();
+            if has_more_to_take {
+                while events.len() < EVENTS_A_TURN
+                    && let Ok(event) = self.inbox.try_recv()
+                {
+                    events.push(event);
+                }
+                if events.is_empty() {
+                    // Who reads the results has its turn, too.
+                    tokio::task::yield_now().await;
+                }
+            } else {
+                self.wait(&mut events).await;
+            }
+            self.board.now = Instant::now();
+            for event in events.drain(..) {
+                self.handle(event);
+            }
+            self.do_what_is_due();
+        }
+    }
+
+    /// Waits until something happens.
+    async fn wait(&mut self, events: &mut Vec<Event>) {
+        let waits_for_room = self.board.lanes.is_anything_waiting();
+        let resumes_at = self.board.lanes.resumes_at();
+        let next_at = self.board.timers.next_at().into_iter().chain(resumes_at);
+        let next_at = next_at.min();
+        let waiter = Arc::clone(&self.board.waiter);
+        tokio::select! {
+            biased;
+            _ = self.inbox.recv_many(events, EVENTS_A_TURN) => {}
+            () = waiter.room(), if waits_for_room => {}
+            () = until(next_at), if next_at.is_some() => {}
+            Some(arrival) = self.arrivals.next() => self.arrive(arrival),
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Begin(request) => self.begin(*request),
+            Event::TaskEnded(result) => {
+                let run = result.attempted.task.run;
+                self.with_run(run, |run, board| run.end_task(board, result));
+            }
+            Event::Taken(run) => self.consider(run),
+            Event::ResultFailed { run, index } => {
+                self.with_run(run, |run, board| run.end_if_failing_fast(board, index));
+            }
+            Event::Stop(run) => self.with_run(run, Run::begin_no_more),
+            Event::Cancel(run) => self.with_run(run, Run::cancel),
+            Event::Retire => self.is_retiring = true,
+        }
+    }
+
+    fn begin(&mut self, request: RunRequest) {
+        let id = request.id;
+        let results = request.results.clone();
+        let board = &mut self.board;
+        match catch_unwind(AssertUnwindSafe(|| Run::begin(request, board))) {
+            Ok(run) => {
+                self.runs.insert(id, run);
+                self.consider(id);
+            }
+            // An observer did.
+            Err(panic) => {
+                let _ = results.send(Delivery::Panicked(panic));
+            }
+        }
+    }
+
+    /// Works on a run, ends it if it is done, and looks whether it may take
+    /// inputs. Code of the program that panics ends its run and no other.
+    fn with_run(&mut self, id: RunId, work: impl FnOnce(&mut Run, &mut Board)) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let board = &mut self.board;
+        let worked = catch_unwind(AssertUnwindSafe(|| work(run, board)));
+        match worked {
+            Ok(()) if !run.is_done() => self.consider(id),
+            Ok(()) => self.end(id),
+            Err(panic) => self.end_with_panic(id, panic),
+        }
+    }
+
+    fn end(&mut self, id: RunId) {
+        let Some(run) = self.runs.remove(&id) else {
+            return;
+        };
+        let board = &mut self.board;
+        // What an observer panics with has nobody left to be told to.
+        let _ = catch_unwind(AssertUnwindSafe(|| run.end(board)));
+        let runs = &self.runs;
+        self.board.timers.tidy(|run| !runs.contains_key(&run));
+    }
+
+    fn end_with_panic(&mut self, id: RunId, panic: Panic) {
+        if let Some(run) = self.runs.remove(&id) {
+            run.end_with_panic(&mut self.board, panic);
+        }
+    }
+
+    // Admission.
+
+    /// Gives a run a turn to take inputs, if it may.
+    fn consider(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        if !run.waits_for_turn() && run.may_admit() {
+            run.set_waits_for_turn(true);
+            self.turns += 1;
+            self.admitting.insert(Turn {
+                priority: run.priority(),
+                number: self.turns,
+                run: id,
+            });
+        }
+    }
+
+    /// Takes inputs while there is need and room for them, and says whether
+    /// there still is.
+    fn admit(&mut self) -> bool {
+        for _ in 0..INPUTS_A_TURN {
+            if self.board.executions_in_flight >= self.max_executions {
+                return false;
+            }
+            let Some(turn) = self.admitting.pop_first() else {
+                return false;
+            };
+            let Some(run) = self.runs.get_mut(&turn.run) else {
+                continue;
+            };
+            run.set_waits_for_turn(false);
+            if !run.may_admit() {
+                continue;
+            }
+            let board = &mut self.board;
+            match catch_unwind(AssertUnwindSafe(|| run.ask(board))) {
+                Ok(Asked::Answered) if run.is_done() => self.end(turn.run),
+                // The others have their turns first.
+                Ok(Asked::Answered) => self.consider(turn.run),
+                Ok(Asked::Later(source)) => {
+                    let (handle, registration) = Waiting::new_pair();
+                    run.wait_for_source(handle);
+                    let arrival = wait_for(turn.run, source).boxed();
+                    self.arrivals.push(Abortable::new(arrival, registration));
+                }
+                Err(panic) => self.end_with_panic(turn.run, panic),
+            }
+        }
+        true
+    }
+
+    fn take_what_arrived(&mut self) {
+        for _ in 0..INPUTS_A_TURN {
+            if self.arrivals.is_empty() {
+                return;
+            }
+            match self.arrivals.next().now_or_never() {
+                Some(Some(arrival)) => self.arrive(arrival),
+                _ => return,
+            }
+        }
+    }
+
+    fn arrive(&mut self, arrival: Result<Arrival, Aborted>) {
+        // Nobody waits for what was aborted.
+        let Ok((id, source, input)) = arrival else {
+            return;
+        };
+        self.board.now = Instant::now();
+        match input {
+            Ok(input) => self.with_run(id, |run, board| run.source_answered(board, source, input)),
+            Err(panic) => self.end_with_panic(id, panic),
+        }
+    }
+
+    // Dispatch.
+
+    /// Starts every call that there is room for, the most urgent first.
+    fn dispatch(&mut self) {
+        if !self.board.lanes.is_anything_waiting() {
+            return;
+        }
+        // Said before looking, so that room which comes up later is told.
+        self.board.waiter.want();
+        self.board.lanes.look_again();
+        loop {
+            let runs = &self.runs;
+            let may_call = |run: RunId| runs.get(&run).is_some_and(Run::has_room);
+            let Some((lane, run)) = self.board.lanes.most_urgent(may_call) else {
+                return;
+            };
+            match self.board.lanes.acquire(lane) {
+                Ok(permit) => {
+                    self.with_run(run, |run, board| run.start_call(board, lane, permit));
+                }
+                Err(Some(pause)) => {
+                    for run in self.runs.values() {
+                        run.tell_pause(&self.board, pause.lane, pause.until);
+                    }
+                }
+                Err(None) => {}
+            }
+        }
+    }
+
+    // Time.
+
+    fn do_what_is_due(&mut self) {
+        while let Some(due) = self.board.timers.pop_due(self.board.now) {
+            match due {
+                Due::Retry { task, failed_at } => {
+                    self.with_run(task.run, |run, board| run.retry(board, task, failed_at));
+                }
+                Due::Hedge(attempted) => {
+                    let run = attempted.task.run;
+                    self.with_run(run, |run, board| run.hedge(board, attempted));
+                }
+                Due::RunTimeout { run, timeout } => {
+                    self.with_run(run, |run, board| run.time_out(board, timeout));
+                }
+            }
+        }
+    }
+}
+
+/// The runtime goes away with runs that have not ended.
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        let runs = std::mem::take(&mut self.runs);
+        for mut run in runs.into_values() {
+            let board = &mut self.board;
+            // What an observer panics with has nobody left to be told to.
+            let _ = catch_unwind(AssertUnwindSafe(|| run.abandon(board)));
+        }
+        // Runs that were not even begun: their results end without any.
+    }
+}
+
+async fn wait_for(run: RunId, mut source: InputStream<Input>) -> Arrival {
+    let input = AssertUnwindSafe(source.next()).catch_unwind().await;
+    (run, source, input)
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,265 @@
+//! [`ExecutionSettings`]: how runs behave.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Cancellation, Hedging};
+use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
+use crate::execution::{ExecutionManager, Observer, Progress, TaskReport};
+
+/// What an error of one input means for the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorPolicy {
+    /// Passing failures of a call are retried, with exponential backoff and
+    /// jitter; what still fails, fails its input alone.
+    #[default]
+    RetryThenFail,
+    /// An error fails its input at once and alone.
+    Continue,
+    /// The first error stops the run: what is under way is cancelled, and
+    /// nothing more is begun.
+    FailFast,
+}
+
+/// How runs behave: of one pipeline, of one call, or of everything in a scope.
+///
+/// Settings come in layers, and each setting is taken from the first layer
+/// that has it:
+///
+/// 1. the call: `pipeline.with_settings(…).run_batch(…)`, the latest first;
+/// 2. the pipeline, as it was bound: `module.bind(…)?.with_settings(…)`;
+/// 3. the scopes around the call, the innermost first: [`scope`](Self::scope);
+/// 4. the defaults, which are given with each setting.
+///
+/// Cancellations and observers are the exception: those of all layers count.
+///
+/// ```
+/// use std::time::Duration;
+/// use inf_engine::execution::{ErrorPolicy, ExecutionSettings};
+///
+/// let settings = ExecutionSettings::default()
+///     .with_max_concurrent(8)
+///     .with_error_policy(ErrorPolicy::FailFast)
+///     .with_task_timeout(Duration::from_secs(30));
+/// # let _ = settings;
+/// ```
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct ExecutionSettings {
+    /// The most calls that a run has in flight; only the endpoints' own limits
+    /// by default.
+    pub max_concurrent: Option<usize>,
+    /// The most inputs of a run that are under way; by default enough to keep
+    /// all endpoints busy: twice their concurrency, and at least 1,024. Memory
+    /// is proportional to it.
+    pub max_inputs_in_flight: Option<usize>,
+    /// The most results that wait to be taken before no more inputs are begun:
+    /// because nobody reads the stream, or, in input order, because an older
+    /// input has not ended. 8,192 by default.
+    pub max_results_waiting: Option<usize>,
+    /// What an error of one input means for the others; by default its passing
+    /// failures are retried, and it fails alone.
+    pub error_policy: Option<ErrorPolicy>,
+    /// How often a passing failure is retried; the endpoint's `max_retries` by
+    /// default.
+    pub max_retries: Option<u32>,
+    /// How long one task (one attempt of a call, a host function that does not
+    /// run inline) may take; no bound besides the endpoint's own timeouts by
+    /// default.
+    pub task_timeout: Option<Duration>,
+    /// How long a run, with all of its inputs, may take; no bound by default.
+    /// What has not ended by then fails with [`Timeout`](crate::execution::ErrorKind::Timeout).
+    pub run_timeout: Option<Duration>,
+    /// Added to the priority of all calls of a run, 0 by default: of the calls
+    /// that are ready for an endpoint, whichever run they are of, the lowest
+    /// number goes first.
+    pub priority: Option<i32>,
+    /// Whether calls that take unusually long are sent a second time; not by
+    /// default.
+    pub hedging: Option<Hedging>,
+    /// The manager that runs belong to, which bounds the inputs under way over
+    /// all of them; [`ExecutionManager::global`] by default.
+    pub manager: Option<ExecutionManager>,
+    cancellations: Vec<Cancellation>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl ExecutionSettings {
+    /// The inputs that may be under way at least, unless `max_inputs_in_flight`
+    /// says otherwise.
+    pub const DEFAULT_MAX_INPUTS_IN_FLIGHT: usize = 1024;
+
+    /// The results that may wait to be taken, unless `max_results_waiting` says
+    /// otherwise.
+    pub const DEFAULT_MAX_RESULTS_WAITING: usize = 8192;
+
+    /// Sets the most calls in flight; 0 counts as 1.
+    #[must_use]
+    pub fn with_max_concurrent(mut self, max_concurrent: usize) -> Self {
+        self.max_concurrent = Some(max_concurrent);
+        self
+    }
+
+    /// Sets the most inputs under way; 0 counts as 1.
+    #[must_use]
+    pub fn with_max_inputs_in_flight(mut self, max_inputs_in_flight: usize) -> Self {
+        self.max_inputs_in_flight = Some(max_inputs_in_flight);
+        self
+    }
+
+    /// Sets the most results that wait to be taken.
+    #[must_use]
+    pub fn with_max_results_waiting(mut self, max_results_waiting: usize) -> Self {
+        self.max_results_waiting = Some(max_results_waiting);
+        self
+    }
+
+    /// Sets what an error of one input means for the others.
+    #[must_use]
+    pub fn with_error_policy(mut self, error_policy: ErrorPolicy) -> Self {
+        self.error_policy = Some(error_policy);
+        self
+    }
+
+    /// Sets how often a passing failure is retried.
+    #[must_use]
+    pub fn with_max_retries(mut self, max_retries: u32) -> Self {
+        self.max_retries = Some(max_retries);
+        self
+    }
+
+    /// Sets how long one task may take.
+    #[must_use]
+    pub fn with_task_timeout(mut self, task_timeout: Duration) -> Self {
+        self.task_timeout = Some(task_timeout);
+        self
+    }
+
+    /// Sets how long a run may take.
+    #[must_use]
+    pub fn with_run_timeout(mut self, run_timeout: Duration) -> Self {
+        self.run_timeout = Some(run_timeout);
+        self
+    }
+
+    /// Sets what is added to the priority of all calls.
+    #[must_use]
+    pub fn with_priority(mut self, priority: i32) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Sets which calls are sent a second time.
+    #[must_use]
+    pub fn with_hedging(mut self, hedging: Hedging) -> Self {
+        self.hedging = Some(hedging);
+        self
+    }
+
+    /// Sets the manager that runs belong to.
+    #[must_use]
+    pub fn with_manager(mut self, manager: &ExecutionManager) -> Self {
+        self.manager = Some(manager.clone());
+        self
+    }
+
+    /// Ends runs when `cancellation` is cancelled. It comes on top of those of
+    /// other layers.
+    #[must_use]
+    pub fn with_cancellation(mut self, cancellation: &Cancellation) -> Self {
+        self.cancellations.push(cancellation.clone());
+        self
+    }
+
+    /// Tells `observer` what happens. It comes on top of those of other layers.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Calls `function` for every node that has its value.
+    #[must_use]
+    pub fn on_task_complete(
+        self,
+        function: impl Fn(&TaskReport<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.with_observer(Arc::new(OnComplete(function)))
+    }
+
+    /// Calls `function` for every node that failed for good.
+    #[must_use]
+    pub fn on_task_failed(
+        self,
+        function: impl Fn(&TaskReport<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.with_observer(Arc::new(OnFailed(function)))
+    }
+
+    /// Calls `function` when a run begins, when it ends, and in between when
+    /// something happened, at most once every `interval`.
+    #[must_use]
+    pub fn on_progress(
+        self,
+        interval: Duration,
+        function: impl Fn(&Progress) + Send + Sync + 'static,
+    ) -> Self {
+        self.with_observer(Arc::new(OnProgress::new(interval, function)))
+    }
+
+    /// These settings, and those of `below` where these have none.
+    pub(crate) fn over(self, below: &Self) -> Self {
+        let both = |mut inner: Vec<_>, outer: &Vec<_>| {
+            inner.extend_from_slice(outer);
+            inner
+        };
+        Self {
+            max_concurrent: self.max_concurrent.or(below.max_concurrent),
+            max_inputs_in_flight: self.max_inputs_in_flight.or(below.max_inputs_in_flight),
+            max_results_waiting: self.max_results_waiting.or(below.max_results_waiting),
+            error_policy: self.error_policy.or(below.error_policy),
+            max_retries: self.max_retries.or(below.max_retries),
+            task_timeout: self.task_timeout.or(below.task_timeout),
+            run_timeout: self.run_timeout.or(below.run_timeout),
+            priority: self.priority.or(below.priority),
+            hedging: self.hedging.or(below.hedging),
+            manager: self.manager.or_else(|| below.manager.clone()),
+            cancellations: both(self.cancellations, &below.cancellations),
+            observers: {
+                let mut observers = self.observers;
+                observers.extend(below.observers.iter().cloned());
+                observers
+            },
+        }
+    }
+
+    pub(crate) fn cancellations(&self) -> &[Cancellation] {
+        &self.cancellations
+    }
+
+    pub(crate) fn observers(&self) -> &[Arc<dyn Observer>] {
+        &self.observers
+    }
+}
+
+impl fmt::Debug for ExecutionSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ExecutionSettings")
+            .field("max_concurrent", &self.max_concurrent)
+            .field("max_inputs_in_flight", &self.max_inputs_in_flight)
+            .field("max_results_waiting", &self.max_results_waiting)
+            .field("error_policy", &self.error_policy)
+            .field("max_retries", &self.max_retries)
+            .field("task_timeout", &self.task_timeout)
+            .field("run_timeout", &self.run_timeout)
+            .field("priority", &self.priority)
+            .field("hedging", &self.hedging)
+            .field("manager", &self.manager)
+            .field("cancellations", &self.cancellations.len())
+            .field("observers", &self.observers.len())
+            .finish()
+    }
+}

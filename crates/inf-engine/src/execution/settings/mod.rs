@@ -1,0 +1,12 @@
+//! Settings: how runs behave, in layers and scopes.
+
+mod cancellation;
+mod execution_settings;
+mod hedging;
+mod settings_scope;
+
+pub use cancellation::Cancellation;
+pub use execution_settings::{ErrorPolicy, ExecutionSettings};
+pub use hedging::Hedging;
+pub use settings_scope::spawn;
+pub(super) use settings_scope::{within, within_blocking};
