@@ -8,7 +8,7 @@
 //!   speaks its format (vLLM, TGI, llama.cpp, LiteLLM, …);
 //! * [`simulated`]: in process and deterministic, for tests, dry runs and load.
 //!
-//! `http` is the one pooled HTTP stack that all of them share.
+//! `http` is the pooled HTTP stack that all of them share.
 
 mod client_error;
 mod http;

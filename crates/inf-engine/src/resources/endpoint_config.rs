@@ -31,7 +31,10 @@ pub enum Provider {
 /// use inf_engine::resources::EndpointConfig;
 ///
 /// let local = EndpointConfig::openai_compatible("http://localhost:8000/v1", "qwen3-8b")
-///     .with_max_concurrent(32);
+///     .with_max_concurrent(32)
+///     .with_timeout(300.0)
+///     .with_connect_timeout(2.0)
+///     .with_idle_timeout(30.0);
 /// # let _ = local;
 /// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -56,9 +59,26 @@ pub struct EndpointConfig {
     /// The most calls at once; 64 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<usize>,
-    /// How long one call may take, in seconds; 120 by default.
+    /// How long one call may take, in seconds; 120 by default. The three other
+    /// times are parts of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
+    /// How long opening a connection (resolving the host's name, TCP and TLS)
+    /// may take, in seconds; 10 by default. Endpoints with the same time share
+    /// connections. Not for `simulated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<f64>,
+    /// How long it may take from sending a request, connecting included, to the
+    /// head of its reply, in seconds; by default only `timeout` bounds it. An
+    /// answer that is not streamed, as none is today, sends its first byte when
+    /// the whole of it is written: leave time for that. Not for `simulated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_timeout: Option<f64>,
+    /// How long a server may be silent between two pieces of a reply, the first
+    /// of which is its head, in seconds; by default only `timeout` bounds it.
+    /// Not for `simulated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<f64>,
     /// How often a call that failed for a passing reason is tried again; 3 by
     /// default. Waiting for a limit spends none of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +93,9 @@ impl EndpointConfig {
     pub const DEFAULT_MAX_CONCURRENT: usize = 64;
     /// The seconds that a call may take unless `timeout` says otherwise.
     pub const DEFAULT_TIMEOUT: f64 = 120.0;
+    /// The seconds that opening a connection may take unless `connect_timeout`
+    /// says otherwise.
+    pub const DEFAULT_CONNECT_TIMEOUT: f64 = 10.0;
     /// The retries unless `max_retries` says otherwise.
     pub const DEFAULT_MAX_RETRIES: u32 = 3;
 
@@ -107,6 +130,9 @@ impl EndpointConfig {
             api_key: None,
             max_concurrent: None,
             timeout: None,
+            connect_timeout: None,
+            first_byte_timeout: None,
+            idle_timeout: None,
             max_retries: None,
             simulated: None,
         }
@@ -140,6 +166,28 @@ impl EndpointConfig {
         self
     }
 
+    /// Sets how long opening a connection may take, in seconds.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, seconds: f64) -> Self {
+        self.connect_timeout = Some(seconds);
+        self
+    }
+
+    /// Sets how long the head of a reply may take, in seconds.
+    #[must_use]
+    pub fn with_first_byte_timeout(mut self, seconds: f64) -> Self {
+        self.first_byte_timeout = Some(seconds);
+        self
+    }
+
+    /// Sets how long a server may be silent in the middle of a reply, in
+    /// seconds.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, seconds: f64) -> Self {
+        self.idle_timeout = Some(seconds);
+        self
+    }
+
     /// Sets how often a call that failed for a passing reason is tried again.
     #[must_use]
     pub fn with_max_retries(mut self, max_retries: u32) -> Self {
@@ -160,6 +208,9 @@ impl fmt::Debug for EndpointConfig {
             .field("api_key_env", &self.api_key_env)
             .field("max_concurrent", &self.max_concurrent)
             .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("first_byte_timeout", &self.first_byte_timeout)
+            .field("idle_timeout", &self.idle_timeout)
             .field("max_retries", &self.max_retries)
             .field("simulated", &self.simulated)
             .finish_non_exhaustive()

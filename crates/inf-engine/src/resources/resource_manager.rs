@@ -1,5 +1,6 @@
 //! [`ResourceManager`]: a configuration made live.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl ResourceManager {
             problems.push(Problem::new("max_total_concurrent", AT_LEAST_ONE));
         }
         let traffic = Arc::new(Traffic::new(config.max_total_concurrent));
-        let mut http = None;
+        let mut http = BTreeMap::new();
         let mut endpoints = IndexMap::new();
         for (alias, endpoint) in &config.endpoints {
             let place = format!("endpoints.{alias}");
@@ -125,9 +126,18 @@ const AT_LEAST_ONE: &str = "0 calls at once is none: write 1 or more";
 struct EndpointMaker<'m> {
     place: String,
     lookup: Lookup<'m>,
-    /// One stack for all endpoints, made when the first one needs it.
-    http: &'m mut Option<HttpStack>,
+    /// A stack for each time that opening a connection may take, made when the
+    /// first endpoint needs it: the time belongs to the pool.
+    http: &'m mut BTreeMap<Duration, HttpStack>,
     problems: &'m mut Vec<Problem>,
+}
+
+/// The times of an endpoint, checked.
+struct Timeouts {
+    total: Duration,
+    connect: Duration,
+    first_byte: Option<Duration>,
+    idle: Option<Duration>,
 }
 
 /// Something is wrong, and it was noted.
@@ -154,41 +164,56 @@ impl EndpointMaker<'_> {
             )),
         };
         let key = self.key(config);
-        let (base_url, key) = (base_url?, key?);
+        let timeouts = self.timeouts(config);
+        let (base_url, key, timeouts) = (base_url?, key?, timeouts?);
         let dialect = match config.provider {
             Provider::OpenAi => Dialect::OpenAi,
             _ => Dialect::Compatible,
         };
         let mut settings = OpenAiSettings::new(base_url, model)
             .with_dialect(dialect)
-            .with_timeout(self.timeout(config)?);
+            .with_timeout(timeouts.total);
+        settings.first_byte_timeout = timeouts.first_byte;
+        settings.idle_timeout = timeouts.idle;
         if let Some((name, key)) = key {
             settings = settings.with_api_key(name, key);
         }
-        let http = match &self.http {
-            Some(http) => http.clone(),
-            None => match HttpStack::new() {
-                Ok(http) => self.http.insert(http).clone(),
-                Err(error) => return Err(self.problem("provider", error.to_string())),
-            },
-        };
+        let http = self.http(timeouts.connect)?;
         match OpenAiClient::new(http, settings) {
             Ok(client) => Ok(Arc::new(client)),
             Err(error) => Err(self.problem("base_url", error.to_string())),
         }
     }
 
+    fn http(&mut self, connect_timeout: Duration) -> Result<HttpStack, Noted> {
+        if let Some(http) = self.http.get(&connect_timeout) {
+            return Ok(http.clone());
+        }
+        match HttpStack::with_connect_timeout(connect_timeout) {
+            Ok(http) => {
+                self.http.insert(connect_timeout, http.clone());
+                Ok(http)
+            }
+            Err(error) => Err(self.problem("provider", error.to_string())),
+        }
+    }
+
     /// A key that means nothing for the provider is a mistake.
     fn refuse_unused_keys(&mut self, config: &EndpointConfig) {
-        let simulated = config.provider == Provider::Simulated;
-        let keys = [
-            ("simulated", config.simulated.is_some() && !simulated),
-            ("base_url", config.base_url.is_some() && simulated),
-            ("api_key_env", config.api_key_env.is_some() && simulated),
-            ("api_key", config.api_key.is_some() && simulated),
-        ];
-        for (key, unused) in keys {
-            if unused {
+        let keys: &[(&str, bool)] = if config.provider == Provider::Simulated {
+            &[
+                ("base_url", config.base_url.is_some()),
+                ("api_key_env", config.api_key_env.is_some()),
+                ("api_key", config.api_key.is_some()),
+                ("connect_timeout", config.connect_timeout.is_some()),
+                ("first_byte_timeout", config.first_byte_timeout.is_some()),
+                ("idle_timeout", config.idle_timeout.is_some()),
+            ]
+        } else {
+            &[("simulated", config.simulated.is_some())]
+        };
+        for (key, is_set) in keys {
+            if *is_set {
                 let message =
                     "the provider has no use for this key: remove it, or set another `provider`";
                 self.problem(key, message);
@@ -258,14 +283,44 @@ impl EndpointMaker<'_> {
         }
     }
 
+    /// The times of an HTTP endpoint; everything that is wrong with them is
+    /// noted.
+    fn timeouts(&mut self, config: &EndpointConfig) -> Result<Timeouts, Noted> {
+        let connect = config
+            .connect_timeout
+            .unwrap_or(EndpointConfig::DEFAULT_CONNECT_TIMEOUT);
+        let total = self.timeout(config);
+        let connect = self.time(
+            "connect_timeout",
+            connect,
+            "the seconds that opening a connection may take",
+        );
+        let first_byte = config.first_byte_timeout.map(|seconds| {
+            let meaning = "the seconds that the head of a reply may take";
+            self.time("first_byte_timeout", seconds, meaning)
+        });
+        let idle = config.idle_timeout.map(|seconds| {
+            let meaning = "the seconds that a server may be silent in the middle of a reply";
+            self.time("idle_timeout", seconds, meaning)
+        });
+        Ok(Timeouts {
+            total: total?,
+            connect: connect?,
+            first_byte: first_byte.transpose()?,
+            idle: idle.transpose()?,
+        })
+    }
+
     fn timeout(&mut self, config: &EndpointConfig) -> Result<Duration, Noted> {
         let seconds = config.timeout.unwrap_or(EndpointConfig::DEFAULT_TIMEOUT);
+        self.time("timeout", seconds, "the seconds that a call may take")
+    }
+
+    /// `seconds` under `key`, if they are a time that can pass.
+    fn time(&mut self, key: &str, seconds: f64, meaning: &str) -> Result<Duration, Noted> {
         match Duration::try_from_secs_f64(seconds) {
-            Ok(timeout) if !timeout.is_zero() => Ok(timeout),
-            _ => Err(self.problem(
-                "timeout",
-                format!("{seconds} is no time: write the seconds that a call may take"),
-            )),
+            Ok(time) if !time.is_zero() => Ok(time),
+            _ => Err(self.problem(key, format!("{seconds} is no time: write {meaning}"))),
         }
     }
 
@@ -323,6 +378,7 @@ impl IntoResources for &Arc<ResourceManager> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::simulated::SimulatedSettings;
 
     fn problems(text: &str) -> String {
         let config = ResourceConfig::from_text(text).unwrap();
@@ -351,6 +407,7 @@ endpoints:
             "max_total_concurrent: 0 calls at once is none",
             "endpoints.a.api_key_env: the environment variable `OPENAI_API_KEY` is not set",
             "endpoints.b.base_url: `openai-compatible` needs the address",
+            "endpoints.b.timeout: -1 is no time: write the seconds that a call may take",
             "endpoints.c.base_url: the provider has no use for this key",
             "endpoints.c.max_concurrent: 0 calls",
             "endpoints.d.api_key: keys do not belong into files",
@@ -359,6 +416,87 @@ endpoints:
         ] {
             assert!(told.contains(expected), "{expected}\n{told}");
         }
+    }
+
+    #[test]
+    fn a_time_is_more_than_nothing_and_ends() {
+        let check = |key: &str, seconds: &str, expected: &str| {
+            let text = format!(
+                "endpoints: {{ a: {{ provider: openai, model: m, api_key_env: SET, {key}: {seconds} }} }}"
+            );
+            let expected = format!("endpoints.a.{key}: {expected}");
+            let told = problems(&text);
+            assert!(told.contains(&expected), "{expected}\n{told}");
+        };
+        check(
+            "connect_timeout",
+            "0",
+            "0 is no time: write the seconds that opening a connection may take",
+        );
+        check(
+            "first_byte_timeout",
+            "-1",
+            "-1 is no time: write the seconds that the head of a reply may take",
+        );
+        check(
+            "idle_timeout",
+            ".inf",
+            "inf is no time: write the seconds that a server may be silent in the middle of a reply",
+        );
+        for key in [
+            "timeout",
+            "connect_timeout",
+            "first_byte_timeout",
+            "idle_timeout",
+        ] {
+            for (seconds, shown) in [
+                ("0", "0"),
+                ("-0.5", "-0.5"),
+                (".inf", "inf"),
+                (".nan", "NaN"),
+            ] {
+                check(
+                    key,
+                    seconds,
+                    &format!("{shown} is no time: write the seconds"),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_simulated_provider_has_no_use_for_times_of_a_connection() {
+        for key in ["connect_timeout", "first_byte_timeout", "idle_timeout"] {
+            let told = problems(&format!(
+                "endpoints: {{ a: {{ provider: simulated, model: m, timeout: 9, {key}: 1 }} }}"
+            ));
+            let expected = format!("endpoints.a.{key}: the provider has no use for this key");
+            assert!(told.contains(&expected), "{expected}\n{told}");
+        }
+    }
+
+    #[test]
+    fn endpoints_with_the_same_connect_timeout_share_a_stack() {
+        let mut http = BTreeMap::new();
+        let mut problems = Vec::new();
+        let endpoint = EndpointConfig::openai_compatible("http://h/v1", "m");
+        for endpoint in [
+            endpoint.clone(),
+            endpoint.clone().with_connect_timeout(10.0),
+            endpoint.clone().with_connect_timeout(2.5),
+            endpoint.clone().with_connect_timeout(2.5),
+            EndpointConfig::simulated(SimulatedSettings::default()),
+        ] {
+            let mut maker = EndpointMaker {
+                place: String::new(),
+                lookup: &|_| None,
+                http: &mut http,
+                problems: &mut problems,
+            };
+            assert!(maker.client(&endpoint).is_ok());
+        }
+        let times = [Duration::from_millis(2500), Duration::from_secs(10)];
+        assert!(http.keys().eq(&times), "{http:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod bad_replies;
 mod compile_errors;
+mod endpoint_timeouts;
 mod execution_state;
 mod graph;
 mod layers;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use inf_engine::clients::{ClientErrorKind, Retry};
+use inf_engine::clients::openai::{OpenAiClient, OpenAiSettings};
+use inf_engine::clients::{ClientErrorKind, HttpStack, Retry};
 
-use crate::support::{Answer, RawPeer, ask, client, client_with};
+use crate::support::{Answer, FullPeer, RawPeer, ask, client, client_with};
 
 /// Asks `base_url` and checks the error; `{place}` in `expected` stands for the
 /// address of the completions. `…` at the end of a part means that any text may
@@ -149,26 +150,115 @@ async fn not_http_at_all() {
     .await;
 }
 
+const SOON: Duration = Duration::from_millis(50);
+/// Not reached unless something is broken, and then the test ends all the same.
+const LATER: Duration = Duration::from_secs(10);
+
+/// Asks a peer that begins with `bytes` and then hangs, and checks the error.
+async fn check_late(
+    bytes: &[u8],
+    change: impl FnOnce(OpenAiSettings) -> OpenAiSettings,
+    expected: &str,
+) {
+    let peer = RawPeer::start([Answer::Hang(bytes.to_vec())]).await;
+    let error = ask(&client_with(&peer.base_url(), change)).await;
+    let error = error.expect_err("an error");
+    let expected = format!("{}/chat/completions {expected}", peer.base_url());
+    assert_eq!(error.message, expected);
+    assert_eq!(error.kind, ClientErrorKind::Timeout);
+    assert_eq!(error.retry, Retry::Transient);
+}
+
+/// The head of a reply and a part of its body.
+const HALF: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{";
+
 #[tokio::test]
 async fn no_answer_in_time() {
-    let late = [
-        (Answer::Hang(Vec::new()), "did not answer within 50ms"),
-        (
-            Answer::Hang(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()),
-            "began to answer but did not finish within 50ms",
-        ),
-    ];
-    for (answer, expected) in late {
-        let peer = RawPeer::start([answer]).await;
-        let client = client_with(&peer.base_url(), |settings| {
-            settings.with_timeout(Duration::from_millis(50))
-        });
-        let error = ask(&client).await.expect_err("an error");
-        let expected = format!("{}/chat/completions {expected}; raise", peer.base_url());
-        assert!(error.message.starts_with(&expected), "{error}");
-        assert_eq!(error.kind, ClientErrorKind::Timeout);
-        assert_eq!(error.retry, Retry::Transient);
+    let expected = "did not answer within 0.05 s; raise the endpoint's `timeout` if its answers \
+                    take that long";
+    check_late(b"", |settings| settings.with_timeout(SOON), expected).await;
+    let with_others = |settings: OpenAiSettings| {
+        settings
+            .with_timeout(SOON)
+            .with_first_byte_timeout(LATER)
+            .with_idle_timeout(Duration::from_millis(1))
+    };
+    check_late(b"", with_others, expected).await;
+
+    let expected = "began to answer but did not finish within 0.3 s; raise the endpoint's \
+                    `timeout` or lower `max_tokens`";
+    // Time enough for the head, on a busy machine too.
+    let time_for_head = Duration::from_millis(300);
+    let alone = |settings: OpenAiSettings| settings.with_timeout(time_for_head);
+    check_late(HALF, alone, expected).await;
+    let with_others = |settings: OpenAiSettings| {
+        settings
+            .with_timeout(time_for_head)
+            .with_first_byte_timeout(LATER)
+            .with_idle_timeout(LATER)
+    };
+    check_late(HALF, with_others, expected).await;
+}
+
+#[tokio::test]
+async fn no_head_in_time() {
+    for head in [b"".as_slice(), b"HTTP/1.1 200 OK\r\ncontent-le"] {
+        check_late(
+            head,
+            |settings| settings.with_first_byte_timeout(SOON),
+            "did not begin to answer within 0.05 s; raise the endpoint's `first_byte_timeout` if \
+             writing a whole answer takes that long: only then does its first byte come",
+        )
+        .await;
     }
+}
+
+#[tokio::test]
+async fn silent_in_the_middle_of_the_body() {
+    let only_the_head = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";
+    for bytes in [HALF, only_the_head] {
+        check_late(
+            bytes,
+            |settings| settings.with_idle_timeout(SOON),
+            "began to answer but then sent nothing for 0.05 s; raise the endpoint's \
+             `idle_timeout` if it pauses that long",
+        )
+        .await;
+    }
+}
+
+/// In real time: a paused clock runs ahead of a real socket.
+#[tokio::test]
+async fn a_slow_body_is_not_a_silent_one() {
+    let body = br#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}"#;
+    let peer = RawPeer::start([Answer::Drip(body.to_vec(), Duration::from_millis(20))]).await;
+    let limit = Duration::from_secs(1);
+    let client = client_with(&peer.base_url(), |settings| {
+        settings
+            .with_first_byte_timeout(limit)
+            .with_idle_timeout(limit)
+    });
+    let response = ask(&client).await.expect("an answer");
+    assert_eq!(response.text, "Hello");
+    assert!(response.timings.total > limit, "the body took longer");
+}
+
+#[tokio::test]
+async fn no_connection_in_time() {
+    let peer = FullPeer::start();
+    let http = HttpStack::with_connect_timeout(SOON).expect("an HTTP stack");
+    let settings = OpenAiSettings::new(peer.base_url(), "m");
+    let client = OpenAiClient::new(http, settings).expect("usable settings");
+    let error = ask(&client).await.expect_err("an error");
+    let expected = format!(
+        "could not reach {}/chat/completions: no connection within 0.05 s; is the host up, is \
+         `base_url` right, and does a firewall stand between? Raise the endpoint's \
+         `connect_timeout` if connecting takes that long",
+        peer.base_url()
+    );
+    assert_eq!(error.message, expected);
+    assert_eq!(error.kind, ClientErrorKind::Timeout);
+    assert_eq!(error.retry, Retry::Transient);
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! One request.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use url::Url;
+
+use super::Timeouts;
 
 /// A JSON document to be sent by POST.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct JsonPost<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The document.
     pub(crate) body: Bytes,
-    /// The longest that the whole call may take, connecting included.
-    pub(crate) timeout: Duration,
+    /// How long to wait.
+    pub(crate) timeouts: Timeouts,
     /// The longest reply that is read.
     pub(crate) max_reply_bytes: usize,
 }
@@ -33,13 +33,13 @@ impl<'a> JsonPost<'a> {
         url: &'a Url,
         headers: &'a HeaderMap,
         body: Bytes,
-        timeout: Duration,
+        timeouts: Timeouts,
     ) -> Self {
         Self {
             url,
             headers,
             body,
-            timeout,
+            timeouts,
             max_reply_bytes: Self::MAX_REPLY_BYTES,
         }
     }

@@ -1,8 +1,9 @@
 //! The HTTP stack that all providers share.
 //!
-//! [`HttpStack`] owns the one pool of connections. A provider hands it a
-//! [`JsonPost`] and gets an [`HttpReply`] with any status but a redirect; what
-//! kept an answer from coming at all is already a `ClientError` by then.
+//! [`HttpStack`] owns a pool of connections. A provider hands it a [`JsonPost`],
+//! which says with [`Timeouts`] how long to wait, and gets an [`HttpReply`] with
+//! any status but a redirect; what kept an answer from coming at all is already
+//! a `ClientError` by then.
 //!
 //! What every provider needs to read a reply is here too: the wait that it
 //! asks for ([`retry_after()`]), a short [`excerpt()`] of a body for a message, and
@@ -15,6 +16,7 @@ mod place;
 mod redaction;
 mod retry_after;
 mod stack;
+mod timeouts;
 mod transport_error;
 
 pub(crate) use excerpt::{excerpt, shorten};
@@ -24,3 +26,4 @@ pub(crate) use place::place;
 pub(crate) use redaction::Redaction;
 pub(crate) use retry_after::retry_after;
 pub use stack::HttpStack;
+pub(crate) use timeouts::Timeouts;

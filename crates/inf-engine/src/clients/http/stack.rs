@@ -1,4 +1,4 @@
-//! The one pool of connections.
+//! A pool of connections.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -9,19 +9,21 @@ use reqwest::redirect;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::transport_error::{Phase, timed_out, too_large, transport_error};
-use super::{HttpReply, JsonPost, place, shorten};
+use super::transport_error::{
+    Phase, TimeOut, connect_error, timed_out, too_large, transport_error,
+};
+use super::{HttpReply, JsonPost, Timeouts, place, shorten};
 use crate::clients::{ClientError, ClientErrorKind, Retry, Timings};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// The pooled, keep-alive HTTP client that all endpoints share.
+/// The pooled, keep-alive HTTP client that endpoints share.
 ///
 /// Cloning is cheap and every clone uses the same connections: make one per
-/// process. Redirects are never followed, so that a key reaches nobody but the
-/// server that was named; HTTP/2 is used where a TLS server offers it.
+/// process, or one for each time that opening a connection may take. Redirects
+/// are never followed, so that a key reaches nobody but the server that was
+/// named; HTTP/2 is used where a TLS server offers it.
 ///
 /// ```
 /// let http = inf_engine::clients::HttpStack::new()?;
@@ -30,6 +32,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone)]
 pub struct HttpStack {
     client: reqwest::Client,
+    connect_timeout: Duration,
     trust: Trust,
 }
 
@@ -46,19 +49,36 @@ enum Trust {
 }
 
 impl HttpStack {
+    /// How long opening a connection may take unless something else is set.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// A stack with an empty pool.
     ///
     /// On a machine without CA certificates, plain `http` works and a call of
     /// an `https` address is an error that says what to install.
     pub fn new() -> Result<Self, ClientError> {
+        Self::with_connect_timeout(Self::DEFAULT_CONNECT_TIMEOUT)
+    }
+
+    /// A stack with an empty pool, where opening a connection (resolving the
+    /// host's name, TCP and TLS) may take as long as `connect_timeout`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use inf_engine::clients::HttpStack;
+    ///
+    /// let far_away = HttpStack::with_connect_timeout(Duration::from_secs(30))?;
+    /// # Ok::<(), inf_engine::clients::ClientError>(())
+    /// ```
+    pub fn with_connect_timeout(connect_timeout: Duration) -> Result<Self, ClientError> {
         // `Err` means that the process has a provider already; that one serves
         // as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // reqwest loads the machine's certificates while it builds and fails
         // without any, even if no https address is ever called.
-        Self::with_trust(Trust::Platform).or_else(|error| {
+        Self::build(connect_timeout, Trust::Platform).or_else(|error| {
             let cause = deepest_cause(&error).into();
-            Self::with_trust(Trust::Nobody { cause }).map_err(|error| {
+            Self::build(connect_timeout, Trust::Nobody { cause }).map_err(|error| {
                 let cause = deepest_cause(&error);
                 let message = format!("the HTTP client could not be set up: {cause}");
                 ClientError::new(ClientErrorKind::Unreachable, message).with_retry(Retry::Never)
@@ -66,10 +86,10 @@ impl HttpStack {
         })
     }
 
-    fn with_trust(trust: Trust) -> Result<Self, reqwest::Error> {
+    fn build(connect_timeout: Duration, trust: Trust) -> Result<Self, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("inf-engine/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect_timeout)
             // The engine decides how much is in flight; a smaller pool would
             // only close connections that are needed again at once.
             .pool_max_idle_per_host(usize::MAX)
@@ -84,6 +104,7 @@ impl HttpStack {
         }
         Ok(Self {
             client: builder.build()?,
+            connect_timeout,
             trust,
         })
     }
@@ -104,22 +125,36 @@ impl HttpStack {
             // Replaces what it names anew.
             .headers(post.headers.clone())
             .body(post.body);
-        let mut response = timeout(post.timeout, request.send())
+        let Timeouts {
+            total,
+            first_byte: within,
+            idle,
+        } = post.timeouts;
+        // One timer for both: the shorter time is the one that can run out.
+        let (time_out, limit) = match within {
+            Some(within) if within < total => (TimeOut::FirstByte, within),
+            _ => (TimeOut::Total(Phase::Head), total),
+        };
+        let mut response = timeout(limit, request.send())
             .await
-            .map_err(|_| timed_out(post.url, Phase::Head, post.timeout))?
-            .map_err(|error| transport_error(post.url, Phase::Head, &error))?;
+            .map_err(|_| timed_out(post.url, time_out, limit))?
+            .map_err(|error| {
+                if error.is_connect() {
+                    connect_error(post.url, self.connect_timeout, &error)
+                } else {
+                    transport_error(post.url, Phase::Head, &error)
+                }
+            })?;
         let first_byte = sent.elapsed();
         if response.status().is_redirection() {
             return Err(redirected(post.url, &response));
         }
 
-        let left = post.timeout.saturating_sub(first_byte);
-        let body = timeout(
-            left,
-            read_body(&mut response, post.url, post.max_reply_bytes),
-        )
-        .await
-        .map_err(|_| timed_out(post.url, Phase::Body, post.timeout))??;
+        let left = total.saturating_sub(first_byte);
+        let reading = read_body(&mut response, post.url, post.max_reply_bytes, idle);
+        let body = timeout(left, reading)
+            .await
+            .map_err(|_| timed_out(post.url, TimeOut::Total(Phase::Body), total))??;
         Ok(HttpReply {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
@@ -147,11 +182,13 @@ impl HttpStack {
     }
 }
 
-/// Reads the body, but no more than `limit` bytes of it.
+/// Reads the body, but no more than `limit` bytes of it, and without waiting
+/// longer than `idle` for a piece of it.
 async fn read_body(
     response: &mut reqwest::Response,
     url: &Url,
     limit: usize,
+    idle: Option<Duration>,
 ) -> Result<Vec<u8>, ClientError> {
     // Some servers announce nonsense: the announcement is good for refusing
     // early and for a first guess, not for a large allocation.
@@ -160,17 +197,22 @@ async fn read_body(
         return Err(too_large(url, limit));
     }
     let mut body = Vec::with_capacity(announced.min(256 * 1024));
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| transport_error(url, Phase::Body, &error))?
-    {
-        if body.len() + chunk.len() > limit {
+    loop {
+        let piece = match idle {
+            Some(idle) => timeout(idle, response.chunk())
+                .await
+                .map_err(|_| timed_out(url, TimeOut::Idle, idle))?,
+            None => response.chunk().await,
+        };
+        let piece = piece.map_err(|error| transport_error(url, Phase::Body, &error))?;
+        let Some(piece) = piece else {
+            return Ok(body);
+        };
+        if body.len() + piece.len() > limit {
             return Err(too_large(url, limit));
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&piece);
     }
-    Ok(body)
 }
 
 fn redirected(url: &Url, response: &reqwest::Response) -> ClientError {
@@ -215,11 +257,17 @@ mod tests {
     async fn without_certificates_https_says_what_to_install_and_http_still_goes_out() {
         HttpStack::new().expect("a stack");
         let cause = "none loaded".into();
-        let stack = HttpStack::with_trust(Trust::Nobody { cause }).expect("a stack");
+        let stack = HttpStack::build(HttpStack::DEFAULT_CONNECT_TIMEOUT, Trust::Nobody { cause })
+            .expect("a stack");
         let call = async |url: &str| {
             let url = Url::parse(url).expect("a URL");
             let headers = HeaderMap::new();
-            let post = JsonPost::new(&url, &headers, Bytes::new(), Duration::from_secs(5));
+            let timeouts = Timeouts {
+                total: Duration::from_secs(5),
+                first_byte: None,
+                idle: None,
+            };
+            let post = JsonPost::new(&url, &headers, Bytes::new(), timeouts);
             stack.post_json(post).await.expect_err("an error")
         };
 

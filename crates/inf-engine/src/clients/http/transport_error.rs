@@ -18,17 +18,45 @@ pub(super) enum Phase {
     Body,
 }
 
+/// Which time of a call ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimeOut {
+    /// That of opening a connection.
+    Connect,
+    /// That until the head of the reply.
+    FirstByte,
+    /// That between two pieces of the reply.
+    Idle,
+    /// That of the whole call.
+    Total(Phase),
+}
+
 /// The error of a call that took longer than `limit`.
-pub(super) fn timed_out(url: &Url, phase: Phase, limit: Duration) -> ClientError {
+pub(super) fn timed_out(url: &Url, time_out: TimeOut, limit: Duration) -> ClientError {
     let place = place(url);
-    let message = match phase {
-        Phase::Head => format!(
-            "{place} did not answer within {limit:?}; raise the endpoint's timeout if its answers \
-             take that long"
+    let seconds = limit.as_secs_f64();
+    let message = match time_out {
+        TimeOut::Connect => format!(
+            "could not reach {place}: no connection within {seconds} s; is the host up, is \
+             `base_url` right, and does a firewall stand between? Raise the endpoint's \
+             `connect_timeout` if connecting takes that long"
         ),
-        Phase::Body => format!(
-            "{place} began to answer but did not finish within {limit:?}; raise the endpoint's \
-             timeout or lower `max_tokens`"
+        TimeOut::FirstByte => format!(
+            "{place} did not begin to answer within {seconds} s; raise the endpoint's \
+             `first_byte_timeout` if writing a whole answer takes that long: only then does its \
+             first byte come"
+        ),
+        TimeOut::Idle => format!(
+            "{place} began to answer but then sent nothing for {seconds} s; raise the endpoint's \
+             `idle_timeout` if it pauses that long"
+        ),
+        TimeOut::Total(Phase::Head) => format!(
+            "{place} did not answer within {seconds} s; raise the endpoint's `timeout` if its \
+             answers take that long"
+        ),
+        TimeOut::Total(Phase::Body) => format!(
+            "{place} began to answer but did not finish within {seconds} s; raise the endpoint's \
+             `timeout` or lower `max_tokens`"
         ),
     };
     ClientError::new(ClientErrorKind::Timeout, message)
@@ -45,7 +73,36 @@ pub(super) fn too_large(url: &Url, limit: usize) -> ClientError {
     ClientError::new(ClientErrorKind::MalformedReply, message).with_retry(Retry::Never)
 }
 
-/// The error of a call that the network, or the peer's use of it, ended.
+/// The error of a call for which no connection could be opened; `limit` is how
+/// long that may take.
+pub(super) fn connect_error(url: &Url, limit: Duration, error: &reqwest::Error) -> ClientError {
+    // The system gives up, too, after minutes: a longer limit would not help.
+    if error.is_timeout() && !is_of_system(error) {
+        return timed_out(url, TimeOut::Connect, limit);
+    }
+    let place = place(url);
+    if let Some(tls) = find_tls(error) {
+        return tls_error(url, &place, tls);
+    }
+    let message = if causes(error).any(|cause| cause.to_string().starts_with("dns error")) {
+        format!(
+            "could not reach {place}: the host name `{}` could not be resolved ({}); is \
+             `base_url` right, and is the network up?",
+            url.host_str().unwrap_or_default(),
+            deepest(error)
+        )
+    } else {
+        let cause = match find_io(error) {
+            Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+            _ => deepest(error),
+        };
+        format!("could not reach {place}: {cause}; is the server running, and is `base_url` right?")
+    };
+    ClientError::new(ClientErrorKind::Unreachable, message)
+}
+
+/// The error of a call that the network, or the peer's use of it, ended once
+/// there was a connection.
 pub(super) fn transport_error(url: &Url, phase: Phase, error: &reqwest::Error) -> ClientError {
     let place = place(url);
     let unreachable = |message| ClientError::new(ClientErrorKind::Unreachable, message);
@@ -54,34 +111,6 @@ pub(super) fn transport_error(url: &Url, phase: Phase, error: &reqwest::Error) -
         let message = format!("no request could be made for {place}: {}", deepest(error));
         return ClientError::new(ClientErrorKind::Refused, message);
     }
-    if error.is_connect() {
-        if error.is_timeout() {
-            let message = format!(
-                "could not reach {place}: no connection within 10s; is the host up, is `base_url` \
-                 right, and does a firewall stand between?"
-            );
-            return ClientError::new(ClientErrorKind::Timeout, message);
-        }
-        if let Some(tls) = find_tls(error) {
-            return tls_error(url, &place, tls);
-        }
-        if causes(error).any(|cause| cause.to_string().starts_with("dns error")) {
-            return unreachable(format!(
-                "could not reach {place}: the host name `{}` could not be resolved ({}); is \
-                 `base_url` right, and is the network up?",
-                url.host_str().unwrap_or_default(),
-                deepest(error)
-            ));
-        }
-        let cause = match find_io(error) {
-            Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-            _ => deepest(error),
-        };
-        return unreachable(format!(
-            "could not reach {place}: {cause}; is the server running, and is `base_url` right?"
-        ));
-    }
-
     let cause = deepest(error);
     if cause.starts_with("invalid HTTP") {
         let message = format!(
@@ -143,6 +172,13 @@ fn deepest(error: &reqwest::Error) -> String {
 
 fn find_io(error: &reqwest::Error) -> Option<io::ErrorKind> {
     causes(error).find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()))
+}
+
+/// Whether the operating system reported it, and no clock of ours.
+fn is_of_system(error: &reqwest::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.raw_os_error().is_some())
 }
 
 fn find_tls(error: &reqwest::Error) -> Option<&rustls::Error> {

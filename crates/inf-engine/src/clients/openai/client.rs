@@ -1,7 +1,6 @@
 //! The client of one server and model.
 
 use std::fmt;
-use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +12,7 @@ use super::request::ChatBody;
 use super::response::read_reply;
 use super::response_format::ResponseFormats;
 use super::settings::Dialect;
-use crate::clients::http::{JsonPost, Redaction, place};
+use crate::clients::http::{JsonPost, Redaction, Timeouts, place};
 use crate::clients::{
     ClientError, ClientErrorKind, HttpStack, LlmClient, LlmFuture, LlmRequest, LlmResponse,
 };
@@ -35,7 +34,7 @@ pub struct OpenAiClient {
     headers: HeaderMap,
     model: String,
     dialect: Dialect,
-    timeout: Duration,
+    timeouts: Timeouts,
     formats: ResponseFormats,
     context: ErrorContext,
 }
@@ -64,7 +63,11 @@ impl OpenAiClient {
             url,
             model: settings.model,
             dialect: settings.dialect,
-            timeout: settings.timeout,
+            timeouts: Timeouts {
+                total: settings.timeout,
+                first_byte: settings.first_byte_timeout,
+                idle: settings.idle_timeout,
+            },
             formats: ResponseFormats::default(),
             context,
         })
@@ -78,7 +81,7 @@ impl OpenAiClient {
         let body = ChatBody::new(&self.model, self.dialect, request, format.as_deref());
         let body = serde_json::to_vec(&body)
             .map_err(|error| unusable(format!("the request can't be written as JSON: {error}")))?;
-        let post = JsonPost::new(&self.url, &self.headers, body.into(), self.timeout);
+        let post = JsonPost::new(&self.url, &self.headers, body.into(), self.timeouts);
         let reply = self.http.post_json(post).await?;
         if reply.status.is_success() {
             read_reply(&reply, &self.context)
@@ -107,7 +110,7 @@ impl fmt::Debug for OpenAiClient {
             .field("url", &self.context.place)
             .field("model", &self.model)
             .field("dialect", &self.dialect)
-            .field("timeout", &self.timeout)
+            .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }
 }

@@ -61,6 +61,13 @@ pub struct OpenAiSettings {
     pub dialect: Dialect,
     /// The longest that one call may take; 120 s unless set.
     pub timeout: Duration,
+    /// The longest until the head of a reply is there, connecting included;
+    /// only `timeout` bounds it unless set. An answer that is not streamed sends
+    /// its first byte when the whole of it is written.
+    pub first_byte_timeout: Option<Duration>,
+    /// The longest silence between two pieces of a reply; only `timeout` bounds
+    /// it unless set.
+    pub idle_timeout: Option<Duration>,
     /// More headers, treated as secret: they may well be keys.
     pub extra_headers: Vec<(String, SecretString)>,
 }
@@ -79,6 +86,8 @@ impl OpenAiSettings {
             api_key: None,
             api_key_name: None,
             timeout: Self::DEFAULT_TIMEOUT,
+            first_byte_timeout: None,
+            idle_timeout: None,
             extra_headers: Vec::new(),
         }
     }
@@ -102,6 +111,21 @@ impl OpenAiSettings {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Lets the head of a reply take no longer than `timeout`.
+    #[must_use]
+    pub fn with_first_byte_timeout(mut self, timeout: Duration) -> Self {
+        self.first_byte_timeout = Some(timeout);
+        self
+    }
+
+    /// Lets a server be silent in the middle of a reply for no longer than
+    /// `timeout`.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
         self
     }
 

@@ -1,7 +1,9 @@
 //! What the tests share.
 
+mod full_peer;
 mod raw_peer;
 
+pub(crate) use full_peer::FullPeer;
 pub(crate) use raw_peer::{Answer, RawPeer};
 
 use inf_engine::clients::openai::{OpenAiClient, OpenAiSettings};

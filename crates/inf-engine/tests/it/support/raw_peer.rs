@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,8 @@ pub(crate) enum Answer {
     Close(Vec<u8>),
     /// Writes the bytes and then nothing more.
     Hang(Vec<u8>),
+    /// Writes a head at once and then its body, a byte after each pause.
+    Drip(Vec<u8>, Duration),
     /// Writes the bytes, then chunks of a body without end.
     Flood(Vec<u8>),
 }
@@ -127,6 +130,14 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
             Some(Answer::Hang(bytes)) => {
                 let _ = stream.write_all(&bytes).await;
                 std::future::pending::<()>().await;
+            }
+            Some(Answer::Drip(body, pause)) => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                let _ = stream.write_all(head.as_bytes()).await;
+                for byte in body {
+                    tokio::time::sleep(pause).await;
+                    let _ = stream.write_all(&[byte]).await;
+                }
             }
             Some(Answer::Flood(bytes)) => {
                 let _ = stream.write_all(&bytes).await;
