@@ -6,6 +6,7 @@ mod bad_replies;
 mod compile_errors;
 mod execution_state;
 mod graph;
+mod json_lines;
 mod layers;
 mod misbehaving_peer;
 mod module_tree;
