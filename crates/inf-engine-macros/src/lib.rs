@@ -67,6 +67,11 @@ pub fn prompt(input: TokenStream) -> TokenStream {
 ///
 /// The function may be async. A returned error or a panic fails the input that
 /// caused it.
+///
+/// A function that is not async runs on the runtime's pool for blocking code
+/// until it has shown to be quick, and inline from then on. `#[op(blocking)]`
+/// keeps it on the pool always, for code that waits or computes for long;
+/// `#[op(quick)]` runs it inline always, for code that takes microseconds.
 #[proc_macro_attribute]
 pub fn op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = match syn::parse::<ItemFn>(item) {

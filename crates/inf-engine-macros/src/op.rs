@@ -10,10 +10,8 @@ use syn::{
 use crate::module::{trace_path, unraw};
 
 pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStream> {
-    if !arguments.is_empty() {
-        return Err(Error::new(arguments.span(), "`#[op]` has no options"));
-    }
     let signature = &item.sig;
+    let placement = placement_of(arguments, signature.asyncness.is_some())?;
     if !signature.generics.params.is_empty() {
         let message = "an `#[op]` has no type parameters: a saved graph finds it by its name alone";
         return Err(Error::new(signature.generics.span(), message));
@@ -80,8 +78,29 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
                 #stable_name,
                 |#pattern| #function(#(#names),*),
             )
+            #placement
         }
     })
+}
+
+/// The call that says where the function runs.
+fn placement_of(arguments: &TokenStream, is_async: bool) -> Result<TokenStream> {
+    if arguments.is_empty() {
+        return Ok(TokenStream::new());
+    }
+    let option = syn::parse2::<Ident>(arguments.clone()).ok();
+    let Some(option) = option.filter(|option| option == "blocking" || option == "quick") else {
+        let message =
+            "`#[op]` has no such option: write `#[op]`, `#[op(blocking)]` or `#[op(quick)]`";
+        return Err(Error::new(arguments.span(), message));
+    };
+    if is_async {
+        let message = format!(
+            "an async `#[op]` is never `{option}`: it is awaited beside the run; leave out `{option}`, or `async`"
+        );
+        return Err(Error::new(option.span(), message));
+    }
+    Ok(quote!(.#option()))
 }
 
 fn argument_of(argument: &FnArg) -> Result<(&Ident, &Type)> {

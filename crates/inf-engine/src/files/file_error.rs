@@ -21,6 +21,13 @@ pub struct FileError {
 pub enum FileErrorKind {
     /// It can't be read from disk.
     Read(io::Error),
+    /// It can't be read from a line on; what stands before it was read.
+    ReadOn {
+        /// The line, from 1.
+        line: u64,
+        /// Why.
+        error: io::Error,
+    },
     /// It can't be written to disk.
     Write(io::Error),
     /// It is not written as a document of its kind is.
@@ -38,6 +45,13 @@ impl fmt::Display for FileError {
             FileErrorKind::Read(error) => {
                 write!(formatter, "{path}: can't be read: {}", reason(error))
             }
+            FileErrorKind::ReadOn { line, error } => {
+                let reason = reason(error);
+                write!(
+                    formatter,
+                    "{path}:{line}: can't be read from here on: {reason}"
+                )
+            }
             FileErrorKind::Write(error) => {
                 write!(formatter, "{path}: can't be written: {}", reason(error))
             }
@@ -48,7 +62,8 @@ impl fmt::Display for FileError {
                     (Some(line), Some(column)) => {
                         write!(formatter, "{path}:{line}:{column}: {}", error.message)
                     }
-                    _ => write!(formatter, "{path}: {}", error.message),
+                    (Some(line), None) => write!(formatter, "{path}:{line}: {}", error.message),
+                    (None, _) => write!(formatter, "{path}: {}", error.message),
                 }
             }
             FileErrorKind::Pipeline(error) => write!(formatter, "{path}: {error}"),

@@ -4,9 +4,11 @@ use std::any::TypeId;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::placement::Placement;
 use crate::value::{Data, Value};
 
 /// The result of a host function, as it is being waited for.
@@ -20,12 +22,21 @@ pub type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Se
 /// let count = HostFunction::new("count_words", |text: String| text.split(' ').count());
 /// assert_eq!(&**count.name(), "count_words");
 /// ```
+///
+/// A function that is not async never holds up a run for long: it runs on the
+/// runtime's pool for blocking code until some quick calls (50 µs at most) have
+/// shown that it can run inline, where the run is scheduled, and goes back to
+/// the pool when it turns out slow (1 ms). Clones share what was learnt. Where
+/// you know better, say [`blocking`](Self::blocking) or [`quick`](Self::quick).
+/// An async function is awaited beside the run.
 #[derive(Clone)]
 pub struct HostFunction {
     name: Arc<str>,
     /// Tells code apart that was given one name by mistake.
     code: TypeId,
     body: HostBody,
+    /// Where it runs, unless it is async.
+    placement: Placement,
 }
 
 #[derive(Clone)]
@@ -88,6 +99,7 @@ impl HostFunction {
             name,
             code,
             body: HostBody::Sync(Arc::new(body)),
+            placement: Placement::measured(),
         }
     }
 
@@ -131,7 +143,57 @@ impl HostFunction {
             name,
             code,
             body: HostBody::Async(Arc::new(body)),
+            placement: Placement::Quick,
         }
+    }
+
+    /// The same function, always run on the runtime's pool for blocking code:
+    /// for one that waits or computes for long. On an async function this has
+    /// no effect.
+    ///
+    /// ```
+    /// use inf_engine::graph::HostFunction;
+    ///
+    /// let read = HostFunction::fallible("read", |path: String| std::fs::read_to_string(path));
+    /// let read = read.blocking();
+    /// ```
+    #[must_use]
+    pub fn blocking(self) -> Self {
+        self.placed(Placement::Blocking)
+    }
+
+    /// The same function, always run inline, where the run is scheduled: for
+    /// one that is known to take microseconds. While it runs, no call is
+    /// started. It is not measured, so simulated runs are the same every time.
+    /// On an async function this has no effect.
+    ///
+    /// ```
+    /// use inf_engine::graph::HostFunction;
+    ///
+    /// let trim = HostFunction::new("trim", |text: String| text.trim().to_owned()).quick();
+    /// ```
+    #[must_use]
+    pub fn quick(self) -> Self {
+        self.placed(Placement::Quick)
+    }
+
+    fn placed(mut self, placement: Placement) -> Self {
+        if matches!(self.body, HostBody::Sync(_)) {
+            self.placement = placement;
+        }
+        self
+    }
+
+    /// Whether the next call is to be made inline, where the run is scheduled;
+    /// otherwise on the runtime's pool for blocking code. An async function is
+    /// begun inline.
+    pub(crate) fn runs_inline(&self) -> bool {
+        self.placement.runs_inline()
+    }
+
+    /// Learns from a call that took so long, wherever it was made.
+    pub(crate) fn note_took(&self, took: Duration) {
+        self.placement.note_took(took);
     }
 
     /// The name under which graphs call this function.
@@ -212,11 +274,51 @@ impl HostFunctions {
         self.0.get(name)
     }
 }
-#[expect(clippy::unused_self, reason = "functions run inline for now")]
-impl HostFunction {
-    pub(crate) fn runs_inline(&self) -> bool {
-        true
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trim() -> HostFunction {
+        HostFunction::new("trim", |text: String| text.trim().to_owned())
     }
 
-    pub(crate) fn note_took(&self, _: std::time::Duration) {}
+    fn make_quick(function: &HostFunction) {
+        (0..3).for_each(|_| function.note_took(Duration::ZERO));
+    }
+
+    #[test]
+    fn clones_share_what_was_learnt() {
+        let function = trim();
+        let (clone, other) = (function.clone(), trim());
+        let registered = HostFunctions::new().with(function.clone());
+        let registered = registered.get("trim").expect("it was put there");
+        assert!(!function.runs_inline());
+        make_quick(&clone);
+        assert!(function.runs_inline() && clone.runs_inline() && registered.runs_inline());
+        assert!(!other.runs_inline(), "another function of the same code");
+        registered.note_took(Duration::from_millis(1));
+        assert!(!function.runs_inline() && !clone.runs_inline());
+    }
+
+    #[test]
+    fn a_placement_is_of_the_clone_that_it_was_said_of() {
+        let function = trim();
+        let (blocking, quick) = (function.clone().blocking(), function.clone().quick());
+        make_quick(&blocking);
+        quick.note_took(Duration::from_secs(1));
+        assert!(!blocking.runs_inline() && quick.runs_inline());
+        assert!(!function.runs_inline());
+        assert!(blocking.quick().runs_inline() && !quick.blocking().runs_inline());
+    }
+
+    #[test]
+    fn an_async_function_is_begun_inline_whatever_is_said() {
+        let fetch = HostFunction::new_async("fetch", |url: String| std::future::ready(url));
+        assert!(fetch.runs_inline());
+        let fetch = fetch.blocking();
+        assert!(fetch.runs_inline());
+        fetch.note_took(Duration::from_secs(1));
+        assert!(fetch.runs_inline());
+    }
 }

@@ -20,6 +20,7 @@ mod host_function;
 mod inference_graph;
 mod operation;
 mod pipeline_file;
+mod placement;
 mod reference;
 mod schema_fit;
 mod shape;

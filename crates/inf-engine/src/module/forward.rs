@@ -1,6 +1,6 @@
 //! [`Forward`]: what a module does.
 
-use super::Module;
+use super::{Module, Prioritized};
 use crate::graph::{GraphError, InferenceGraph, SourceLocation};
 use crate::trace::{IntoProxy, Proxy, Tracer, context};
 use crate::value::Data;
@@ -54,6 +54,26 @@ pub trait ForwardExt: Forward {
         context::enter(key(self), SourceLocation::caller(), || self.forward(input))
     }
 
+    /// This module with a priority, which is added to that of every call and
+    /// host function inside it: among those that are ready the lowest number
+    /// goes first.
+    ///
+    /// ```
+    /// use inf_engine::prelude::*;
+    ///
+    /// // Inputs that have been drafted are finished before others are begun.
+    /// let chain = Sequential::new(LlmInference::new("fast").system_prompt("Draft an answer."))
+    ///     .then(LlmInference::new("fast").system_prompt("Polish it.").with_priority(-1));
+    /// assert_eq!(chain.trace()?.nodes()[2].priority(), -1);
+    /// # Ok::<(), inf_engine::graph::GraphError>(())
+    /// ```
+    fn with_priority(self, priority: i32) -> Prioritized<Self>
+    where
+        Self: Sized,
+    {
+        Prioritized::new(self, priority)
+    }
+
     /// The graph of this module.
     #[track_caller]
     fn trace(&self) -> Result<InferenceGraph, GraphError> {
@@ -73,8 +93,10 @@ pub trait ForwardExt: Forward {
 impl<F: Forward + ?Sized> ForwardExt for F {}
 
 /// Tells a module from all others of one tree: its address and its type,
-/// because a struct has the address of its first field.
+/// because a struct has the address of its first field. A wrapper that shows
+/// another module as itself has the key of that module.
 fn key<M: Module + ?Sized>(module: &M) -> (usize, &'static str) {
+    let module = module.as_module();
     let address = std::ptr::from_ref(module).cast::<()>().addr();
     (address, module.type_name())
 }

@@ -127,7 +127,8 @@ impl<T: Data> LlmInference<T> {
     }
 
     /// Sets the priority of the calls: among those that are ready the lowest
-    /// number goes first. The default is 0.
+    /// number goes first. The default is 0. The priorities of modules around
+    /// this one ([`with_priority`](super::ForwardExt::with_priority)) are added.
     #[must_use]
     pub fn priority(mut self, priority: i32) -> Self {
         self.priority = priority;

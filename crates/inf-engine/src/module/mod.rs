@@ -15,6 +15,7 @@ mod llm_inference;
 mod member;
 mod mode;
 mod module_trait;
+mod prioritized;
 #[doc(hidden)]
 pub mod registration;
 mod sequential;
@@ -26,5 +27,6 @@ pub use llm_inference::{LlmInference, SystemPrompt};
 pub use member::{Member, Members};
 pub use mode::Mode;
 pub use module_trait::Module;
+pub use prioritized::Prioritized;
 pub use sequential::Sequential;
 pub use state_dict::{LoadReport, StateDict, StateDictError};

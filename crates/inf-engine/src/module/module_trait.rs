@@ -40,7 +40,8 @@ pub trait Module: Send + Sync {
     /// Lists the children and parameters of this module itself.
     fn members<'m>(&'m self, members: &mut Members<'m>);
 
-    /// This module as a trait object.
+    /// This module as a trait object. A wrapper that adds no members of its own
+    /// may show the module that it wraps, and has that one's paths then.
     fn as_module(&self) -> &dyn Module;
 
     /// The training mode that this module itself keeps, if it does.

@@ -23,6 +23,8 @@ pub(crate) struct Context {
     modules: ModulePaths,
     /// The modules whose `forward` runs, innermost last.
     scopes: Vec<Scope>,
+    /// What the priorities of those modules add up to.
+    priority: i32,
 }
 
 /// One recorded step.
@@ -180,6 +182,7 @@ pub(super) fn scoped<R>(
         problems: Vec::new(),
         modules,
         scopes: Vec::new(),
+        priority: 0,
     };
     STACK.with_borrow_mut(|stack| stack.push(context));
     let unwind = Unwind;
@@ -286,6 +289,26 @@ pub(crate) fn enter<R>(key: ModuleKey, location: SourceLocation, forward: impl F
     forward()
 }
 
+/// Adds `priority` to that of what is recorded until the guard is dropped.
+#[track_caller]
+pub(crate) fn prioritize(priority: i32) -> impl Drop {
+    struct Restore(i32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STACK.with_borrow_mut(|stack| {
+                if let Some(context) = stack.last_mut() {
+                    context.priority = self.0;
+                }
+            });
+        }
+    }
+    with_current("a module", |context, _| {
+        let before = context.priority;
+        context.priority = before.saturating_add(priority);
+        Restore(before)
+    })
+}
+
 /// Records a call of a model by the module whose `forward` runs.
 #[track_caller]
 pub(crate) fn record_call<T>(
@@ -307,7 +330,8 @@ pub(crate) fn record_call<T>(
             prompt,
         };
         let proxy: Proxy<T> = context.push(step, location);
-        context.nodes[proxy.node().index()].priority = priority;
+        let node = &mut context.nodes[proxy.node().index()];
+        node.priority = node.priority.saturating_add(priority);
         proxy
     })
 }
@@ -367,11 +391,13 @@ pub(super) fn propose_name<T>(proxy: Proxy<T>, name: &str) {
 impl Context {
     fn push<T>(&mut self, step: Step, location: SourceLocation) -> Proxy<T> {
         let module = self.scopes.last().map_or("", |scope| scope.path.as_str());
+        // All else is done on the spot, so it has nothing to go before.
+        let waits = matches!(step, Step::Llm { .. } | Step::Host { .. });
         self.nodes.push(TraceNode {
             step,
             module: module.to_owned(),
             name: None,
-            priority: 0,
+            priority: if waits { self.priority } else { 0 },
             location,
         });
         Proxy::new(self.id, NodeRef::new(self.nodes.len() - 1))

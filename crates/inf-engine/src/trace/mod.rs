@@ -21,7 +21,6 @@ mod proxy;
 mod tracer;
 
 pub use access::{ListData, MapData};
-#[doc(hidden)]
 pub use host::apply;
 pub use into_proxy::IntoProxy;
 #[doc(hidden)]

@@ -7,6 +7,7 @@ mod compile_errors;
 mod endpoint_timeouts;
 mod execution_state;
 mod graph;
+mod json_lines;
 mod layers;
 mod misbehaving_peer;
 mod module_tree;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use inf_engine::document::DocumentFormat;
-use inf_engine::module::{Members, Mode, StateDict};
+use inf_engine::module::{Members, Mode, Prioritized, StateDict};
 use inf_engine::prelude::*;
 use inf_engine::value::Data;
 use inf_engine::{Feedback, FeedbackType};
@@ -508,11 +508,56 @@ fn a_module_can_be_written_by_hand() {
 }
 
 #[test]
+fn a_priority_does_not_show_in_the_tree() {
+    #[derive(Module)]
+    struct Outer<M> {
+        leaf: Prioritized<Leaf>,
+        twice: Prioritized<Prioritized<LlmInference>>,
+        any: Text,
+        list: Vec<Prioritized<Leaf>>,
+        generic: Prioritized<M>,
+    }
+    let leaf = |text| Leaf::new(text).with_priority(-1);
+    let outer = Outer {
+        leaf: leaf("a"),
+        twice: ask()
+            .system_prompt(parameter("b"))
+            .with_priority(1)
+            .with_priority(2),
+        any: Box::new(leaf("c")),
+        list: vec![leaf("d")],
+        generic: leaf("e"),
+    };
+    check(
+        &outer,
+        "leaf twice any list.0 generic",
+        "leaf.tone=a twice.system_prompt=b any.tone=c list.0.tone=d generic.tone=e",
+    );
+    let chain = Sequential::new(Identity::new()).then(leaf("f"));
+    let chain = chain.with_priority(-1);
+    check(&chain, "0 1", "1.tone=f");
+    assert_eq!(children(&chain), "0 1");
+
+    let root = ask().system_prompt(parameter("g")).with_priority(-1);
+    check(&root, "", "system_prompt=g");
+    assert!(root.type_name().contains("LlmInference"));
+    root.requires_grad_(false);
+    assert!(!root.parameters()[0].requires_grad());
+    root.train();
+    assert!(root.training() && root.mode().is_some_and(Mode::is_training));
+    outer.train();
+    assert!(outer.twice.training());
+    outer.twice.eval();
+    assert!(!outer.training());
+}
+
+#[test]
 fn modules_are_shared_between_threads() {
     fn shared<T: Send + Sync + ?Sized>() {}
     shared::<dyn Module>();
     shared::<dyn Forward<Input = String, Output = String>>();
     shared::<LlmInference<Value>>();
+    shared::<Prioritized<LlmInference>>();
     shared::<Sequential<String, String>>();
     shared::<InferenceGraph>();
     shared::<Parameter>();

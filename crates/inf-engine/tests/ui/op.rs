@@ -39,6 +39,21 @@ fn with_options(text: String) -> String {
     text
 }
 
+#[op(quick, blocking)]
+fn with_two_options(text: String) -> String {
+    text
+}
+
+#[op(blocking)]
+async fn async_and_blocking(text: String) -> String {
+    text
+}
+
+#[op(quick)]
+async fn async_and_quick(text: String) -> String {
+    text
+}
+
 #[op]
 fn plain_result(text: String) -> std::fmt::Result {
     let _ = text;
