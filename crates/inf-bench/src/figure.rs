@@ -1,5 +1,6 @@
 //! [`Figure`]: one measured number with its spread.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Figure {
     /// Which one: stable, so that runs can be compared.
-    name: &'static str,
+    name: Cow<'static, str>,
     /// What it counts.
     unit: &'static str,
     /// The middle repeat.
@@ -35,7 +36,11 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 
 impl Figure {
     /// The figure of `repeats`; there has to be one.
-    pub(crate) fn new(name: &'static str, unit: &'static str, mut repeats: Vec<f64>) -> Self {
+    pub(crate) fn new(
+        name: impl Into<Cow<'static, str>>,
+        unit: &'static str,
+        mut repeats: Vec<f64>,
+    ) -> Self {
         assert!(!repeats.is_empty(), "a figure was measured at least once");
         repeats.sort_by(f64::total_cmp);
         let middle = repeats.len() / 2;
@@ -45,7 +50,7 @@ impl Figure {
             repeats[middle]
         };
         Self {
-            name,
+            name: name.into(),
             unit,
             median,
             lowest: repeats[0],
@@ -70,7 +75,7 @@ impl fmt::Display for Figure {
         let median = Short(self.median).to_string();
         write!(
             formatter,
-            "{:<28} {median:>9} {:<9} {spread:<32}",
+            "{:<36} {median:>9} {:<9} {spread:<36}",
             self.name, self.unit
         )?;
         for (index, (setting, value)) in self.settings.iter().enumerate() {

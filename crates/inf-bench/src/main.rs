@@ -1,13 +1,19 @@
 //! `inf-bench`: what the engine costs, measured.
 //!
-//! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`]. Each
-//! returns `Figure`s, which are printed here. What they mean
-//! and how to read them is in this crate's README.
+//! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`],
+//! [`makespan`], [`memory`], [`soak`]. Each returns `Figure`s, which are
+//! printed here. What they mean and how to read them is in this crate's README.
 
 mod clock;
+mod extract_and_compare;
 mod figure;
 mod http;
+mod load;
+mod makespan;
+mod memory;
 mod nodes;
+mod resident;
+mod soak;
 mod traces;
 
 use std::io::Write;
@@ -44,16 +50,40 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// Client CPU per HTTP call, of the engine and of a bare loop.
+    /// Client CPU and latency of HTTP calls, of the engine and of a bare loop.
     Http {
         #[command(flatten)]
         options: http::Options,
         #[command(flatten)]
         output: Output,
     },
+    /// How close a batch comes to the shortest time possible.
+    Makespan {
+        #[command(flatten)]
+        options: makespan::Options,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The most memory that a run needs, by its inputs.
+    Memory {
+        #[command(flatten)]
+        options: memory::Options,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Whether memory grows in a long run.
+    Soak {
+        #[command(flatten)]
+        options: soak::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The loopback server of `http`: prints its address, ends with its stdin.
     #[command(hide = true)]
-    Serve,
+    Serve(http::ServeOptions),
+    /// The run of `memory` and `soak`: prints what was seen of it.
+    #[command(hide = true)]
+    Load(load::Load),
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +98,11 @@ fn main() -> ExitCode {
         Command::Nodes { options, output } => print(nodes::run(&options), &output),
         Command::Traces { options, output } => print(traces::run(&options), &output),
         Command::Http { options, output } => print(http::run(&options), &output),
-        Command::Serve => http::serve(),
+        Command::Makespan { options, output } => print(makespan::run(&options), &output),
+        Command::Memory { options, output } => print(memory::run(&options), &output),
+        Command::Soak { options, output } => print(soak::run(&options), &output),
+        Command::Serve(options) => http::serve(&options),
+        Command::Load(load) => load.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

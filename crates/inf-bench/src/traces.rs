@@ -4,6 +4,7 @@ use inf_engine::prelude::*;
 
 use crate::Failure;
 use crate::clock::{Stopwatch, micros_each};
+use crate::extract_and_compare::ExtractAndCompare;
 use crate::figure::Figure;
 
 /// How much is measured.
@@ -15,43 +16,6 @@ pub(crate) struct Options {
     /// Divides the number of traces.
     #[arg(long, default_value_t = 1, value_parser = crate::figure::count)]
     divide: usize,
-}
-
-#[derive(Serialize, Deserialize, JsonSchema, Record)]
-struct Pair {
-    a: String,
-    b: String,
-}
-
-/// The example of the README: three calls, one parameter.
-#[derive(Module)]
-struct ExtractAndCompare {
-    style: Parameter,
-    extract: LlmInference,
-    compare: LlmInference,
-}
-
-impl ExtractAndCompare {
-    fn new() -> Self {
-        let style = Parameter::new("Highlight key similarities and differences.")
-            .described("Controls the style of the comparison.");
-        Self {
-            extract: LlmInference::new("fast").system_prompt("List the main facts."),
-            compare: LlmInference::new("smart").system_prompt(&style),
-            style,
-        }
-    }
-}
-
-impl Forward for ExtractAndCompare {
-    type Input = Pair;
-    type Output = String;
-    fn forward(&self, pair: Proxy<Pair>) -> Proxy<String> {
-        let facts_a = self.extract.call(pair.a());
-        let facts_b = self.extract.call(pair.b());
-        self.compare
-            .call(prompt!("Compare:\n{facts_a}\n\nwith:\n{facts_b}"))
-    }
 }
 
 /// Calls behind each other, each of its own module.
@@ -78,7 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     Ok([
         measure(
             "traces.extract_and_compare",
-            &ExtractAndCompare::new(),
+            &ExtractAndCompare::new("fast", "smart"),
             10_000,
             options,
         )?,

@@ -7,6 +7,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,8 +15,8 @@ use tokio::runtime::Builder;
 
 use crate::Failure;
 
-/// The reply of every call, of a usual size.
-const BODY: &str = r#"{"id":"chatcmpl-0123456789abcdef","object":"chat.completion","created":1767225600,"model":"bench-2026-01-01","choices":[{"index":0,"message":{"role":"assistant","content":"It reads JSON and writes JSON.\nIt works without the standard library.\nIt derives code for structs and enums.","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":27,"completion_tokens":29,"total_tokens":56,"prompt_tokens_details":{"cached_tokens":0}},"system_fingerprint":"fp_0123456789"}"#;
+/// The answer to every call, of a usual size, as it stands in JSON.
+const ANSWER: &str = r"It reads JSON and writes JSON.\nIt works without the standard library.\nIt derives code for structs and enums.";
 
 /// The most that a request may hold.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -28,10 +29,11 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts this program once more, as the server.
-    pub(super) fn start() -> Result<Self, Failure> {
+    /// Starts this program once more, as a server that answers after so many
+    /// milliseconds.
+    pub(super) fn start(answer_after: usize) -> Result<Self, Failure> {
         let child = Command::new(std::env::current_exe()?)
-            .arg("serve")
+            .args(["serve", "--answer-after", &answer_after.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -66,8 +68,17 @@ impl Drop for Server {
     }
 }
 
+/// How the server behaves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeOptions {
+    /// Milliseconds after which it answers.
+    #[arg(long, default_value_t = 0)]
+    answer_after: u64,
+}
+
 /// Serves until stdin ends.
-pub(crate) fn serve() -> Result<(), Failure> {
+pub(crate) fn serve(options: &ServeOptions) -> Result<(), Failure> {
+    let answer_after = Duration::from_millis(options.answer_after);
     std::thread::spawn(|| {
         let mut ignored = [0; 64];
         while std::io::stdin()
@@ -87,18 +98,21 @@ pub(crate) fn serve() -> Result<(), Failure> {
                 stream.set_nodelay(true)?;
                 tokio::spawn(async move {
                     // A client that goes away is no error.
-                    let _ = answer_all(stream).await;
+                    let _ = answer_all(stream, answer_after).await;
                 });
             }
         })
 }
 
-async fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
-    let reply = reply();
+async fn answer_all(mut stream: TcpStream, after: Duration) -> std::io::Result<()> {
+    let reply = reply(ANSWER);
     let mut received = Vec::with_capacity(4096);
     loop {
         while let Some(length) = request_length(&received) {
             received.drain(..length);
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
             stream.write_all(&reply).await?;
         }
         if stream.read_buf(&mut received).await? == 0 || received.len() > MAX_REQUEST_BYTES {
@@ -107,11 +121,15 @@ async fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-pub(super) fn reply() -> Vec<u8> {
-    let length = BODY.len();
+/// The reply that says `answer`, which is written as in JSON.
+pub(super) fn reply(answer: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"id":"chatcmpl-0123456789abcdef","object":"chat.completion","created":1767225600,"model":"bench-2026-01-01","choices":[{{"index":0,"message":{{"role":"assistant","content":"{answer}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":27,"completion_tokens":29,"total_tokens":56,"prompt_tokens_details":{{"cached_tokens":0}}}},"system_fingerprint":"fp_0123456789"}}"#
+    );
+    let length = body.len();
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
-         x-request-id: req_0123456789abcdef\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n{BODY}"
+         x-request-id: req_0123456789abcdef\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n{body}"
     )
     .into_bytes()
 }
