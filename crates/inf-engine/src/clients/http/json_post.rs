@@ -1,19 +1,24 @@
 //! One request.
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::Timeouts;
+
+/// The headers of every post, to which an endpoint adds its own.
+pub(crate) fn json_headers() -> HeaderMap {
+    let json = HeaderValue::from_static("application/json");
+    HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)])
+}
 
 /// A JSON document to be sent by POST.
 #[derive(Debug)]
 pub(crate) struct JsonPost<'a> {
     /// Where to.
     pub(crate) url: &'a Url,
-    /// Headers besides `content-type` and `accept`, which are JSON unless they
-    /// are named here. The secret ones are marked sensitive, so that no log
-    /// prints them.
+    /// All headers, [`json_headers`] and those of the endpoint. The secret ones
+    /// are marked sensitive, so that no log prints them.
     pub(crate) headers: &'a HeaderMap,
     /// The document.
     pub(crate) body: Bytes,

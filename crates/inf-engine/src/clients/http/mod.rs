@@ -21,7 +21,7 @@ mod transport_error;
 
 pub(crate) use excerpt::{excerpt, shorten};
 pub(crate) use http_reply::HttpReply;
-pub(crate) use json_post::JsonPost;
+pub(crate) use json_post::{JsonPost, json_headers};
 pub(crate) use place::place;
 pub(crate) use redaction::Redaction;
 pub(crate) use retry_after::retry_after;

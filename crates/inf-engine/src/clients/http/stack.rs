@@ -4,8 +4,9 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::redirect;
+use bytes::Bytes;
+use reqwest::header::LOCATION;
+use reqwest::{Method, Request, redirect};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -117,14 +118,9 @@ impl HttpStack {
         self.check_trust(post.url)?;
         let sent = Instant::now();
 
-        let request = self
-            .client
-            .post(post.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            // Replaces what it names anew.
-            .headers(post.headers.clone())
-            .body(post.body);
+        let mut request = Request::new(Method::POST, post.url.clone());
+        *request.headers_mut() = post.headers.clone();
+        *request.body_mut() = Some(post.body.into());
         let Timeouts {
             total,
             first_byte: within,
@@ -135,7 +131,7 @@ impl HttpStack {
             Some(within) if within < total => (TimeOut::FirstByte, within),
             _ => (TimeOut::Total(Phase::Head), total),
         };
-        let mut response = timeout(limit, request.send())
+        let mut response = timeout(limit, self.client.execute(request))
             .await
             .map_err(|_| timed_out(post.url, time_out, limit))?
             .map_err(|error| {
@@ -158,7 +154,7 @@ impl HttpStack {
         Ok(HttpReply {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
-            body: body.into(),
+            body,
             timings: Timings {
                 first_byte,
                 total: sent.elapsed(),
@@ -189,14 +185,14 @@ async fn read_body(
     url: &Url,
     limit: usize,
     idle: Option<Duration>,
-) -> Result<Vec<u8>, ClientError> {
+) -> Result<Bytes, ClientError> {
     // Some servers announce nonsense: the announcement is good for refusing
     // early and for a first guess, not for a large allocation.
     let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(too_large(url, limit));
     }
-    let mut body = Vec::with_capacity(announced.min(256 * 1024));
+    let mut body = Body::Whole(Bytes::new());
     loop {
         let piece = match idle {
             Some(idle) => timeout(idle, response.chunk())
@@ -206,12 +202,47 @@ async fn read_body(
         };
         let piece = piece.map_err(|error| transport_error(url, Phase::Body, &error))?;
         let Some(piece) = piece else {
-            return Ok(body);
+            return Ok(body.into_bytes());
         };
         if body.len() + piece.len() > limit {
             return Err(too_large(url, limit));
         }
-        body.extend_from_slice(&piece);
+        body.add(piece, announced.min(256 * 1024));
+    }
+}
+
+/// What there is of a body: most come in one piece, which needs no copying.
+enum Body {
+    Whole(Bytes),
+    Pieces(Vec<u8>),
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(piece) => piece.len(),
+            Self::Pieces(pieces) => pieces.len(),
+        }
+    }
+
+    fn add(&mut self, piece: Bytes, expected: usize) {
+        match self {
+            Self::Whole(first) if first.is_empty() => *first = piece,
+            Self::Whole(first) => {
+                let mut pieces = Vec::with_capacity(expected.max(first.len() + piece.len()));
+                pieces.extend_from_slice(first);
+                pieces.extend_from_slice(&piece);
+                *self = Self::Pieces(pieces);
+            }
+            Self::Pieces(pieces) => pieces.extend_from_slice(&piece),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Whole(piece) => piece,
+            Self::Pieces(pieces) => pieces.into(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::request::ChatBody;
 use super::response::read_reply;
 use super::response_format::ResponseFormats;
 use super::settings::Dialect;
-use crate::clients::http::{JsonPost, Redaction, Timeouts, place};
+use crate::clients::http::{JsonPost, Redaction, Timeouts, json_headers, place};
 use crate::clients::{
     ClientError, ClientErrorKind, HttpStack, LlmClient, LlmFuture, LlmRequest, LlmResponse,
 };
@@ -154,7 +154,7 @@ fn completions_url(base_url: &str) -> Result<Url, ClientError> {
 }
 
 fn headers(settings: &OpenAiSettings) -> Result<HeaderMap, ClientError> {
-    let mut headers = HeaderMap::new();
+    let mut headers = json_headers();
     for (name, value) in &settings.extra_headers {
         let parsed = HeaderName::try_from(name.as_str());
         let parsed = parsed.map_err(|_| unusable(format!("`{name}` is no name for a header")))?;

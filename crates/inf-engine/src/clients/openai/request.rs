@@ -1,16 +1,17 @@
 //! An [`LlmRequest`] as the JSON of a chat completion.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Dialect;
 use super::response_format::ResponseFormat;
-use crate::clients::{LlmRequest, Role};
+use crate::clients::{LlmRequest, Message, Role};
 
 /// The body of a chat completion, borrowed from the request.
 #[derive(Debug, Serialize)]
 pub(super) struct ChatBody<'a> {
     model: &'a str,
-    messages: Vec<ChatMessage<'a>>,
+    #[serde(serialize_with = "write_messages")]
+    messages: &'a [Message],
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,17 +41,9 @@ impl<'a> ChatBody<'a> {
             Dialect::OpenAi => (request.max_tokens, None),
             Dialect::Compatible => (None, request.max_tokens),
         };
-        let message = |message: &'a crate::clients::Message| ChatMessage {
-            role: match message.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-            },
-            content: &message.content,
-        };
         Self {
             model,
-            messages: request.messages.iter().map(message).collect(),
+            messages: &request.messages,
             temperature: request.temperature,
             max_completion_tokens,
             max_tokens,
@@ -60,6 +53,18 @@ impl<'a> ChatBody<'a> {
     }
 }
 
+/// Writes them as they go, without a list of their own.
+fn write_messages<S: Serializer>(messages: &[Message], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(messages.iter().map(|message| ChatMessage {
+        role: match message.role {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        },
+        content: &message.content,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -67,7 +72,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::clients::{Message, OutputSchema};
+    use crate::clients::OutputSchema;
 
     fn check(dialect: Dialect, request: &LlmRequest, expected: &Value) {
         let format = request.output_schema.as_deref().map(ResponseFormat::new);

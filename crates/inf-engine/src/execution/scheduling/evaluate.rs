@@ -92,15 +92,11 @@ pub(crate) fn request(
 ) -> Result<LlmRequest, Failure> {
     let mut messages = Vec::with_capacity(2);
     if let Some(system) = &call.system {
-        messages.push(Message::new(
-            Role::System,
-            render(state, parameters, system)?,
-        ));
+        let system = render_shared(state, parameters, system)?;
+        messages.push(Message::new(Role::System, system));
     }
-    messages.push(Message::new(
-        Role::User,
-        render(state, parameters, &call.prompt)?,
-    ));
+    let prompt = render_shared(state, parameters, &call.prompt)?;
+    messages.push(Message::new(Role::User, prompt));
     Ok(LlmRequest {
         messages,
         temperature: call.temperature,
@@ -119,12 +115,28 @@ fn build(state: &ExecutionState, shape: &Shape) -> Result<Value, Failure> {
     shape.build(&mut |reference| state.read(reference).cloned().map_err(Failure::missing))
 }
 
+/// The text of a template, not copied if it is all one parameter or one text.
+fn render_shared(
+    state: &ExecutionState,
+    parameters: &ParameterTexts,
+    template: &Template,
+) -> Result<Arc<str>, Failure> {
+    match template.parts() {
+        [TemplatePart::Parameter(parameter)] => Ok(Arc::clone(&parameters[parameter.index()])),
+        [TemplatePart::Reference(reference)] => match state.read(reference) {
+            Ok(Value::String(text)) => Ok(Arc::clone(text)),
+            _ => render(state, parameters, template).map(Arc::from),
+        },
+        _ => render(state, parameters, template).map(Arc::from),
+    }
+}
+
 fn render(
     state: &ExecutionState,
     parameters: &ParameterTexts,
     template: &Template,
 ) -> Result<String, Failure> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(length(state, parameters, template));
     for part in template.parts() {
         match part {
             TemplatePart::Text(part) => text.push_str(part),
@@ -137,6 +149,19 @@ fn render(
         }
     }
     Ok(text)
+}
+
+/// How long a template's text will be, if the values in it are texts.
+fn length(state: &ExecutionState, parameters: &ParameterTexts, template: &Template) -> usize {
+    let parts = template.parts().iter().map(|part| match part {
+        TemplatePart::Text(part) => part.len(),
+        TemplatePart::Parameter(parameter) => parameters[parameter.index()].len(),
+        TemplatePart::Reference(reference) => match state.read(reference) {
+            Ok(Value::String(text)) => text.len(),
+            _ => 0,
+        },
+    });
+    parts.sum()
 }
 
 fn call_host(function: &HostFunction, input: Value) -> Result<Evaluated, Failure> {
