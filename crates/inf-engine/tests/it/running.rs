@@ -558,6 +558,16 @@ async fn early_inputs_finish_early_across_endpoints() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_of_a_call_that_is_given_up_is_told() {
+    let resources = slow_resources(["a", "b"], 4, None);
+    let mut results = one_call("a", &resources).stream(["x".to_owned()]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    results.cancel();
+    let result = results.next().await.unwrap();
+    assert_eq!(result.timings.calling, Duration::from_millis(300));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_given_up_counts_as_cancelled() {
     let resources = slow_resources(["a", "b"], 4, None);
     let settings = ExecutionSettings::default()

@@ -561,7 +561,7 @@ impl Run {
         for mut execution in stopped {
             let running = execution.take_all_running(None);
             for running in running {
-                self.give_up(board, &execution, &running);
+                self.give_up(board, &mut execution, &running);
             }
             execution.stop(kind, why);
             self.end_execution(board, execution);
@@ -569,8 +569,11 @@ impl Run {
     }
 
     /// Gives up an attempt that is under way.
-    fn give_up(&mut self, board: &mut Board, execution: &Execution, running: &Running) {
+    fn give_up(&mut self, board: &mut Board, execution: &mut Execution, running: &Running) {
         running.task.abort();
+        if running.endpoint.is_some() {
+            execution.timings.calling += board.now.duration_since(running.started);
+        }
         self.note_not_running(running);
         self.tell_task(board, execution, running, TaskOutcome::Cancelled, None);
     }
