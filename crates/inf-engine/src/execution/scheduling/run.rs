@@ -464,13 +464,16 @@ impl Run {
 
     /// Gives a result to the program.
     fn deliver(&mut self, board: &mut Board, result: BatchResult<Value>, started: Instant) {
-        let failed = result.output.is_err().then_some(result.index);
+        let index = result.index;
+        // One that was stopped is no reason to stop the others.
+        let is_failure = |error: &ExecutionError| error.kind != ErrorKind::Cancelled;
+        let has_failed = result.output.as_ref().is_err_and(is_failure);
         {
             let mut counts = self.shared.counters.counts();
             counts.inputs_in_flight -= 1;
-            match failed {
-                None => counts.inputs_succeeded += 1,
-                Some(_) => counts.inputs_failed += 1,
+            match result.output {
+                Ok(_) => counts.inputs_succeeded += 1,
+                Err(_) => counts.inputs_failed += 1,
             }
         }
         for observer in &self.observers {
@@ -487,7 +490,7 @@ impl Run {
         // If nobody is there any more, a cancellation is on its way.
         let _ = self.results.send(Delivery::Ended(result));
         self.note_change();
-        if let Some(index) = failed {
+        if has_failed {
             self.end_if_failing_fast(board, index);
         }
     }
