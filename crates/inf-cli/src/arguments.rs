@@ -47,6 +47,9 @@ pub(crate) enum Command {
 /// fail-fast`, by `--run-timeout`. Inputs that were read and not done by then have a line, too, with
 /// an error of the kind `cancelled` or `timeout`. The rest of the input is not read and has no
 /// lines; the summary says how much that is, if it is known.
+///
+/// Progress on stderr shows the calls in flight at each endpoint: `fast 5/8` are 5 of the 8 that a
+/// provider which refuses more seems to bear.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

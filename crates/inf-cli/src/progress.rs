@@ -75,7 +75,7 @@ impl ProgressDisplay {
                     && bar.length() != Some(total)
                 {
                     bar.set_length(total);
-                    bar.set_style(style("[{bar:10}] {eta} left  {wide_msg}"));
+                    bar.set_style(style("{bar:8} {eta} left  {wide_msg}"));
                 }
                 bar.set_position(ended);
                 bar.set_message(line.to_string());

@@ -104,7 +104,11 @@ const RUN: &str = "run pipeline.yaml -i inputs.jsonl -r resources.yaml -o result
 
 #[test]
 fn what_has_begun_is_finished_and_what_was_read_has_its_line() {
-    for options in ["--json", "--json --preserve-order", ""] {
+    for options in [
+        "",
+        "--json --preserve-order",
+        "--json --error-policy fail-fast",
+    ] {
         let server = Server::start("--latency 1000 --answer hash");
         let workplace = one_call(&server, 500, 5);
         let child = workplace
