@@ -193,6 +193,19 @@ async fn run(
                 grace_ends = None;
                 results.get_mut().cancel();
             }
+            // Above the results, of which there may always be one.
+            _ = ticks.tick() => {
+                let progress = results.get_ref().progress();
+                if is_interrupted && !is_told {
+                    is_told = true;
+                    display.tell(&format!(
+                        "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
+                        counted(progress.inputs_in_flight as u64, "input is", "inputs are"),
+                        grace.as_secs(),
+                    ));
+                }
+                display.show(&progress, total.get());
+            }
             ended = results.next() => {
                 let Some(ended) = ended else { break };
                 for result in &ended {
@@ -205,18 +218,6 @@ async fn run(
                     unwritable = Some(error);
                     results.get_mut().cancel();
                 }
-            }
-            _ = ticks.tick() => {
-                let progress = results.get_ref().progress();
-                if is_interrupted && !is_told {
-                    is_told = true;
-                    display.tell(&format!(
-                        "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
-                        counted(progress.inputs_in_flight as u64, "input is", "inputs are"),
-                        grace.as_secs(),
-                    ));
-                }
-                display.show(&progress, total.get());
             }
         }
     }
