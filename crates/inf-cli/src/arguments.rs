@@ -42,6 +42,14 @@ pub(crate) enum Command {
 /// One JSON line per input is written, as soon as that input is done:
 /// {"index": 0, "output": …} or {"index": 0, "error": {"node", "kind", "message", "attempts"}}.
 /// The index is the number of the input, from 0.
+///
+/// A run can end before its inputs do: by Ctrl-C, by the first failure with `--error-policy
+/// fail-fast`, by `--run-timeout`. Inputs that were read and not done by then have a line, too, with
+/// an error of the kind `cancelled` or `timeout`. The rest of the input is not read and has no
+/// lines; the summary says how much that is, if it is known.
+///
+/// Progress on stderr shows the calls in flight at each endpoint: `fast 5/8` are 5 of the 8 that a
+/// provider which refuses more seems to bear.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -49,8 +57,8 @@ Examples:
   inf run pipeline.yaml --input pairs.csv --resources resources.yaml --max-concurrent 64
   zcat pairs.jsonl.gz | inf run pipeline.yaml --input - --limit 10 | jq .output
 
-Ctrl-C begins no more inputs and waits a moment for those that have begun; a second one exits at
-once. Whatever was written stays, in whole lines.")]
+Ctrl-C begins no more inputs, waits at most 10 s for those that have begun, and cancels what is not
+done by then; a second one exits at once. Whatever was written stays, in whole lines.")]
 pub(crate) struct RunArguments {
     /// The pipeline: a saved graph, YAML or JSON
     pub(crate) pipeline: PathBuf,
@@ -71,6 +79,11 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_concurrent: Option<NonZeroUsize>,
 
+    /// The most inputs under way at once; by default enough to keep all endpoints busy. Memory is
+    /// proportional to it
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_inputs_in_flight: Option<NonZeroUsize>,
+
     /// Run only the first N inputs
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) limit: Option<NonZeroUsize>,
@@ -86,6 +99,15 @@ pub(crate) struct RunArguments {
     /// The longest that one call may take
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) task_timeout: Option<Duration>,
+
+    /// The longest that the whole run may take; what is not done by then fails
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) run_timeout: Option<Duration>,
+
+    /// Send a call a second time when it takes longer than this percentage of earlier ones, as in 95,
+    /// and keep the first answer. Both are paid for; at most 5 % of calls are sent twice
+    #[arg(long, value_name = "PERCENTILE", value_parser = percentile, allow_negative_numbers = true)]
+    pub(crate) hedge: Option<f64>,
 
     /// Write results in the order of the inputs instead of as they complete
     #[arg(long)]
@@ -261,7 +283,7 @@ pub(crate) enum Policy {
     RetryThenFail,
     /// That input fails at once, the others go on
     Continue,
-    /// Stop everything at the first failure
+    /// Stop everything at the first failure; what is under way is cancelled
     FailFast,
 }
 
@@ -291,11 +313,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("it must be more than 0 seconds".to_owned());
     }
     // What is too short to count takes the shortest time there is.
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| {
-        "that is longer than can be measured: leave it out for the endpoint's own `timeout`"
-            .to_owned()
-    })?;
+    let duration = Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "that is longer than can be measured: leave it out".to_owned())?;
     Ok(duration.max(Duration::from_nanos(1)))
+}
+
+fn percentile(text: &str) -> Result<f64, String> {
+    let percentile = text.parse().ok();
+    percentile
+        .filter(|percentile| (50.0..=99.9).contains(percentile))
+        .ok_or_else(|| "it must be a number from 50 to 99.9".to_owned())
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {

@@ -30,6 +30,21 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// A number in few characters: to three digits from ten thousand on.
+pub(crate) fn compact(number: u64) -> String {
+    let (unit, sign) = match number {
+        ..10_000 => return grouped(number),
+        10_000..1_000_000 => (1_000, 'k'),
+        1_000_000..1_000_000_000 => (1_000_000, 'M'),
+        _ => (1_000_000_000, 'G'),
+    };
+    let (whole, tenths) = (number / unit, number % unit * 10 / unit);
+    match whole {
+        ..100 => format!("{whole}.{tenths}{sign}"),
+        _ => format!("{}{sign}", grouped(whole)),
+    }
+}
+
 /// The beginning of `text` on one line, at most `longest` characters.
 pub(crate) fn shorten(text: &str, longest: usize) -> String {
     let mut short = String::new();
@@ -65,6 +80,16 @@ mod tests {
         assert_eq!(numbers, ["0", "12", "123", "1,234", "1,234,567"]);
         let nodes = [0, 1, 2, 1000].map(|count| counted(count, "node", "nodes"));
         assert_eq!(nodes, ["0 nodes", "1 node", "2 nodes", "1,000 nodes"]);
+    }
+
+    #[test]
+    fn large_numbers_are_short() {
+        let check = |number, expected| assert_eq!(compact(number), expected);
+        check(9_999, "9,999");
+        check(12_345, "12.3k");
+        check(999_999, "999k");
+        check(1_000_000, "1.0M");
+        check(5_432_100_000_000, "5,432G");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! [`ResultWriter`]: one JSON line per input.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use inf_engine::Value;
-use inf_engine::execution::{BatchResult, ErrorKind, ExecutionError};
+use inf_engine::execution::BatchResult;
 use serde::Serialize;
 
 use crate::arguments::Place;
@@ -31,7 +30,7 @@ enum Outcome<'a> {
         alias: Option<&'a str>,
         kind: &'static str,
         message: &'a str,
-        /// 0 if the input came to no node.
+        /// 0 if it is no node that failed.
         attempts: usize,
     },
 }
@@ -45,20 +44,13 @@ impl<'a> ResultLine<'a> {
                 alias: error.alias.as_deref(),
                 kind: error.kind.as_str(),
                 message: &error.message,
-                attempts: attempts(error),
+                attempts: error.node.as_ref().map_or(0, |_| error.attempts()),
             },
         };
         Self {
             index: result.index,
             outcome,
         }
-    }
-}
-
-fn attempts(error: &ExecutionError) -> usize {
-    match error.kind {
-        ErrorKind::InvalidInput | ErrorKind::Cancelled => error.earlier_attempts.len(),
-        _ => error.attempts(),
     }
 }
 
@@ -70,7 +62,6 @@ pub(crate) struct ResultWriter {
     lines: Vec<u8>,
     /// The number of lines that are.
     written: u64,
-    order: Option<Order>,
 }
 
 enum Target {
@@ -78,17 +69,9 @@ enum Target {
     File(File),
 }
 
-/// Results that wait for those of earlier inputs.
-#[derive(Default)]
-struct Order {
-    next: usize,
-    waiting: BTreeMap<usize, Vec<u8>>,
-}
-
 impl ResultWriter {
-    /// Opens `place`, replacing a file. With `in_order` results are held back
-    /// until those of all earlier inputs are written.
-    pub(crate) fn open(place: &Place, in_order: bool) -> Result<Self, String> {
+    /// Opens `place`, replacing a file.
+    pub(crate) fn open(place: &Place) -> Result<Self, String> {
         let target = match place {
             Place::Standard => Target::Stdout,
             Place::File(path) => {
@@ -99,44 +82,16 @@ impl ResultWriter {
             target,
             lines: Vec::new(),
             written: 0,
-            order: in_order.then(Order::default),
         })
     }
 
-    /// Takes a result; [`flush`](Self::flush) writes it. Returns how many lines
-    /// are ready to be written because of it.
-    pub(crate) fn take(&mut self, result: &BatchResult<Value>) -> usize {
-        let Some(order) = &mut self.order else {
-            write_line(&mut self.lines, result);
-            return 1;
-        };
-        let mut line = Vec::new();
-        write_line(&mut line, result);
-        order.waiting.insert(result.index, line);
-        self.release(|order, index| index == order.next)
-    }
-
-    /// Takes no more results: those that were held back are ready, whether or
-    /// not there are gaps.
-    pub(crate) fn close(&mut self) -> io::Result<()> {
-        self.release(|_, _| true);
-        self.flush()
-    }
-
-    fn release(&mut self, is_ready: impl Fn(&Order, usize) -> bool) -> usize {
-        let mut released = 0;
-        let Some(order) = &mut self.order else {
-            return released;
-        };
-        while let Some(index) = order.waiting.first_key_value().map(|(index, _)| *index)
-            && is_ready(order, index)
-            && let Some(line) = order.waiting.remove(&index)
-        {
-            self.lines.extend(line);
-            order.next = index + 1;
-            released += 1;
-        }
-        released
+    /// Takes a result; [`flush`](Self::flush) writes it.
+    pub(crate) fn take(&mut self, result: &BatchResult<Value>) {
+        // Numbers, texts, lists and maps from text all have a JSON form, and
+        // writing to a vector can't fail.
+        let written = serde_json::to_writer(&mut self.lines, &ResultLine::of(result));
+        written.expect("a result has a JSON form");
+        self.lines.push(b'\n');
     }
 
     /// Writes what was taken.
@@ -191,14 +146,6 @@ fn write_all(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
         }
     }
     (written, Ok(()))
-}
-
-fn write_line(lines: &mut Vec<u8>, result: &BatchResult<Value>) {
-    // Numbers, texts, lists and maps from text all have a JSON form, and
-    // writing to a vector can't fail.
-    let written = serde_json::to_writer(&mut *lines, &ResultLine::of(result));
-    written.expect("a result has a JSON form");
-    lines.push(b'\n');
 }
 
 /// Whether results can go to `place` without harm to `sources`, the files that

@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use inf_engine::Value;
-use inf_engine::execution::{BatchResult, ErrorKind};
-use inf_engine::resources::{LatencySummary, ResourceManager, ResourceMetrics};
+use inf_engine::execution::{BatchResult, ErrorKind, ExecutionError};
+use inf_engine::resources::{LatencySummary, ResourceMetrics};
 use serde_json::{Value as Json, json};
 
 use crate::console::{counted, grouped, shorten};
@@ -16,15 +16,20 @@ const SHOWN: usize = 300;
 /// How the inputs of a run ended so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) succeeded: u64,
+    succeeded: u64,
     pub(crate) failed: u64,
+    /// Those that were stopped before they were done.
+    cancelled: u64,
+    /// What calls waited, ready to be made, and what they took.
+    waiting: Duration,
+    calling: Duration,
     /// In the order in which a failure of their kind first came.
     failures: Vec<FailureKind>,
     /// The first output.
     first: Option<(usize, Value)>,
 }
 
-/// The failures of one kind.
+/// The failures of one kind; of what was cancelled, those for one reason.
 #[derive(Debug)]
 struct FailureKind {
     kind: ErrorKind,
@@ -34,8 +39,17 @@ struct FailureKind {
     message: String,
 }
 
+impl FailureKind {
+    fn includes(&self, error: &ExecutionError) -> bool {
+        self.kind == error.kind
+            && (error.kind != ErrorKind::Cancelled || self.message == error.message)
+    }
+}
+
 impl Tally {
     pub(crate) fn note(&mut self, result: &BatchResult<Value>) {
+        self.waiting += result.timings.waiting;
+        self.calling += result.timings.calling;
         let error = match &result.output {
             Ok(output) => {
                 self.succeeded += 1;
@@ -45,12 +59,12 @@ impl Tally {
             }
             Err(error) => error,
         };
-        self.failed += 1;
-        match self
-            .failures
-            .iter_mut()
-            .find(|known| known.kind == error.kind)
-        {
+        match error.kind {
+            ErrorKind::Cancelled => self.cancelled += 1,
+            _ => self.failed += 1,
+        }
+        let mut failures = self.failures.iter_mut();
+        match failures.find(|known| known.includes(error)) {
             Some(known) => known.count += 1,
             None => self.failures.push(FailureKind {
                 kind: error.kind,
@@ -61,7 +75,13 @@ impl Tally {
         }
     }
 
-    pub(crate) fn ended(&self) -> u64 {
+    /// All of them.
+    pub(crate) fn inputs(&self) -> u64 {
+        self.ended() + self.cancelled
+    }
+
+    /// Those that were not cancelled.
+    fn ended(&self) -> u64 {
         self.succeeded + self.failed
     }
 
@@ -84,18 +104,9 @@ impl Tally {
     }
 }
 
-/// What all endpoints did together.
-pub(crate) fn total_metrics(resources: &ResourceManager) -> ResourceMetrics {
-    let mut total = ResourceMetrics::default();
-    for metrics in resources.metrics().values() {
-        total += metrics;
-    }
-    total
-}
-
 /// The calls that were let through: what a provider charges for, and retries of
 /// failures.
-pub(crate) fn calls(metrics: &ResourceMetrics) -> u64 {
+fn calls(metrics: &ResourceMetrics) -> u64 {
     metrics.requests.saturating_sub(metrics.rate_limited)
 }
 
@@ -106,17 +117,11 @@ pub(crate) struct Summary<'s> {
     pub(crate) written: u64,
     pub(crate) metrics: &'s ResourceMetrics,
     pub(crate) elapsed: Duration,
-    /// Inputs that were begun and given up when the run was stopped.
-    pub(crate) given_up: u64,
-    /// If the run was stopped by Ctrl-C.
-    pub(crate) interruption: Option<Interruption>,
-}
-
-/// What Ctrl-C left undone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Interruption {
-    /// Inputs for which nothing was called, if it is known how many there are.
-    pub(crate) not_begun: Option<u64>,
+    /// Inputs that the run ended without having read, if it is known how many
+    /// there are.
+    pub(crate) not_read: Option<u64>,
+    /// Whether it was stopped by Ctrl-C.
+    pub(crate) is_interrupted: bool,
 }
 
 impl Summary<'_> {
@@ -135,22 +140,24 @@ impl Summary<'_> {
             })
         });
         json!({
-            "inputs": tally.ended() + self.given_up,
+            "inputs": tally.inputs(),
             "succeeded": tally.succeeded,
             "failed": tally.failed,
+            "cancelled": tally.cancelled,
+            "not_read": self.not_read,
             "written": self.written,
-            "given_up": self.given_up,
-            "not_begun": match self.interruption {
-                Some(interruption) => interruption.not_begun,
-                None => Some(0),
-            },
-            "interrupted": self.interruption.is_some(),
+            "interrupted": self.is_interrupted,
             "calls": calls(metrics),
             "retries": metrics.retries,
             "rate_limited": metrics.rate_limited,
+            "hedges": metrics.hedges,
+            "cancelled_calls": metrics.cancelled,
+            "calls_in_flight": metrics.in_flight,
             "input_tokens": metrics.usage.input_tokens,
             "output_tokens": metrics.usage.output_tokens,
             "seconds": self.elapsed.as_secs_f64(),
+            "waiting_seconds": tally.waiting.as_secs_f64(),
+            "calling_seconds": tally.calling.as_secs_f64(),
             "latency_ms": {
                 "p50": milliseconds(|latency| latency.p50),
                 "p95": milliseconds(|latency| latency.p95),
@@ -164,41 +171,43 @@ impl Summary<'_> {
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tally, metrics, .. } = self;
-        let inputs = tally.ended() + self.given_up;
         write!(
             formatter,
             "inputs   {} ({} succeeded, {} failed",
-            grouped(inputs),
+            grouped(tally.inputs()),
             grouped(tally.succeeded),
             grouped(tally.failed)
         )?;
-        if self.given_up > 0 {
-            write!(formatter, ", {} given up", grouped(self.given_up))?;
+        if tally.cancelled > 0 {
+            write!(formatter, ", {} cancelled", grouped(tally.cancelled))?;
         }
-        match self.interruption {
-            None => writeln!(formatter, ")")?,
-            Some(Interruption {
-                not_begun: Some(not_begun),
-            }) => writeln!(formatter, "), {} not begun", grouped(not_begun))?,
-            Some(Interruption { not_begun: None }) => {
-                writeln!(formatter, "), the others not begun")?;
-            }
+        match self.not_read {
+            Some(0) => writeln!(formatter, ")")?,
+            Some(not_read) => writeln!(formatter, "), {} not read", grouped(not_read))?,
+            None => writeln!(formatter, "), the others not read")?,
         }
-        if self.written < tally.ended() {
+        if self.written < tally.inputs() {
             writeln!(
                 formatter,
                 "written  {} of {}",
                 grouped(self.written),
-                counted(tally.ended(), "result", "results")
+                counted(tally.inputs(), "result", "results")
             )?;
         }
-        writeln!(
+        write!(
             formatter,
             "calls    {} ({}), {} refused for a limit",
             grouped(calls(metrics)),
             counted(metrics.retries, "retry", "retries"),
             grouped(metrics.rate_limited),
         )?;
+        if metrics.hedges > 0 {
+            write!(formatter, ", {} sent twice", grouped(metrics.hedges))?;
+        }
+        if metrics.cancelled > 0 {
+            write!(formatter, ", {} given up", grouped(metrics.cancelled))?;
+        }
+        writeln!(formatter)?;
         let usage = metrics.usage;
         writeln!(
             formatter,
@@ -213,6 +222,14 @@ impl fmt::Display for Summary<'_> {
                 readable(latency.p50),
                 readable(latency.p95),
                 readable(latency.p99),
+            )?;
+        }
+        if calls(metrics) > 0 {
+            writeln!(
+                formatter,
+                "waited   {} for room, limits and retries; calls took {} (sums over all inputs)",
+                readable(tally.waiting),
+                readable(tally.calling),
             )?;
         }
         let rate = per_second(tally.ended(), self.elapsed);

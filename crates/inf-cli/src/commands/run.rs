@@ -1,16 +1,15 @@
 //! `inf run`: run a pipeline over a file of inputs.
 
 use std::io::{self, IsTerminal};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::{FutureExt, Stream, StreamExt};
-use inf_engine::Value;
-use inf_engine::execution::{BatchResult, ErrorKind, ErrorPolicy, ExecutionSettings, Pipeline};
-use tokio::sync::{Semaphore, oneshot};
+use futures_util::StreamExt;
+use inf_engine::execution::{ErrorPolicy, ExecutionSettings, Hedging, Pipeline};
+use inf_engine::resources::{ResourceManager, ResourceMetrics};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::preparation::{bind, load, problems_of_resources};
@@ -18,23 +17,14 @@ use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::CommandError;
 use crate::console::{counted, tell};
 use crate::exit_code::Exit;
-use crate::input::{InputSource, Record, Records, Total, count_in_background, read_in_background};
+use crate::input::{InputSource, Records, Total, count_in_background, read_in_background};
 use crate::interrupt::Interrupts;
 use crate::output::{ResultWriter, check_place};
-use crate::progress::Progress;
-use crate::summary::{Interruption, Summary, Tally, total_metrics};
+use crate::progress::ProgressDisplay;
+use crate::summary::{Summary, Tally};
 
 /// How long inputs that have begun may take to end after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// After the first Ctrl-C, the time in which the engine sorts out which inputs
-/// have begun.
-const SORTING_OUT: Duration = Duration::from_millis(50);
-
-/// With `--preserve-order` the most inputs between the oldest whose result is
-/// not written and the youngest that is begun: results that are held back stay
-/// in memory.
-const ORDER_WINDOW: usize = 8192;
 
 /// The most results that are written at once.
 const RESULTS_AT_ONCE: usize = 256;
@@ -46,7 +36,10 @@ pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
     }
-    super::block_on(run(arguments, prepared))
+    super::block_on(async {
+        let interrupt = on_interrupt()?;
+        Ok(run(arguments, prepared, interrupt, GRACE).await)
+    })
 }
 
 /// Everything that a run needs, checked; nothing was called or written.
@@ -86,12 +79,11 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     ];
     let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
     keep(&mut problems, check_place(&arguments.output, &sources));
-    let limit = arguments.limit.map(|limit| limit.get() as u64);
     let mut total = Total::default();
     let records = match (source, schema) {
         (Some(source), Some(schema)) => {
             if !arguments.quiet {
-                total = count_in_background(&source, limit);
+                total = count_in_background(&source, limit(arguments));
             }
             keep(&mut problems, Records::new(source, &schema))
         }
@@ -101,8 +93,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         return Err(problems.into());
     };
     // Last, because it empties the file that is there.
-    let writer = ResultWriter::open(&arguments.output, arguments.preserve_order)
-        .map_err(CommandError::new)?;
+    let writer = ResultWriter::open(&arguments.output).map_err(CommandError::new)?;
     Ok(Prepared {
         pipeline: pipeline.with_settings(settings(arguments)),
         records,
@@ -122,16 +113,30 @@ fn file(place: &Place) -> Option<&PathBuf> {
     }
 }
 
+/// The most inputs that are run.
+fn limit(arguments: &RunArguments) -> usize {
+    arguments.limit.map_or(usize::MAX, NonZeroUsize::get)
+}
+
 fn settings(arguments: &RunArguments) -> ExecutionSettings {
     let mut settings = ExecutionSettings::default();
     if let Some(most) = arguments.max_concurrent {
         settings = settings.with_max_concurrent(most.get());
+    }
+    if let Some(most) = arguments.max_inputs_in_flight {
+        settings = settings.with_max_inputs_in_flight(most.get());
     }
     if let Some(most) = arguments.max_retries {
         settings = settings.with_max_retries(most);
     }
     if let Some(timeout) = arguments.task_timeout {
         settings = settings.with_task_timeout(timeout);
+    }
+    if let Some(timeout) = arguments.run_timeout {
+        settings = settings.with_run_timeout(timeout);
+    }
+    if let Some(percentile) = arguments.hedge {
+        settings = settings.with_hedging(Hedging::after_percentile(percentile));
     }
     match arguments.error_policy {
         Some(Policy::RetryThenFail) => settings.with_error_policy(ErrorPolicy::RetryThenFail),
@@ -141,145 +146,138 @@ fn settings(arguments: &RunArguments) -> ExecutionSettings {
     }
 }
 
-/// Why no more results are awaited.
-#[derive(Debug)]
-enum End {
-    /// Every input has ended.
-    Complete,
-    /// Inputs that had begun took too long to end after Ctrl-C.
-    GivenUp,
-    /// Results can't be written any more.
-    Unwritable(io::Error),
-}
-
-async fn run(arguments: &RunArguments, prepared: Prepared) -> Result<Exit, CommandError> {
+/// Runs everything; `interrupt` resolves at Ctrl-C, after which what has begun
+/// is given `grace` to end.
+async fn run(
+    arguments: &RunArguments,
+    prepared: Prepared,
+    interrupt: impl Future,
+    grace: Duration,
+) -> Exit {
     let Prepared {
         pipeline,
         records,
         total,
         mut writer,
     } = prepared;
-    let start = Instant::now();
-    let mut stop = on_interrupt()?;
-    let (no_more, ended_early) = oneshot::channel();
-    let admission = Admission::new(arguments);
-    let inputs = admission.admit(read_in_background(records), ended_early);
+    let mut interrupt = pin!(interrupt);
+    let inputs = read_in_background(records, limit(arguments), total.clone());
     let mut results = pipeline.try_stream(inputs);
+    if arguments.preserve_order {
+        results = results.in_order();
+    }
+    // What has ended at the same time is written in the same breath.
+    let mut results = results.ready_chunks(RESULTS_AT_ONCE);
 
     let is_silent = arguments.quiet || arguments.json;
     let to_terminal = arguments.output == Place::Standard && io::stdout().is_terminal();
-    let mut progress = Progress::new(total.clone(), is_silent, to_terminal);
-    let mut ticks = tokio::time::interval(Progress::INTERVAL);
+    let mut display = ProgressDisplay::new(is_silent, to_terminal);
+    let mut ticks = tokio::time::interval(ProgressDisplay::INTERVAL);
     let mut tally = Tally::default();
-    let mut no_more = Some(no_more);
-    let mut grace = pin!(tokio::time::sleep(Duration::MAX));
-    let mut told = pin!(tokio::time::sleep(Duration::MAX));
-    let mut must_tell = false;
-    // Inputs that the engine has seen and that no call was made for.
-    let mut not_begun = 0;
-    let end = loop {
+    let mut is_interrupted = false;
+    let mut is_told = is_silent;
+    // After the first Ctrl-C: when what has begun is cancelled.
+    let mut grace_ends = None;
+    let mut unwritable = None;
+    loop {
         tokio::select! {
             biased;
-            _ = &mut stop, if no_more.is_some() => {
-                // Dropping the sender ends the inputs.
-                no_more = None;
-                results.stop();
-                let now = Instant::now();
-                grace.as_mut().reset(now + GRACE);
-                told.as_mut().reset(now + SORTING_OUT);
-                must_tell = !is_silent;
+            _ = &mut interrupt, if !is_interrupted => {
+                is_interrupted = true;
+                grace_ends = Some(Instant::now() + grace);
+                results.get_mut().stop();
+                // By the next one it is known what has begun.
+                ticks.reset();
             }
-            () = &mut grace, if no_more.is_none() => break End::GivenUp,
-            result = results.next() => {
-                let Some(result) = result else { break End::Complete };
-                let is_stopped = no_more.is_none();
-                let mut done = |result: BatchResult<Value>| {
-                    if is_stopped && is_not_begun(&result) {
-                        not_begun += 1;
-                        return;
+            () = at(grace_ends), if grace_ends.is_some() => {
+                grace_ends = None;
+                results.get_mut().cancel();
+            }
+            // Above the results, of which there may always be one.
+            _ = ticks.tick() => {
+                let progress = results.get_ref().progress();
+                if is_interrupted && !is_told {
+                    is_told = true;
+                    display.tell(&format!(
+                        "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
+                        counted(progress.inputs_in_flight as u64, "input is", "inputs are"),
+                        grace.as_secs(),
+                    ));
+                }
+                display.show(&progress, total.get());
+            }
+            ended = results.next() => {
+                let Some(ended) = ended else { break };
+                for result in &ended {
+                    tally.note(result);
+                    if unwritable.is_none() {
+                        writer.take(result);
                     }
-                    tally.note(&result);
-                    admission.release(writer.take(&result));
-                };
-                done(result);
-                // What else has ended by now is written in the same breath.
-                for _ in 1..RESULTS_AT_ONCE {
-                    let Some(Some(result)) = results.next().now_or_never() else { break };
-                    done(result);
                 }
-                if let Err(error) = writer.flush() {
-                    break End::Unwritable(error);
+                if unwritable.is_none() && let Err(error) = writer.flush() {
+                    unwritable = Some(error);
+                    results.get_mut().cancel();
                 }
-            }
-            // Below the results, so that those not begun are counted by now.
-            () = &mut told, if must_tell => {
-                must_tell = false;
-                let seen = admission.admitted() - not_begun;
-                let finishing = seen.saturating_sub(tally.ended());
-                progress.tell(&format!(
-                    "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
-                    counted(finishing, "input is", "inputs are"),
-                    GRACE.as_secs(),
-                ));
-            }
-            _ = ticks.tick(), if !progress.is_hidden() => {
-                progress.show(&tally, &total_metrics(pipeline.resources()));
             }
         }
-    };
-    // Closes the connections of what is still in flight.
-    drop(results);
-    progress.finish();
-    let end = match end {
-        End::Unwritable(error) => End::Unwritable(error),
-        end => writer.close().map_or_else(End::Unwritable, |()| end),
-    };
-    let is_interrupted = no_more.is_none();
-    let begun = admission.admitted() - not_begun;
+    }
+    display.finish();
     let summary = Summary {
         tally: &tally,
         written: writer.written(),
-        metrics: &total_metrics(pipeline.resources()),
-        elapsed: start.elapsed(),
-        given_up: begun.saturating_sub(tally.ended()),
-        interruption: is_interrupted.then(|| Interruption {
-            not_begun: total.get().map(|total| total.saturating_sub(begun)),
-        }),
+        metrics: &settled_metrics(pipeline.resources()).await,
+        elapsed: results.get_ref().progress().elapsed,
+        not_read: total
+            .get()
+            .map(|total| total.saturating_sub(tally.inputs())),
+        is_interrupted,
     };
-    match end {
-        End::Complete | End::GivenUp => {
-            close(arguments, &summary);
-            if let (Place::File(path), false) = (&arguments.output, is_silent) {
-                tell(format_args!("\nresults in {}", path.display()));
-            }
-            Ok(exit(&tally, is_interrupted))
-        }
+    match unwritable {
         // The reader has seen enough, as in `inf run … | head`.
-        End::Unwritable(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(exit(&tally, is_interrupted))
-        }
-        End::Unwritable(error) => {
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Some(error) => {
             tell(format_args!(
                 "error: can't write results ({error}): the run was stopped; what was written before is whole"
             ));
             close(arguments, &summary);
-            Ok(Exit::SomeFailed)
+            return Exit::SomeFailed;
+        }
+        None => {
+            close(arguments, &summary);
+            if let (Place::File(path), false) = (&arguments.output, is_silent) {
+                tell(format_args!("\nresults in {}", path.display()));
+            }
         }
     }
-}
-
-/// Whether, in a run that was stopped, no call was made for an input.
-fn is_not_begun(result: &BatchResult<Value>) -> bool {
-    let error = result.output.as_ref().err();
-    error.is_some_and(|error| error.kind == ErrorKind::Cancelled)
-}
-
-fn exit(tally: &Tally, is_interrupted: bool) -> Exit {
     match (is_interrupted, tally.failed) {
         (true, _) => Exit::Interrupted,
         (false, 0) => Exit::Success,
         (false, _) => Exit::SomeFailed,
     }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What all endpoints did together, when the calls that were given up are over:
+/// their connections are closed beside the run.
+async fn settled_metrics(resources: &ResourceManager) -> ResourceMetrics {
+    let mut total = ResourceMetrics::default();
+    for _ in 0..100 {
+        total = ResourceMetrics::default();
+        for metrics in resources.metrics().values() {
+            total += metrics;
+        }
+        if total.in_flight == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    total
 }
 
 /// Resolves at the first Ctrl-C; the second one ends the program, whatever it
@@ -316,62 +314,60 @@ fn close(arguments: &RunArguments, summary: &Summary<'_>) {
     tell(summary);
 }
 
-/// Which inputs the engine gets to see.
-struct Admission {
-    limit: usize,
-    admitted: Arc<AtomicU64>,
-    /// What bounds the results that are held back for their order.
-    window: Option<Arc<Semaphore>>,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-impl Admission {
-    fn new(arguments: &RunArguments) -> Self {
-        Self {
-            limit: arguments
-                .limit
-                .map_or(usize::MAX, std::num::NonZeroUsize::get),
-            admitted: Arc::default(),
-            window: arguments
-                .preserve_order
-                .then(|| Arc::new(Semaphore::new(ORDER_WINDOW))),
-        }
-    }
+    use clap::Parser;
+    use serde_json::Value as Json;
 
-    /// The inputs that the engine gets to see, until `stop` resolves or its
-    /// sender is gone.
-    fn admit(
-        &self,
-        records: impl Stream<Item = Record> + Send + 'static,
-        stop: oneshot::Receiver<()>,
-    ) -> impl Stream<Item = Record> + Send + 'static {
-        let (admitted, window) = (Arc::clone(&self.admitted), self.window.clone());
-        let limited = records.take(self.limit).then(move |record| {
-            let window = window.clone();
-            async move {
-                if let Some(window) = window
-                    && let Ok(permit) = window.acquire_owned().await
-                {
-                    // Given back when its result is written.
-                    permit.forget();
-                }
-                record
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+
+    #[tokio::test]
+    async fn what_does_not_end_within_the_grace_is_cancelled_and_written() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = |name: &str, content: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, content).expect("writable");
+            path.display().to_string()
+        };
+        let pipeline = "version: 1\nname: one\ninput: any\nnodes:\n  \
+                        answer: { llm: slow, prompt: \"{input}\" }\noutput: answer\n";
+        let resources = "endpoints:\n  slow: { provider: simulated, model: m, max_concurrent: 5, \
+                         simulated: { latency: { median_ms: 500000 } } }\n";
+        let output = file("results.jsonl", "");
+        let command = Arguments::parse_from([
+            "inf",
+            "run",
+            "--quiet",
+            &file("pipeline.yaml", pipeline),
+            &format!("--resources={}", file("resources.yaml", resources)),
+            &format!("--input={}", file("inputs.jsonl", &"1\n".repeat(5000))),
+            &format!("--output={output}"),
+        ]);
+        let Command::Run(arguments) = command.command else {
+            unreachable!("it is `run`")
+        };
+        let prepared = prepare(&arguments).expect("all is well");
+        let resources = Arc::clone(prepared.pipeline.resources());
+        let interrupt = async {
+            while resources.metrics()["slow"].in_flight < 5 {
+                tokio::task::yield_now().await;
             }
+        };
+        let exit = run(&arguments, prepared, interrupt, Duration::from_millis(10)).await;
+        assert_eq!(exit, Exit::Interrupted);
+        assert_eq!(settled_metrics(&resources).await.cancelled, 5);
+        let written = std::fs::read_to_string(output).expect("readable");
+        let messages = written.lines().map(|line| {
+            let mut line: Json = serde_json::from_str(line).expect("a line of JSON");
+            line["error"]["message"].take()
         });
-        let counted = limited.inspect(move |_| {
-            admitted.fetch_add(1, Ordering::Relaxed);
-        });
-        counted.take_until(stop)
-    }
-
-    /// The inputs that the engine has seen.
-    fn admitted(&self) -> u64 {
-        self.admitted.load(Ordering::Relaxed)
-    }
-
-    /// Makes room after `written` results were written.
-    fn release(&self, written: usize) {
-        if let Some(window) = &self.window {
-            window.add_permits(written);
-        }
+        let messages: Vec<Json> = messages.collect();
+        let count = |message: &str| messages.iter().filter(|told| *told == message).count();
+        assert_eq!(count("the run was cancelled"), 5);
+        let not_begun = count("not begun, because the run was stopped");
+        assert_eq!(5 + not_begun, messages.len());
     }
 }

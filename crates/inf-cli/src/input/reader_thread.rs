@@ -13,17 +13,25 @@ use super::{InputSource, Record, Records};
 /// Records that are read ahead; a bound on memory, not on speed.
 const READ_AHEAD: usize = 256;
 
-/// The records of a source as a stream. Dropping it ends the thread, at the
-/// latest when its source gives the next record; the end of the program does
-/// not wait for it.
-pub(crate) fn read_in_background(records: Records) -> impl Stream<Item = Record> + Send + 'static {
+/// The first `limit` records of a source as a stream; when all are read,
+/// `total` is known. Dropping the stream ends the thread, at the latest when
+/// its source gives the next record; the end of the program does not wait for
+/// it.
+pub(crate) fn read_in_background(
+    records: Records,
+    limit: usize,
+    total: Total,
+) -> impl Stream<Item = Record> + Send + 'static {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     thread::spawn(move || {
-        for record in records {
+        let mut count = 0;
+        for record in records.take(limit) {
             if sender.blocking_send(record).is_err() {
                 return;
             }
+            count += 1;
         }
+        total.set(count);
     });
     stream::unfold(receiver, |mut receiver| async move {
         let record = receiver.recv().await?;
@@ -31,29 +39,32 @@ pub(crate) fn read_in_background(records: Records) -> impl Stream<Item = Record>
     })
 }
 
-/// The number of inputs in a source that is being counted.
+/// The number of inputs in a source that is being counted or read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Total(Arc<AtomicU64>);
 
 impl Total {
+    /// A source without inputs is not run.
     const UNKNOWN: u64 = 0;
 
     /// The number of inputs, once it is known.
     pub(crate) fn get(&self) -> Option<u64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|total| *total != Self::UNKNOWN)
     }
+
+    fn set(&self, total: u64) {
+        self.0.store(total, Ordering::Relaxed);
+    }
 }
 
 /// Counts the inputs of a source, up to `limit`, from a second reading of it.
-pub(crate) fn count_in_background(source: &InputSource, limit: Option<u64>) -> Total {
+pub(crate) fn count_in_background(source: &InputSource, limit: usize) -> Total {
     let total = Total::default();
     if let Some(again) = source.reopened() {
         let shared = total.clone();
         thread::spawn(move || {
             if let Ok(records) = Records::new(again, &Schema::any()) {
-                let count = records.count();
-                let count = limit.map_or(count, |limit| count.min(limit));
-                shared.0.store(count, Ordering::Relaxed);
+                shared.set(records.count_up_to(limit));
             }
         });
     }

@@ -102,11 +102,11 @@ impl Records {
         })
     }
 
-    /// The number of records, checked or not.
-    pub(super) fn count(self) -> u64 {
+    /// The number of records, up to `limit`; none is parsed.
+    pub(super) fn count_up_to(self, limit: usize) -> u64 {
         let count = match self.format {
-            Format::Jsonl(lines) => lines.count(),
-            Format::Csv(rows, _) => rows.count(),
+            Format::Jsonl(lines) => lines.take(limit).count(),
+            Format::Csv(rows, _) => rows.take(limit).count(),
         };
         count as u64
     }

@@ -154,6 +154,7 @@ fn redacted(text: &str) -> String {
     for line in text.lines() {
         let kept = match line {
             line if line.starts_with("latency  ") => "latency  [latencies]",
+            line if line.starts_with("waited   ") => "waited   [waits]",
             line if line.starts_with("time     ") => "time     [time]",
             line => line,
         };

@@ -27,6 +27,7 @@ fn mistakes_in_arguments() {
         "run pipeline.yaml --input x.jsonl --task-timeout -1",
         "run pipeline.yaml --input x.jsonl --task-timeout 1e300",
         "run pipeline.yaml --input x.jsonl --task-timeout nan",
+        "run pipeline.yaml --input x.jsonl --hedge 5",
         "run pipeline.yaml --input x.jsonl --ouptut y",
         "graph pipeline.yaml --format svg",
         "simulate --host example.org",

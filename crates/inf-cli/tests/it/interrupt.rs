@@ -41,29 +41,16 @@ fn the_first_stops_taking_inputs_and_keeps_what_is_done() {
         (&true.into(), &1.into())
     );
     // How many more the pipe had to give, nobody knows.
-    assert!(summary["not_begun"].is_null());
+    assert!(summary["not_read"].is_null());
 }
 
 #[test]
 fn the_second_exits_at_once_and_leaves_whole_lines() {
     // Some calls are answered and the others never in the time of a test.
     let server = Server::start("--latency 600000 --latency-spread 5 --seed 1 --answer hash");
-    let workplace = Workplace::new();
-    workplace.write(
-        "pipeline.yaml",
-        "version: 1\nname: one\ninput: any\nnodes:\n  answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n",
-    );
-    workplace.write("inputs.jsonl", "1\n".repeat(2000));
-    workplace.write(
-        "resources.yaml",
-        format!(
-            "endpoints:\n  fast: {{ provider: openai-compatible, base_url: '{}', model: m, \
-             max_concurrent: 1000, timeout: 86000 }}\n",
-            server.url
-        ),
-    );
+    let workplace = one_call(&server, 2000, 1000);
     let mut child = workplace
-        .command("run pipeline.yaml --input inputs.jsonl --resources resources.yaml --output results.jsonl")
+        .command(RUN)
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
@@ -93,28 +80,39 @@ fn the_second_exits_at_once_and_leaves_whole_lines() {
     results(&written);
 }
 
+/// A pipeline of one call over `count` inputs, against `server`.
+fn one_call(server: &Server, count: usize, max_concurrent: usize) -> Workplace {
+    let workplace = Workplace::new();
+    workplace.write(
+        "pipeline.yaml",
+        "version: 1\nname: one\ninput: any\nnodes:\n  answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n",
+    );
+    let inputs = (0..count).map(|index| format!("{index}\n"));
+    workplace.write("inputs.jsonl", inputs.collect::<String>());
+    workplace.write(
+        "resources.yaml",
+        format!(
+            "endpoints:\n  fast: {{ provider: openai-compatible, base_url: '{}', model: m, \
+             max_concurrent: {max_concurrent}, timeout: 86000 }}\n",
+            server.url
+        ),
+    );
+    workplace
+}
+
+const RUN: &str = "run pipeline.yaml -i inputs.jsonl -r resources.yaml -o results.jsonl";
+
 #[test]
-fn inputs_that_have_not_begun_are_neither_called_for_nor_written() {
-    for options in ["--json", ""] {
+fn what_has_begun_is_finished_and_what_was_read_has_its_line() {
+    for options in [
+        "",
+        "--json --preserve-order",
+        "--json --error-policy fail-fast",
+    ] {
         let server = Server::start("--latency 1000 --answer hash");
-        let workplace = Workplace::new();
-        workplace.write(
-            "pipeline.yaml",
-            "version: 1\nname: one\ninput: any\nnodes:\n  answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n",
-        );
-        workplace.write("inputs.jsonl", "1\n".repeat(5000));
-        workplace.write(
-            "resources.yaml",
-            format!(
-                "endpoints:\n  fast: {{ provider: openai-compatible, base_url: '{}', model: m, max_concurrent: 5 }}\n",
-                server.url
-            ),
-        );
-        let command = format!(
-            "run pipeline.yaml -i inputs.jsonl -r resources.yaml -o results.jsonl {options}"
-        );
+        let workplace = one_call(&server, 500, 5);
         let child = workplace
-            .command(&command)
+            .command(&format!("{RUN} {options}"))
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -126,8 +124,27 @@ fn inputs_that_have_not_begun_are_neither_called_for_nor_written() {
         assert_eq!(ended.code, Some(130), "{}", ended.stderr);
         assert_eq!(server.stats()["calls"], 5);
         let written = results(&workplace.read("results.jsonl"));
-        assert_eq!(written.len(), 5);
-        assert!(written.iter().all(|result| result["output"].is_string()));
+        // No gaps: what follows was not read.
+        assert!(
+            written
+                .iter()
+                .enumerate()
+                .all(|(index, result)| result["index"] == index)
+        );
+        let (finished, cancelled) = written.split_at(5);
+        assert!(finished.iter().all(|result| result["output"].is_string()));
+        for result in cancelled {
+            let error = &result["error"];
+            assert_eq!(
+                error["message"], "not begun, because the run was stopped",
+                "{result}"
+            );
+            assert_eq!(
+                (&error["kind"], &error["attempts"]),
+                (&"cancelled".into(), &0.into())
+            );
+        }
+        let (read, not_read) = (written.len(), 500 - written.len());
         if options.is_empty() {
             let told = ended.stderr;
             assert!(
@@ -136,19 +153,20 @@ fn inputs_that_have_not_begun_are_neither_called_for_nor_written() {
                 ),
                 "{told}"
             );
-            assert!(
-                told.contains("inputs   5 (5 succeeded, 0 failed), 4,995 not begun\n"),
-                "{told}"
+            let expected = format!(
+                "inputs   {read} (5 succeeded, 0 failed, {} cancelled), {not_read} not read\n",
+                read - 5
             );
+            assert!(told.contains(&expected), "{told}");
         } else {
             let summary = ended.summary();
             assert_eq!(
-                (&summary["inputs"], &summary["not_begun"]),
-                (&5.into(), &4995.into())
+                (&summary["inputs"], &summary["not_read"]),
+                (&read.into(), &not_read.into())
             );
             assert_eq!(
-                (&summary["written"], &summary["given_up"]),
-                (&5.into(), &0.into())
+                (&summary["written"], &summary["cancelled"]),
+                (&read.into(), &(read - 5).into())
             );
         }
     }

@@ -38,7 +38,12 @@ fn with_json_stderr_is_one_line_of_json() {
     let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --json");
     assert_eq!(ended.code, Some(1));
     let mut summary = ended.summary();
-    for key in ["seconds", "latency_ms"] {
+    for key in [
+        "seconds",
+        "waiting_seconds",
+        "calling_seconds",
+        "latency_ms",
+    ] {
         assert!(!summary[key].is_null());
         summary[key] = "[redacted]".into();
     }
@@ -255,4 +260,77 @@ fn policies_and_limits_reach_the_engine() {
         (ended.code, &ended.summary()["calls"]),
         (Some(1), &json!(1))
     );
+}
+
+#[test]
+fn timeouts_bound_a_call_and_the_run() {
+    let server = Server::start("--latency 600000");
+    let workplace = Workplace::new();
+    workplace.write_pairs(5);
+    workplace.write_resources(&server.url);
+    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml --json";
+    let ended = workplace.inf(&format!("{run} --task-timeout 0.05 --max-retries 0"));
+    let error = &ended.results()[4]["error"];
+    assert_eq!(
+        (&error["kind"], &error["attempts"]),
+        (&json!("timeout"), &json!(1))
+    );
+
+    // Each input that was read by then has its line, and no other has.
+    let ended = workplace.inf(&format!("{run} --run-timeout 0.2 --max-inputs-in-flight 2"));
+    assert_eq!((ended.code, ended.results().len()), (Some(1), 2));
+    for result in ended.results() {
+        let error = &result["error"];
+        assert_eq!(
+            (&error["kind"], &error["attempts"]),
+            (&json!("timeout"), &json!(0))
+        );
+    }
+    let summary = ended.summary();
+    assert_eq!(
+        (&summary["failed"], &summary["not_read"]),
+        (&json!(2), &json!(3))
+    );
+    assert_eq!(
+        (&summary["cancelled_calls"], &summary["calls_in_flight"]),
+        (&json!(4), &json!(0))
+    );
+}
+
+#[test]
+fn slow_calls_are_sent_twice_where_it_is_asked_for() {
+    let server = Server::start("--latency 5 --latency-spread 1 --answer hash");
+    let workplace = Workplace::new();
+    workplace.write_pairs(100);
+    workplace.write_resources(&server.url);
+    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml --json";
+    let hedges = |options: &str| {
+        let ended = workplace.inf(&format!("{run} {options}"));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.summary()["hedges"].as_u64().expect("a number")
+    };
+    assert_eq!(hedges(""), 0);
+    // At most 5 % of 300 calls.
+    assert!((1..=15).contains(&hedges("--hedge 50")));
+}
+
+#[test]
+fn a_run_that_fails_fast_says_what_it_left() {
+    let server = Server::start("--faults 1");
+    let workplace = Workplace::new();
+    workplace.write_pairs(5000);
+    workplace.write_resources(&server.url);
+    let ended = workplace
+        .inf("run pipeline.yaml -i pairs.jsonl -r resources.yaml --json --error-policy fail-fast");
+    let (results, summary) = (ended.results(), ended.summary());
+    for (index, result) in results.iter().enumerate() {
+        assert_eq!(result["index"], index);
+    }
+    assert_eq!(
+        (ended.code, &summary["failed"]),
+        (Some(1), &json!(1)),
+        "{summary}"
+    );
+    assert_eq!(summary["cancelled"], results.len() - 1);
+    assert_eq!(summary["not_read"], 5000 - results.len());
 }

@@ -34,8 +34,8 @@ pub struct ExecutionTimings {
     /// for limits, for retries. The sum over all calls, so that it can be more
     /// than `total` where calls are made in parallel.
     pub waiting: Duration,
-    /// What its calls took, attempts that failed included. The sum over all
-    /// calls.
+    /// What its calls took, attempts that failed or were given up included. The
+    /// sum over all calls.
     pub calling: Duration,
 }
 

@@ -479,7 +479,13 @@ async fn a_stopped_run_finishes_what_has_begun_and_nothing_else() {
     let resources = ResourceConfig::new().with_endpoint("fast", fast);
     let ask = LlmInference::new("fast");
     let graph = Tracer::new("twice").trace(|text: Proxy<String>| ask.call(ask.call(text)));
-    let pipeline = graph.unwrap().bind(resources).unwrap();
+    // What is not begun is cancelled, which is no failure.
+    let settings = ExecutionSettings::default().with_error_policy(ErrorPolicy::FailFast);
+    let pipeline = graph
+        .unwrap()
+        .bind(resources)
+        .unwrap()
+        .with_settings(settings);
     let mut results = pipeline.stream((0..).map(|index| Value::from(index.to_string())));
     results.next().await.unwrap().output.unwrap();
     results.stop();
@@ -492,7 +498,7 @@ async fn a_stopped_run_finishes_what_has_begun_and_nothing_else() {
         );
     }
     kinds.sort_unstable();
-    assert!(kinds.contains(&"cancelled"));
+    assert!(kinds.contains(&"cancelled") && kinds.contains(&"ok"));
     // Each input that had begun has both of its calls and no other has one.
     let begun = 1 + kinds.iter().filter(|kind| **kind == "ok").count();
     assert_eq!(
@@ -555,6 +561,16 @@ async fn early_inputs_finish_early_across_endpoints() {
     let mut results = pipeline.stream((0..200).map(|index| Value::from(index.to_string())));
     results.next().await.unwrap().output.unwrap();
     assert_eq!(start.elapsed().as_secs(), 2, "two calls after each other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_call_that_is_given_up_is_told() {
+    let resources = slow_resources(["a", "b"], 4, None);
+    let mut results = one_call("a", &resources).stream(["x".to_owned()]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    results.cancel();
+    let result = results.next().await.unwrap();
+    assert_eq!(result.timings.calling, Duration::from_millis(300));
 }
 
 #[tokio::test(start_paused = true)]

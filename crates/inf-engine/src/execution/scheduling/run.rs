@@ -464,13 +464,16 @@ impl Run {
 
     /// Gives a result to the program.
     fn deliver(&mut self, board: &mut Board, result: BatchResult<Value>, started: Instant) {
-        let failed = result.output.is_err().then_some(result.index);
+        let index = result.index;
+        // One that was stopped is no reason to stop the others.
+        let is_failure = |error: &ExecutionError| error.kind != ErrorKind::Cancelled;
+        let has_failed = result.output.as_ref().is_err_and(is_failure);
         {
             let mut counts = self.shared.counters.counts();
             counts.inputs_in_flight -= 1;
-            match failed {
-                None => counts.inputs_succeeded += 1,
-                Some(_) => counts.inputs_failed += 1,
+            match result.output {
+                Ok(_) => counts.inputs_succeeded += 1,
+                Err(_) => counts.inputs_failed += 1,
             }
         }
         for observer in &self.observers {
@@ -487,7 +490,7 @@ impl Run {
         // If nobody is there any more, a cancellation is on its way.
         let _ = self.results.send(Delivery::Ended(result));
         self.note_change();
-        if let Some(index) = failed {
+        if has_failed {
             self.end_if_failing_fast(board, index);
         }
     }
@@ -561,7 +564,7 @@ impl Run {
         for mut execution in stopped {
             let running = execution.take_all_running(None);
             for running in running {
-                self.give_up(board, &execution, &running);
+                self.give_up(board, &mut execution, &running);
             }
             execution.stop(kind, why);
             self.end_execution(board, execution);
@@ -569,8 +572,11 @@ impl Run {
     }
 
     /// Gives up an attempt that is under way.
-    fn give_up(&mut self, board: &mut Board, execution: &Execution, running: &Running) {
+    fn give_up(&mut self, board: &mut Board, execution: &mut Execution, running: &Running) {
         running.task.abort();
+        if running.endpoint.is_some() {
+            execution.timings.calling += board.now.duration_since(running.started);
+        }
         self.note_not_running(running);
         self.tell_task(board, execution, running, TaskOutcome::Cancelled, None);
     }

@@ -230,7 +230,7 @@ impl Run {
                         }
                         // The first answer counts.
                         for other in execution.take_all_running(Some(node)) {
-                            self.give_up(board, &execution, &other);
+                            self.give_up(board, &mut execution, &other);
                         }
                         let value = read(&self.bound.plan, node, &response);
                         (value, Some((response.timings.first_byte, response.usage)))
