@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::value_serializer::ValueSerializer;
 use super::{Schema, Value};
 
 /// A type that can be an input, an output or a value between nodes.
@@ -43,10 +44,7 @@ pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
         if let Some(text) = this.downcast_ref::<String>() {
             return Ok(Value::from(text.as_str()));
         }
-        match serde_json::to_value(self) {
-            Ok(json) => Ok(Value::from(json)),
-            Err(error) => Err(DataError(error.to_string())),
-        }
+        self.serialize(ValueSerializer)
     }
 
     /// The data that `value` stands for; an error says where it differs.

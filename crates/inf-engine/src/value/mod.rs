@@ -7,6 +7,7 @@
 
 mod data;
 mod schema;
+mod value_serializer;
 mod value_type;
 
 pub use data::{Data, DataError};

@@ -18,6 +18,8 @@ pub struct Progress {
     pub inputs_succeeded: usize,
     /// Inputs that failed.
     pub inputs_failed: usize,
+    /// Inputs that were cancelled before they were done.
+    pub inputs_cancelled: usize,
     /// Inputs that were taken and have no result yet.
     pub inputs_in_flight: usize,
     /// Calls that were answered.
@@ -39,7 +41,7 @@ pub struct Progress {
 impl Progress {
     /// Inputs that have their result.
     pub fn inputs_ended(&self) -> usize {
-        self.inputs_succeeded + self.inputs_failed
+        self.inputs_succeeded + self.inputs_failed + self.inputs_cancelled
     }
 }
 
@@ -73,6 +75,7 @@ pub(crate) struct RunCounters {
 pub(crate) struct Counts {
     pub(crate) inputs_succeeded: usize,
     pub(crate) inputs_failed: usize,
+    pub(crate) inputs_cancelled: usize,
     pub(crate) inputs_in_flight: usize,
     pub(crate) calls: u64,
     pub(crate) retries: u64,
@@ -119,6 +122,7 @@ impl RunCounters {
             inputs_total: self.inputs_total,
             inputs_succeeded: counts.inputs_succeeded,
             inputs_failed: counts.inputs_failed,
+            inputs_cancelled: counts.inputs_cancelled,
             inputs_in_flight: counts.inputs_in_flight,
             calls: counts.calls,
             retries: counts.retries,

@@ -473,7 +473,8 @@ impl Run {
             counts.inputs_in_flight -= 1;
             match result.output {
                 Ok(_) => counts.inputs_succeeded += 1,
-                Err(_) => counts.inputs_failed += 1,
+                Err(_) if has_failed => counts.inputs_failed += 1,
+                Err(_) => counts.inputs_cancelled += 1,
             }
         }
         for observer in &self.observers {
