@@ -9,7 +9,11 @@ use super::Timeouts;
 /// The headers of every post, to which an endpoint adds its own.
 pub(crate) fn json_headers() -> HeaderMap {
     let json = HeaderValue::from_static("application/json");
-    HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)])
+    // With room for what the client adds: growing costs every post.
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, json.clone());
+    headers.insert(ACCEPT, json);
+    headers
 }
 
 /// A JSON document to be sent by POST.
