@@ -8,6 +8,7 @@ mod clock;
 mod figure;
 mod http;
 mod nodes;
+mod profile;
 mod traces;
 
 use std::io::Write;
@@ -51,6 +52,13 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// What it costs to have a profile, at two loads.
+    Profile {
+        #[command(flatten)]
+        options: profile::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The loopback server of `http`: prints its address, ends with its stdin.
     #[command(hide = true)]
     Serve,
@@ -68,6 +76,7 @@ fn main() -> ExitCode {
         Command::Nodes { options, output } => print(nodes::run(&options), &output),
         Command::Traces { options, output } => print(traces::run(&options), &output),
         Command::Http { options, output } => print(http::run(&options), &output),
+        Command::Profile { options, output } => print(profile::run(&options), &output),
         Command::Serve => http::serve(),
     };
     match outcome {

@@ -15,3 +15,4 @@ mod state_dict_file;
 mod text_file;
 
 pub use file_error::{FileError, FileErrorKind};
+pub(crate) use text_file::write_with;
