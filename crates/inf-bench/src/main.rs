@@ -1,7 +1,7 @@
 //! `inf-bench`: what the engine costs, measured.
 //!
-//! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`]. Each
-//! returns `Figure`s, which are printed here. What they mean
+//! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`],
+//! [`profile`]. Each returns `Figure`s, which are printed here. What they mean
 //! and how to read them is in this crate's README.
 
 mod clock;

@@ -169,7 +169,7 @@ fn all_of_the_wall_is_bound_by_something(summary: &ProfileSummary) {
 
 #[tokio::test(start_paused = true)]
 async fn waits_add_up_to_those_of_the_results() {
-    let simulated = |median_ms: f64| SimulatedSettings {
+    let simulated = |median_ms, requests_per_second| SimulatedSettings {
         answer: Answer::Echo,
         latency: Latency {
             median_ms,
@@ -177,7 +177,7 @@ async fn waits_add_up_to_those_of_the_results() {
             ..Latency::default()
         },
         quota: Some(Quota {
-            requests_per_second: 40.0,
+            requests_per_second,
             burst: 10,
             hint: true,
         }),
@@ -187,14 +187,14 @@ async fn waits_add_up_to_those_of_the_results() {
         },
         ..SimulatedSettings::default()
     };
-    let endpoint = |median_ms| {
-        EndpointConfig::simulated(simulated(median_ms))
+    let endpoint = |median_ms, rate| {
+        EndpointConfig::simulated(simulated(median_ms, rate))
             .with_max_concurrent(12)
             .with_max_retries(9)
     };
     let resources = ResourceConfig::new()
-        .with_endpoint("fast", endpoint(100.0))
-        .with_endpoint("smart", endpoint(200.0));
+        .with_endpoint("fast", endpoint(100.0, 40.0))
+        .with_endpoint("smart", endpoint(200.0, 15.0));
     let profile = Profile::new();
     let settings = ExecutionSettings::default().with_profile(&profile);
     let pipeline = graph().bind(resources).unwrap().with_settings(settings);
@@ -221,7 +221,10 @@ async fn waits_add_up_to_those_of_the_results() {
         assert_eq!(endpoint.calls, metrics.requests);
         assert_eq!(endpoint.rate_limited, metrics.rate_limited);
         assert_eq!(endpoint.retried, metrics.retries);
-        assert!(endpoint.rate_limited > 0 && endpoint.retried > 0);
+        assert!(
+            endpoint.rate_limited > 0 && endpoint.retried > 0,
+            "{summary}"
+        );
         assert!(endpoint.in_flight <= 12 && endpoint.utilisation <= 1.0);
         assert!(!endpoint.waits.limits.is_zero() && !endpoint.waits.retries.is_zero());
     }

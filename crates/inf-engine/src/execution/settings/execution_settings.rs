@@ -177,14 +177,14 @@ impl ExecutionSettings {
     /// one that is given several times is told once.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.add_observer(&observer);
+        self.add_observer(observer);
         self
     }
 
-    fn add_observer(&mut self, observer: &Arc<dyn Observer>) {
+    fn add_observer(&mut self, observer: Arc<dyn Observer>) {
         let mut known = self.observers.iter();
-        if !known.any(|known| Arc::ptr_eq(known, observer)) {
-            self.observers.push(Arc::clone(observer));
+        if !known.any(|known| Arc::ptr_eq(known, &observer)) {
+            self.observers.push(observer);
         }
     }
 
@@ -226,7 +226,7 @@ impl ExecutionSettings {
     /// These settings, and those of `below` where these have none.
     pub(crate) fn over(mut self, below: &Self) -> Self {
         for observer in &below.observers {
-            self.add_observer(observer);
+            self.add_observer(Arc::clone(observer));
         }
         let mut cancellations = self.cancellations;
         cancellations.extend_from_slice(&below.cancellations);

@@ -347,3 +347,218 @@ fn micros(duration: Duration) -> Micros {
 fn to_u32(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::summary;
+    use super::*;
+    use crate::clients::{ClientErrorKind, Usage};
+    use crate::execution::observation::RunCounters;
+    use crate::execution::{Attempt, ExecutionError, ProfileSummary};
+
+    /// A run of two calls behind each other, with a template in between, that
+    /// is told of by hand; moments are milliseconds.
+    struct Told {
+        recording: Recording,
+        graph: Arc<InferenceGraph>,
+        began: Instant,
+        counters: RunCounters,
+    }
+
+    /// What is told of an attempt: ready, queued, started, ended.
+    type Times = [u64; 4];
+
+    impl Told {
+        fn new() -> Self {
+            let graph = InferenceGraph::from_text(
+                "{version: 1, name: g, nodes: {
+                    a: {llm: x, prompt: '{input}'},
+                    text: {prompt: '<{a}>'},
+                    b: {llm: x, prompt: '{text}'},
+                    c: {llm: y, prompt: '{input}'}
+                }, output: [b, c]}",
+            );
+            let began = Instant::now();
+            let mut told = Self {
+                recording: Recording::new(100),
+                graph: Arc::new(graph.expect("a graph")),
+                began,
+                counters: RunCounters::new(None, &[], began),
+            };
+            told.recording.run_started(&RunReport {
+                run: RunId(7),
+                graph: &told.graph,
+                at: began,
+                counters: &told.counters,
+            });
+            told
+        }
+
+        fn at(&self, milliseconds: u64) -> Instant {
+            self.began + Duration::from_millis(milliseconds)
+        }
+
+        fn attempt(&mut self, node: &str, times: Times, outcome: TaskOutcome<'_>) {
+            let node = self.graph.node_named(node).expect("a node");
+            let [ready, queued, started, ended] = times.map(|time| self.at(time));
+            let report = TaskReport {
+                run: RunId(7),
+                input: 0,
+                graph: &self.graph,
+                node,
+                alias: None,
+                attempt: 1,
+                is_hedge: false,
+                ready,
+                queued,
+                started,
+                ended,
+                first_byte: None,
+                usage: Usage::default(),
+                outcome,
+                counters: &self.counters,
+            };
+            self.recording.task_ended(&report);
+        }
+
+        fn pause(&mut self, from: u64, until: u64) {
+            self.recording.endpoint_paused(&PauseReport {
+                alias: "x",
+                from: self.at(from),
+                until: self.at(until),
+            });
+        }
+
+        fn input_ended(&mut self, at: u64) {
+            self.recording.input_ended(&InputReport {
+                run: RunId(7),
+                input: 0,
+                started: self.began,
+                ended: self.at(at),
+                error: None,
+                counters: &self.counters,
+            });
+        }
+
+        fn summary(&self) -> ProfileSummary {
+            summary::of(&self.recording)
+        }
+    }
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_wait_is_told_apart_by_its_cause() {
+        let check = |pauses: &[(u64, u64)], times: Times, expected: [u64; 3]| {
+            let mut told = Told::new();
+            for &(from, until) in pauses {
+                told.pause(from, until);
+            }
+            told.attempt("a", times, TaskOutcome::Completed);
+            let waits = told.summary().endpoints[0].waits;
+            let found = [waits.limits, waits.retries, waits.room];
+            assert_eq!(found, expected.map(ms), "{pauses:?} {times:?}");
+        };
+        check(&[], [0, 0, 0, 9], [0, 0, 0]);
+        check(&[], [0, 0, 30, 40], [0, 0, 30]);
+        check(&[], [0, 20, 30, 40], [0, 20, 10]);
+        check(&[(5, 15)], [0, 0, 30, 40], [10, 0, 20]);
+        // Several runs tell of the same pause, and it may grow.
+        check(&[(5, 15), (5, 15), (10, 20)], [0, 0, 30, 40], [15, 0, 15]);
+        // During the pause before a retry a limit makes no difference.
+        check(&[(5, 25)], [0, 20, 30, 40], [5, 20, 5]);
+        check(&[(40, 90)], [0, 0, 30, 50], [0, 0, 30]);
+    }
+
+    #[test]
+    fn what_was_done_on_the_spot_is_counted_and_calls_are_kept() {
+        let mut told = Told::new();
+        // Answered at once, on a clock that stands still: a call all the same.
+        told.attempt("a", [3; 4], TaskOutcome::Completed);
+        told.attempt("text", [3; 4], TaskOutcome::Completed);
+        // Its request could not be put together: no call was made.
+        let missing = ExecutionError::new(ErrorKind::MissingValue, "no `x`");
+        told.attempt("b", [3; 4], TaskOutcome::Failed(&missing));
+        let refused = ErrorKind::Call(ClientErrorKind::Server);
+        let refused = ExecutionError::new(refused, "500");
+        told.attempt("c", [3; 4], TaskOutcome::Failed(&refused));
+
+        let summary = told.summary();
+        let nodes = summary.nodes.iter();
+        let done: Vec<(&str, u64, u64, u64)> = nodes
+            .map(|node| (&*node.node, node.attempts, node.on_the_spot, node.failed))
+            .collect();
+        let expected = [
+            ("a", 1, 0, 0),
+            ("text", 0, 1, 0),
+            ("b", 0, 1, 1),
+            ("c", 1, 0, 1),
+        ];
+        assert_eq!(done, expected);
+        assert_eq!((summary.calls, told.recording.calls.len()), (2, 2));
+    }
+
+    #[test]
+    fn the_critical_path_follows_what_was_ready_last() {
+        let mut told = Told::new();
+        let failed = Attempt {
+            kind: ErrorKind::Call(ClientErrorKind::Server),
+            message: "500".to_owned(),
+        };
+        told.attempt("a", [0, 0, 10, 20], TaskOutcome::Retried(&failed));
+        told.attempt("c", [0, 0, 0, 90], TaskOutcome::Completed);
+        told.attempt("a", [20, 50, 50, 70], TaskOutcome::Completed);
+        told.attempt("text", [71; 4], TaskOutcome::Completed);
+        told.attempt("b", [71, 71, 80, 100], TaskOutcome::Completed);
+        told.input_ended(102);
+
+        let summary = told.summary();
+        let path = &summary.critical_paths[0];
+        let steps = path.steps.iter();
+        let steps: Vec<_> = steps
+            .map(|step| {
+                let waits = [step.waits.retries, step.waits.room];
+                (&*step.node, step.attempts, step.calling, waits)
+            })
+            .collect();
+        let expected = [
+            ("a", 2, ms(30), [ms(30), ms(10)]),
+            ("b", 1, ms(20), [ms(0), ms(9)]),
+        ];
+        assert_eq!(steps, expected);
+        assert_eq!((path.took, path.elsewhere), (ms(102), ms(3)));
+    }
+
+    #[test]
+    fn every_moment_is_bound_by_the_first_that_holds() {
+        let mut told = Told::new();
+        told.pause(20, 40);
+        let failed = Attempt {
+            kind: ErrorKind::Call(ClientErrorKind::Server),
+            message: "500".to_owned(),
+        };
+        told.attempt("c", [0, 0, 0, 15], TaskOutcome::Retried(&failed));
+        // Ten for room, twenty for a limit, of which `c` is under way in some.
+        told.attempt("a", [10, 10, 40, 50], TaskOutcome::Completed);
+        told.attempt("c", [15, 70, 70, 80], TaskOutcome::Completed);
+        told.input_ended(100);
+        let by = told.summary().bound_by;
+        let found = [by.room, by.limits, by.chains, by.retries, by.elsewhere];
+        assert_eq!(found, [10, 20, 10 + 10 + 10, 20, 20].map(ms));
+    }
+
+    #[test]
+    fn what_is_told_of_an_unknown_run_is_ignored() {
+        let mut told = Told::new();
+        told.recording.run_ended(&RunReport {
+            run: RunId(7),
+            graph: &told.graph,
+            at: told.began,
+            counters: &told.counters,
+        });
+        told.attempt("a", [0, 0, 1, 2], TaskOutcome::Completed);
+        assert_eq!(told.summary().calls, 0);
+    }
+}

@@ -1,6 +1,6 @@
 //! A [`ProfileSummary`] as a report for people.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::critical_path::CriticalPath;
@@ -251,12 +251,14 @@ struct Time(Duration);
 impl fmt::Display for Time {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
+        if self.0.is_zero() {
+            return formatter.write_str("0");
+        }
         let (number, unit) = match self.0.as_micros() {
-            0 => return formatter.write_str("0"),
-            ..1_000 => (seconds * 1e6, "µs"),
-            ..1_000_000 => (seconds * 1e3, "ms"),
-            ..600_000_000 => (seconds, "s"),
-            ..36_000_000_000 => (seconds / 60.0, "min"),
+            0..1_000 => (seconds * 1e6, "µs"),
+            1_000..1_000_000 => (seconds * 1e3, "ms"),
+            1_000_000..600_000_000 => (seconds, "s"),
+            600_000_000..36_000_000_000 => (seconds / 60.0, "min"),
             _ => (seconds / 3600.0, "h"),
         };
         let decimals = match number {
@@ -266,9 +268,10 @@ impl fmt::Display for Time {
         };
         let text = format!("{number:.decimals$}");
         // Whole numbers are read more easily without their zeros.
-        let short = match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.'),
-            false => &text,
+        let short = if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &text
         };
         write!(formatter, "{short} {unit}")
     }
@@ -328,11 +331,10 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
             for ((cell, width), side) in row.iter().zip(widths).zip(self.sides) {
                 // A column in which nothing stands is not shown.
                 if width > 0 {
-                    line.push_str("  ");
-                    line.push_str(&match side {
-                        Right => format!("{cell:>width$}"),
-                        Left => format!("{cell:<width$}"),
-                    });
+                    match side {
+                        Right => write!(line, "  {cell:>width$}")?,
+                        Left => write!(line, "  {cell:<width$}")?,
+                    }
                 }
             }
             writeln!(formatter, "{}", line.trim_end())?;
