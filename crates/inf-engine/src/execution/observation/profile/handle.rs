@@ -86,7 +86,7 @@ impl Profile {
     /// and the runs, have a process each. Times are microseconds since the
     /// first run began.
     ///
-    /// An attempt takes about 250 bytes of text, its wait as much again. It is
+    /// An attempt takes about 220 bytes of text, and each wait about 150. It is
     /// written bit by bit, while runs go on undisturbed.
     ///
     /// # Errors
