@@ -1,7 +1,7 @@
 //! `inf-bench`: what the engine costs, measured.
 //!
 //! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`],
-//! [`makespan`], [`memory`], [`soak`]. Each returns `Figure`s, which are
+//! [`makespan`], [`memory`], [`soak`], [`profile`]. Each returns `Figure`s, which are
 //! printed here. What they mean and how to read them is in this crate's README.
 
 mod clock;
@@ -12,6 +12,7 @@ mod load;
 mod makespan;
 mod memory;
 mod nodes;
+mod profile;
 mod resident;
 mod soak;
 mod traces;
@@ -78,6 +79,13 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// What it costs to have a profile, at two loads.
+    Profile {
+        #[command(flatten)]
+        options: profile::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The loopback server of `http`: prints its address, ends with its stdin.
     #[command(hide = true)]
     Serve(http::ServeOptions),
@@ -103,6 +111,7 @@ fn main() -> ExitCode {
         Command::Soak { options, output } => print(soak::run(&options), &output),
         Command::Serve(options) => http::serve(&options),
         Command::Load(load) => load.run(),
+        Command::Profile { options, output } => print(profile::run(&options), &output),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

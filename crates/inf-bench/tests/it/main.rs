@@ -154,6 +154,24 @@ fn soak() {
 }
 
 #[test]
+fn profile() {
+    let load = |load: &str| {
+        let names = [
+            ("off", "calls/s"),
+            ("off.cpu", "us/call"),
+            ("on", "calls/s"),
+            ("on.cpu", "us/call"),
+            ("ratio", "x"),
+            ("ratio.cpu", "x"),
+        ];
+        names.map(|(name, unit)| (format!("profile.{load}.{name}"), unit))
+    };
+    let all = [load("paced"), load("most")].concat();
+    let all: Vec<(&str, &str)> = all.iter().map(|(name, unit)| (&**name, *unit)).collect();
+    check("profile --calls 200 --repeats 2", &all);
+}
+
+#[test]
 fn nothing_can_be_measured_no_times() {
     let output = Command::new(env!("CARGO_BIN_EXE_inf-bench"))
         .args(["http", "--inputs", "0"])

@@ -28,8 +28,9 @@ pub use execution_error::{Attempt, ErrorKind, ExecutionError};
 pub use execution_state::{ExecutionState, TaskStatus};
 pub use inputs::Inputs;
 pub use observation::{
-    EndpointProgress, InputReport, Observer, PauseReport, Progress, RunId, RunReport, TaskOutcome,
-    TaskReport,
+    BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
+    InputReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
+    RunReport, SlowAttempt, TaskOutcome, TaskReport, Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;

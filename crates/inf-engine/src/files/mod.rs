@@ -17,3 +17,4 @@ mod text_file;
 
 pub use file_error::{FileError, FileErrorKind};
 pub use json_lines::JsonLines;
+pub(crate) use text_file::write_with;

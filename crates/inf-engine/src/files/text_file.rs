@@ -1,7 +1,7 @@
 //! Reading and writing a file as a whole.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::FileError;
@@ -14,10 +14,18 @@ pub(super) fn read(path: &Path) -> Result<String, FileError> {
 /// Writes beside the file and renames over it, so that there is always a whole
 /// one, also after a crash.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), FileError> {
+    write_with(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// [`write`] for what is too large to be one text.
+pub(crate) fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
     let beside = beside(path);
     let written = File::create(&beside)
         .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
+            fill(&mut file)?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&beside, path));

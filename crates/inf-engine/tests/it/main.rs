@@ -12,6 +12,7 @@ mod layers;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
+mod profile;
 mod running;
 mod simulation;
 mod support;

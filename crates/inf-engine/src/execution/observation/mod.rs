@@ -1,9 +1,14 @@
 //! Observation: what happens in runs, told while it happens.
 
 mod observer;
+mod profile;
 mod progress;
 
 pub use observer::{InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport};
 pub(super) use observer::{OnComplete, OnFailed, OnProgress};
+pub use profile::{
+    BoundBy, CriticalPath, CriticalStep, EndpointSummary, IdleBubble, NodeSummary, Profile,
+    ProfileSummary, SlowAttempt, Waits,
+};
 pub(super) use progress::RunCounters;
 pub use progress::{EndpointProgress, Progress};

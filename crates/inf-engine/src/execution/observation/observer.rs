@@ -1,6 +1,6 @@
 //! [`Observer`]: is told what happens in runs.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -45,7 +45,7 @@ pub trait Observer: Send + Sync + 'static {
     }
 
     /// An attempt of a node ended, with a value or without one. Nodes that are
-    /// done on the spot are told, too: their three times are the same.
+    /// done on the spot are told, too: their times are all the same.
     fn task_ended(&self, task: &TaskReport<'_>) {
         let _ = task;
     }
@@ -85,7 +85,7 @@ pub struct RunReport<'r> {
     /// Which one.
     pub run: RunId,
     /// What is run.
-    pub graph: &'r InferenceGraph,
+    pub graph: &'r Arc<InferenceGraph>,
     /// When this happened.
     pub at: Instant,
     pub(crate) counters: &'r RunCounters,
@@ -119,6 +119,9 @@ pub struct TaskReport<'r> {
     /// When it could have been started: what it reads was there, or its retry
     /// was decided.
     pub ready: Instant,
+    /// When it began to wait for its turn at its endpoint: later than `ready` by
+    /// the pause before a retry.
+    pub queued: Instant,
     /// When it was started.
     pub started: Instant,
     /// When it ended.

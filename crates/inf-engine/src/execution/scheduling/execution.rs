@@ -46,6 +46,7 @@ pub(crate) struct Running {
     /// The place of its endpoint among those of the run, if it is a call.
     pub(crate) endpoint: Option<usize>,
     pub(crate) ready: Instant,
+    pub(crate) queued: Instant,
     pub(crate) started: Instant,
     pub(crate) task: AbortHandle,
 }

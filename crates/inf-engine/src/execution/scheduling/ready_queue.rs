@@ -29,6 +29,8 @@ pub(crate) struct ReadyCall {
     pub(crate) urgency: Urgency,
     /// Since when.
     pub(crate) since: Instant,
+    /// When it was queued: later than `since` by the wait before a retry.
+    pub(crate) queued: Instant,
 }
 
 impl ReadyQueue {
@@ -65,7 +67,7 @@ mod tests {
             (2, 4, -1, 1),
             (0, 5, 1, 9),
         ];
-        let since = Instant::now();
+        let (since, queued) = (Instant::now(), Instant::now());
         for (execution, node, priority, remaining) in ready {
             let urgency = Urgency {
                 priority,
@@ -73,7 +75,11 @@ mod tests {
                 remaining: Reverse(remaining),
                 node: NodeRef::new(node),
             };
-            queue.push(ReadyCall { urgency, since });
+            queue.push(ReadyCall {
+                urgency,
+                since,
+                queued,
+            });
         }
         let mut nodes = Vec::new();
         while let Some(call) = queue.pop() {

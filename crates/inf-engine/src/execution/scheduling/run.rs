@@ -425,6 +425,7 @@ impl Run {
             is_hedge: false,
             endpoint: None,
             ready: board.now,
+            queued: board.now,
             started: board.now,
             task,
         });

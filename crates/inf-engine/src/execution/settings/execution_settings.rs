@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Cancellation, Hedging};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
-use crate::execution::{ExecutionManager, Observer, Progress, TaskReport};
+use crate::execution::{ExecutionManager, Observer, Profile, Progress, TaskReport};
 
 /// What an error of one input means for the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -173,11 +173,25 @@ impl ExecutionSettings {
         self
     }
 
-    /// Tells `observer` what happens. It comes on top of those of other layers.
+    /// Tells `observer` what happens. It comes on top of those of other layers;
+    /// one that is given several times is told once.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observers.push(observer);
+        self.add_observer(observer);
         self
+    }
+
+    fn add_observer(&mut self, observer: Arc<dyn Observer>) {
+        let mut known = self.observers.iter();
+        if !known.any(|known| Arc::ptr_eq(known, &observer)) {
+            self.observers.push(observer);
+        }
+    }
+
+    /// Records where the time of runs goes in `profile`, as its observer.
+    #[must_use]
+    pub fn with_profile(self, profile: &Profile) -> Self {
+        self.with_observer(profile.observer())
     }
 
     /// Calls `function` for every node that has its value.
@@ -210,11 +224,12 @@ impl ExecutionSettings {
     }
 
     /// These settings, and those of `below` where these have none.
-    pub(crate) fn over(self, below: &Self) -> Self {
-        let both = |mut inner: Vec<_>, outer: &Vec<_>| {
-            inner.extend_from_slice(outer);
-            inner
-        };
+    pub(crate) fn over(mut self, below: &Self) -> Self {
+        for observer in &below.observers {
+            self.add_observer(Arc::clone(observer));
+        }
+        let mut cancellations = self.cancellations;
+        cancellations.extend_from_slice(&below.cancellations);
         Self {
             max_concurrent: self.max_concurrent.or(below.max_concurrent),
             max_inputs_in_flight: self.max_inputs_in_flight.or(below.max_inputs_in_flight),
@@ -226,12 +241,8 @@ impl ExecutionSettings {
             priority: self.priority.or(below.priority),
             hedging: self.hedging.or(below.hedging),
             manager: self.manager.or_else(|| below.manager.clone()),
-            cancellations: both(self.cancellations, &below.cancellations),
-            observers: {
-                let mut observers = self.observers;
-                observers.extend(below.observers.iter().cloned());
-                observers
-            },
+            cancellations,
+            observers: self.observers,
         }
     }
 

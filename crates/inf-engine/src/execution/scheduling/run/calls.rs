@@ -39,7 +39,11 @@ impl Run {
         let place = self.bound.endpoint_of[node.index()];
         let queue = &mut self.queues[place];
         let before = queue.calls.head();
-        queue.calls.push(ReadyCall { urgency, since });
+        queue.calls.push(ReadyCall {
+            urgency,
+            since,
+            queued: board.now,
+        });
         if before.is_none_or(|before| urgency < before) {
             board
                 .lanes
@@ -81,6 +85,7 @@ impl Run {
                 node,
                 place,
                 ready: ready.since,
+                queued: ready.queued,
                 is_hedge: false,
             };
             if let Err(failure) = self.send(board, &mut execution, &start, permit) {
@@ -126,6 +131,7 @@ impl Run {
             is_hedge: start.is_hedge,
             endpoint: Some(start.place),
             ready: start.ready,
+            queued: start.queued,
             started: board.now,
             task,
         });
@@ -179,6 +185,7 @@ impl Run {
             node,
             place,
             ready: board.now,
+            queued: board.now,
             is_hedge: true,
         };
         // It was put together once before, so that it can't fail.
@@ -367,6 +374,7 @@ struct Start {
     node: NodeRef,
     place: usize,
     ready: Instant,
+    queued: Instant,
     is_hedge: bool,
 }
 

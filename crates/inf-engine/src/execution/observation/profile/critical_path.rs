@@ -1,0 +1,157 @@
+//! [`CriticalPath`]: the nodes that decided when an input ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::call_record::{CallRecord, Ending};
+use super::recording::{Recording, SlowInput};
+use super::spans::{Micros, Spans};
+use super::summary::seconds;
+use super::waits::Waits;
+use crate::graph::{InferenceGraph, NodeRef};
+
+/// The chain of nodes that decided when an input ended: the one that ended
+/// last, before it the one of those it reads that ended last, and so on. Had one
+/// of these been quicker, the input might have ended sooner; had another one
+/// been, it would not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CriticalPath {
+    /// The name of the graph.
+    pub graph: String,
+    /// The place of the run among those of the profile, from 0.
+    pub run: usize,
+    /// The place of the input among those of the run, from 0.
+    pub input: usize,
+    /// Whether it has no output.
+    pub has_failed: bool,
+    /// From taking the input to its end.
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// The chain, from the input to the end. Nodes that are done on the spot
+    /// are left out.
+    pub steps: Vec<CriticalStep>,
+    /// The rest of `took`: what is done on the spot, and nodes that were given
+    /// up before they started.
+    #[serde(serialize_with = "seconds")]
+    pub elsewhere: Duration,
+}
+
+/// A node of a [`CriticalPath`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CriticalStep {
+    /// The name of the node.
+    pub node: String,
+    /// What it calls, if it calls a model.
+    pub alias: Option<String>,
+    /// How often it was started: retries, refusals and second requests count.
+    pub attempts: usize,
+    /// What it waited for.
+    pub waits: Waits,
+    /// The time in which a call of it was in flight.
+    #[serde(serialize_with = "seconds")]
+    pub calling: Duration,
+}
+
+/// The attempts of one input, by node.
+type ByNode<'r> = BTreeMap<NodeRef, Vec<&'r CallRecord>>;
+
+/// The ways of the slowest inputs, the slowest first.
+pub(super) fn of_slowest(recording: &Recording) -> Vec<CriticalPath> {
+    let slowest = &recording.slowest_inputs;
+    let mut attempts: Vec<ByNode<'_>> = vec![ByNode::new(); slowest.len()];
+    for call in recording.calls.iter() {
+        let is_of = |slow: &SlowInput| slow.run == call.run && slow.input as u64 == call.input;
+        if let Some(place) = slowest.iter().position(is_of) {
+            attempts[place].entry(call.node).or_default().push(call);
+        }
+    }
+    let ways = slowest.iter().zip(&attempts);
+    ways.map(|(slow, by_node)| way_of(recording, slow, by_node))
+        .collect()
+}
+
+fn way_of(recording: &Recording, slow: &SlowInput, by_node: &ByNode<'_>) -> CriticalPath {
+    let graph = &recording.graphs[slow.graph as usize].graph;
+    let mut steps = Vec::new();
+    let mut next = last_of(by_node.keys().copied(), by_node);
+    while let Some(node) = next {
+        steps.push(step_of(recording, graph, node, &by_node[&node]));
+        next = last_of(reads(graph, node, by_node), by_node);
+    }
+    steps.reverse();
+    let took = Duration::from_micros(slow.ended - slow.started);
+    let on_the_way = steps.iter().map(|step| step.waits.total() + step.calling);
+    CriticalPath {
+        graph: graph.name().to_owned(),
+        run: slow.run as usize,
+        input: slow.input,
+        has_failed: slow.has_failed,
+        took,
+        elsewhere: took.saturating_sub(on_the_way.sum()),
+        steps,
+    }
+}
+
+/// The node that ended last.
+fn last_of(nodes: impl IntoIterator<Item = NodeRef>, by_node: &ByNode<'_>) -> Option<NodeRef> {
+    let nodes = nodes.into_iter();
+    nodes.max_by_key(|node| (end_of(&by_node[node]), *node))
+}
+
+/// When a node had its value, or was given up.
+fn end_of(attempts: &[&CallRecord]) -> Micros {
+    let completed = attempts
+        .iter()
+        .find(|call| call.ending == Ending::Completed);
+    let last = attempts.iter().map(|call| call.ended).max();
+    completed.map(|call| call.ended).or(last).unwrap_or(0)
+}
+
+/// The nodes with attempts that `node` reads, directly or through what is done
+/// on the spot.
+fn reads(graph: &InferenceGraph, node: NodeRef, by_node: &ByNode<'_>) -> Vec<NodeRef> {
+    let mut found = Vec::new();
+    let mut seen = vec![false; node.index()];
+    let mut open = graph.node(node).operation().dependencies();
+    while let Some(node) = open.pop() {
+        if std::mem::replace(&mut seen[node.index()], true) {
+            continue;
+        }
+        if by_node.contains_key(&node) {
+            found.push(node);
+        } else {
+            open.extend(graph.node(node).operation().dependencies());
+        }
+    }
+    found
+}
+
+fn step_of(
+    recording: &Recording,
+    graph: &InferenceGraph,
+    node: NodeRef,
+    attempts: &[&CallRecord],
+) -> CriticalStep {
+    let end = end_of(attempts);
+    // A second request runs beside the first one.
+    let mut calling = Spans::default();
+    let mut waits = Waits::default();
+    for call in attempts {
+        calling.add(call.started, call.ended.min(end));
+        waits += Waits::of(call, recording.pauses_for(call));
+    }
+    let endpoint = attempts
+        .first()
+        .and_then(|call| recording.endpoint_of(call));
+    CriticalStep {
+        node: graph.node(node).name().to_owned(),
+        alias: endpoint.map(|place| recording.endpoints[place].alias.to_string()),
+        attempts: attempts.len(),
+        waits,
+        calling: Duration::from_micros(calling.total()),
+    }
+}
