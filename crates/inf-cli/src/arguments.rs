@@ -113,6 +113,11 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) preserve_order: bool,
 
+    /// Write a timeline of all calls and waits to FILE, to be opened at https://ui.perfetto.dev, and
+    /// close with where the time went
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+
     /// Close with the summary as one line of JSON on stderr, and show nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -148,22 +148,19 @@ fn write_all(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
     (written, Ok(()))
 }
 
-/// Whether results can go to `place` without harm to `sources`, the files that
-/// the same command reads. Changes nothing.
-pub(crate) fn check_place(place: &Place, sources: &[&Path]) -> Result<(), String> {
-    let Place::File(path) = place else {
-        return Ok(());
-    };
+/// Whether the file `path`, which is to hold `what`, can be written without harm
+/// to `others`, the files that the same command uses. Changes nothing.
+pub(crate) fn check_file(what: &str, path: &Path, others: &[&Path]) -> Result<(), String> {
     let shown = path.display();
-    if let Some(source) = sources.iter().find(|source| is_same_file(path, source)) {
+    if let Some(source) = others.iter().find(|other| is_same_file(path, other)) {
         return Err(format!(
-            "the output {shown} is the same file as {}, which would be lost: write to another one",
+            "the {what} {shown} is the same file as {}, which would be lost: write to another one",
             source.display()
         ));
     }
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(format!(
-            "the output {shown} is a directory: name a file in it, such as results.jsonl"
+            "the {what} {shown} is a directory: name a file in it"
         )),
         // Opened for appending, an existing file keeps its content.
         Ok(_) => OpenOptions::new()

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use inf_engine::execution::{ErrorPolicy, ExecutionSettings, Hedging, Pipeline};
+use inf_engine::execution::{ErrorPolicy, ExecutionSettings, Hedging, Pipeline, Profile};
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::console::{counted, tell};
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Records, Total, count_in_background, read_in_background};
 use crate::interrupt::Interrupts;
-use crate::output::{ResultWriter, check_place};
+use crate::output::{ResultWriter, check_file};
 use crate::progress::ProgressDisplay;
 use crate::summary::{Summary, Tally};
 
@@ -48,6 +48,7 @@ struct Prepared {
     records: Records,
     total: Total,
     writer: ResultWriter,
+    profile: Option<Profile>,
 }
 
 /// Checks everything before anything is called, and tells all that is wrong at
@@ -78,7 +79,15 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         file(input),
     ];
     let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
-    keep(&mut problems, check_place(&arguments.output, &sources));
+    if let Place::File(output) = &arguments.output {
+        keep(&mut problems, check_file("output", output, &sources));
+    }
+    if let Some(profile) = &arguments.profile {
+        let others = sources.iter().copied();
+        let others = others.chain(file(&arguments.output).map(AsRef::as_ref));
+        let others: Vec<&Path> = others.collect();
+        keep(&mut problems, check_file("profile", profile, &others));
+    }
     let mut total = Total::default();
     let records = match (source, schema) {
         (Some(source), Some(schema)) => {
@@ -94,8 +103,14 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     };
     // Last, because it empties the file that is there.
     let writer = ResultWriter::open(&arguments.output).map_err(CommandError::new)?;
+    let mut settings = settings(arguments);
+    let profile = arguments.profile.as_ref().map(|_| Profile::new());
+    if let Some(profile) = &profile {
+        settings = settings.with_profile(profile);
+    }
     Ok(Prepared {
-        pipeline: pipeline.with_settings(settings(arguments)),
+        pipeline: pipeline.with_settings(settings),
+        profile,
         records,
         total,
         writer,
@@ -159,6 +174,7 @@ async fn run(
         records,
         total,
         mut writer,
+        profile,
     } = prepared;
     let mut interrupt = pin!(interrupt);
     let inputs = read_in_background(records, limit(arguments), total.clone());
@@ -247,6 +263,19 @@ async fn run(
             if let (Place::File(path), false) = (&arguments.output, is_silent) {
                 tell(format_args!("\nresults in {}", path.display()));
             }
+        }
+    }
+    if let (Some(profile), Some(path)) = (&profile, &arguments.profile) {
+        if let Err(error) = profile.save(path) {
+            tell(format_args!("error: no profile: {error}"));
+            return Exit::SomeFailed;
+        }
+        if !is_silent {
+            let path = path.display();
+            tell(format_args!(
+                "\n{}\nprofile in {path}: open it at https://ui.perfetto.dev",
+                profile.summary()
+            ));
         }
     }
     match (is_interrupted, tally.failed) {
