@@ -12,7 +12,10 @@ mod layers;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
+#[cfg(feature = "otel")]
+mod otlp;
 mod running;
 mod simulation;
 mod support;
+mod telemetry;
 mod tracing;

@@ -2,8 +2,10 @@
 
 mod observer;
 mod progress;
+mod spans;
 
 pub use observer::{InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport};
 pub(super) use observer::{OnComplete, OnFailed, OnProgress};
 pub(super) use progress::RunCounters;
 pub use progress::{EndpointProgress, Progress};
+pub(super) use spans::{About, CallSpan, RunSpans};
