@@ -51,7 +51,7 @@ impl Message {
 
     fn all(&self, field: u64) -> impl Iterator<Item = &[u8]> {
         let values = self.0.get(&field).into_iter().flatten();
-        values.map(|value| match value {
+        values.map(move |value| match value {
             Wire::Bytes(bytes) => bytes.as_slice(),
             Wire::Number(number) => panic!("field {field} is the number {number}"),
         })
@@ -283,7 +283,7 @@ endpoints:
 
     calls[0].check(&[("error.type", "\"server\""), ("outcome", "\"retried\"")]);
     assert_eq!(calls[0].status, Some(STATUS_CODE_ERROR));
-    assert_eq!(calls[0].events, ["retry"]);
+    assert_eq!(calls[0].events, ["a call failed and will be tried again"]);
     let port = peer.base_url();
     let port = port.trim_end_matches("/v1").rsplit(':').next().unwrap();
     calls[1].check(&[

@@ -180,7 +180,7 @@ impl LlmClient for Scripted {
             let outcome = self.outcomes.lock().unwrap().pop_front();
             outcome.unwrap_or_else(|| {
                 let mut response = LlmResponse::from_text(format!("ANSWER {}", request.prompt()));
-                response.model = "tiny-2026".to_owned();
+                "tiny-2026".clone_into(&mut response.model);
                 response.id = Some("answer-1".to_owned());
                 response.usage = Usage {
                     input_tokens: 7,
@@ -480,7 +480,7 @@ async fn second_requests_and_what_was_given_up() {
     let (listener, _guard) = Listener::start(LevelFilter::TRACE);
     let client = Scripted::default();
     let quick = (0..LEAST_ANSWERS).map(|_| Duration::from_millis(100));
-    let slow = Duration::from_secs(60);
+    let slow = Duration::from_mins(1);
     *client.latency.lock().unwrap() = quick.chain([slow]).collect();
     let settings = ExecutionSettings::default()
         .with_hedging(Hedging::after_percentile(95.0).with_max_share(0.5))

@@ -58,9 +58,9 @@ impl RunSpans {
             parent: &caller,
             "run",
             { names::OTEL_NAME } = display(format_args!("run {graph}")),
-            { names::RUN } = run.number(),
+            { names::RUN } = whole(run.number()),
             { names::GRAPH } = graph,
-            { names::INPUTS } = inputs,
+            { names::INPUTS } = inputs.map(whole),
             { names::INPUTS_SUCCEEDED } = Empty,
             { names::INPUTS_FAILED } = Empty,
         );
@@ -107,21 +107,21 @@ impl RunSpans {
             { names::OTEL_KIND } = "client",
             { names::OTEL_STATUS_CODE } = Empty,
             { names::OTEL_STATUS_DESCRIPTION } = Empty,
-            { names::RUN } = self.run.number(),
-            { names::INPUT } = about.input,
+            { names::RUN } = whole(self.run.number()),
+            { names::INPUT } = whole(about.input),
             { names::NODE } = about.node,
             { names::ENDPOINT } = about.alias,
-            { names::ATTEMPT } = about.attempt,
+            { names::ATTEMPT } = whole(about.attempt),
             { names::HEDGE } = about.is_hedge,
             { names::OUTCOME } = Empty,
             { names::ERROR_TYPE } = Empty,
             { names::OPERATION_NAME } = "chat",
             { names::PROVIDER_NAME } = asked.provider.as_deref(),
             { names::SERVER_ADDRESS } = asked.server.as_deref(),
-            { names::SERVER_PORT } = asked.port,
+            { names::SERVER_PORT } = asked.port.map(whole),
             { names::REQUEST_MODEL } = model,
             { names::REQUEST_TEMPERATURE } = request.temperature,
-            { names::REQUEST_MAX_TOKENS } = request.max_tokens,
+            { names::REQUEST_MAX_TOKENS } = request.max_tokens.map(whole),
             { names::REQUEST_STOP_SEQUENCES } = list(&request.stop).map(display),
             { names::OUTPUT_TYPE } = output_type(request),
             { names::RESPONSE_ID } = Empty,
@@ -149,8 +149,8 @@ impl RunSpans {
             { names::OTEL_NAME } = display(SpanName("host", Some(node))),
             { names::OTEL_STATUS_CODE } = Empty,
             { names::OTEL_STATUS_DESCRIPTION } = Empty,
-            { names::RUN } = self.run.number(),
-            { names::INPUT } = input,
+            { names::RUN } = whole(self.run.number()),
+            { names::INPUT } = whole(input),
             { names::NODE } = node,
             { names::OUTCOME } = Empty,
             { names::ERROR_TYPE } = Empty,
@@ -201,11 +201,11 @@ impl RunSpans {
             target: TARGET,
             parent: self.at(span),
             {
-                { names::RUN } = self.run.number(),
-                { names::INPUT } = about.input,
+                { names::RUN } = whole(self.run.number()),
+                { names::INPUT } = whole(about.input),
                 { names::NODE } = about.node,
                 { names::ENDPOINT } = about.alias,
-                { names::ATTEMPT } = about.attempt,
+                { names::ATTEMPT } = whole(about.attempt),
                 { names::WAIT_SECONDS } = wait.as_secs_f64(),
                 { names::ERROR_TYPE } = kind.as_str(),
                 { names::ERROR_MESSAGE } = self.tellable(kind, message),
@@ -221,11 +221,11 @@ impl RunSpans {
             target: TARGET,
             parent: self.at(span),
             {
-                { names::RUN } = self.run.number(),
-                { names::INPUT } = about.input,
+                { names::RUN } = whole(self.run.number()),
+                { names::INPUT } = whole(about.input),
                 { names::NODE } = about.node,
                 { names::ENDPOINT } = about.alias,
-                { names::ATTEMPT } = about.attempt,
+                { names::ATTEMPT } = whole(about.attempt),
                 { names::WAIT_SECONDS } = after.map(|after| after.as_secs_f64()),
             },
             "a call was refused for a limit and waits for its turn again"
@@ -239,11 +239,11 @@ impl RunSpans {
             target: TARGET,
             parent: self.at(span),
             {
-                { names::RUN } = self.run.number(),
-                { names::INPUT } = about.input,
+                { names::RUN } = whole(self.run.number()),
+                { names::INPUT } = whole(about.input),
                 { names::NODE } = about.node,
                 { names::ENDPOINT } = about.alias,
-                { names::ATTEMPT } = about.attempt,
+                { names::ATTEMPT } = whole(about.attempt),
             },
             "a call takes unusually long and is sent a second time"
         );
@@ -257,7 +257,7 @@ impl RunSpans {
             target: TARGET,
             parent: self.around(),
             {
-                { names::RUN } = self.run.number(),
+                { names::RUN } = whole(self.run.number()),
                 { names::ENDPOINT } = pause.alias,
                 { names::WAIT_SECONDS } = seconds(pause.from, pause.until),
             },
@@ -274,8 +274,8 @@ impl RunSpans {
                 target: TARGET,
                 parent: self.around(),
                 {
-                    { names::RUN } = self.run.number(),
-                    { names::INPUT } = input,
+                    { names::RUN } = whole(self.run.number()),
+                    { names::INPUT } = whole(input),
                 },
                 "an input was cancelled"
             );
@@ -286,11 +286,11 @@ impl RunSpans {
             target: TARGET,
             parent: self.around(),
             {
-                { names::RUN } = self.run.number(),
-                { names::INPUT } = input,
+                { names::RUN } = whole(self.run.number()),
+                { names::INPUT } = whole(input),
                 { names::NODE } = error.node.as_deref(),
                 { names::ENDPOINT } = error.alias.as_deref(),
-                { names::ATTEMPT } = error.attempts(),
+                { names::ATTEMPT } = whole(error.attempts()),
                 { names::ERROR_TYPE } = error.kind.as_str(),
                 { names::ERROR_MESSAGE } = self.tellable(error.kind, &error.message),
             },
@@ -305,7 +305,7 @@ impl RunSpans {
             target: TARGET,
             parent: self.around(),
             {
-                { names::RUN } = self.run.number(),
+                { names::RUN } = whole(self.run.number()),
                 { names::ERROR_TYPE } = kind.as_str(),
                 { names::ERROR_MESSAGE } = why,
             },
@@ -321,7 +321,7 @@ impl RunSpans {
             target: TARGET,
             parent: self.around(),
             {
-                { names::RUN } = self.run.number(),
+                { names::RUN } = whole(self.run.number()),
             },
             "a run is ended by a panic in the program"
         );
@@ -334,20 +334,20 @@ impl RunSpans {
         }
         let progress = progress();
         self.own
-            .record(names::INPUTS_SUCCEEDED, progress.inputs_succeeded)
-            .record(names::INPUTS_FAILED, progress.inputs_failed);
+            .record(names::INPUTS_SUCCEEDED, whole(progress.inputs_succeeded))
+            .record(names::INPUTS_FAILED, whole(progress.inputs_failed));
         info!(
             name: "run_ended",
             target: TARGET,
             parent: self.around(),
             {
-                { names::RUN } = self.run.number(),
-                { names::INPUTS_SUCCEEDED } = progress.inputs_succeeded,
-                { names::INPUTS_FAILED } = progress.inputs_failed,
-                { names::CALLS } = progress.calls,
-                { names::RETRIES } = progress.retries,
-                { names::USAGE_INPUT_TOKENS } = progress.usage.input_tokens,
-                { names::USAGE_OUTPUT_TOKENS } = progress.usage.output_tokens,
+                { names::RUN } = whole(self.run.number()),
+                { names::INPUTS_SUCCEEDED } = whole(progress.inputs_succeeded),
+                { names::INPUTS_FAILED } = whole(progress.inputs_failed),
+                { names::CALLS } = whole(progress.calls),
+                { names::RETRIES } = whole(progress.retries),
+                { names::USAGE_INPUT_TOKENS } = whole(progress.usage.input_tokens),
+                { names::USAGE_OUTPUT_TOKENS } = whole(progress.usage.output_tokens),
             },
             "a run ended"
         );
@@ -419,9 +419,18 @@ impl CallSpan {
         let reason = finish_reason(&response.finish_reason);
         self.span
             .record(names::RESPONSE_FINISH_REASONS, display(Json(&[reason])))
-            .record(names::USAGE_INPUT_TOKENS, response.usage.input_tokens)
-            .record(names::USAGE_OUTPUT_TOKENS, response.usage.output_tokens)
-            .record(names::USAGE_CACHED_TOKENS, response.usage.cached_tokens)
+            .record(
+                names::USAGE_INPUT_TOKENS,
+                whole(response.usage.input_tokens),
+            )
+            .record(
+                names::USAGE_OUTPUT_TOKENS,
+                whole(response.usage.output_tokens),
+            )
+            .record(
+                names::USAGE_CACHED_TOKENS,
+                whole(response.usage.cached_tokens),
+            )
             .record(names::RESPONSE_ID, response.id.as_deref())
             .record(names::REQUEST_ID, response.request_id.as_deref());
         if !response.model.is_empty() {
@@ -465,6 +474,12 @@ fn output_type(request: &LlmRequest) -> &'static str {
 
 fn list(texts: &[String]) -> Option<Json<'_, [String]>> {
     (!texts.is_empty()).then_some(Json(texts))
+}
+
+/// A number as `tracing-opentelemetry` knows it: one without a sign would be sent
+/// as a text.
+fn whole(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 /// What is done, and to what.
