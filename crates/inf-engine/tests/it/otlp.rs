@@ -210,6 +210,7 @@ endpoints:
     provider: openai-compatible
     base_url: {}
     model: m
+    max_retries: 0
 ",
         peer.base_url()
     );
@@ -228,12 +229,11 @@ endpoints:
         .with_filter(::tracing::level_filters::LevelFilter::INFO);
     let subscriber = tracing_subscriber::registry().with(layer);
     let guard = ::tracing::subscriber::set_default(subscriber);
-    let request = info_span!("web request");
-    pipeline
-        .run("PROMPT".to_owned())
-        .instrument(request)
-        .await
-        .unwrap();
+    let twice = async {
+        pipeline.run("PROMPT".to_owned()).await.unwrap_err();
+        pipeline.run("PROMPT".to_owned()).await.unwrap();
+    };
+    twice.instrument(info_span!("web request")).await;
     let recorded = ExecutionSettings::default().with_recorded_content(true);
     let asking = pipeline.with_settings(recorded).run("PROMPT".to_owned());
     asking.await.unwrap();
@@ -261,29 +261,27 @@ endpoints:
     let (around, calls) = (named("web request")[0], named("chat m"));
     let graph = pipeline.graph().name();
     let runs = named(&format!("run {graph}"));
-    assert_eq!(
-        (runs.len(), calls.len(), spans.len()),
-        (2, 3, 6),
-        "{spans:#?}"
-    );
+    let counts = (runs.len(), calls.len(), spans.len());
+    assert_eq!(counts, (3, 3, 7), "{spans:#?}");
 
-    // The request of the program, in it its run, in that an attempt each.
+    // The request of the program, in it its runs, in each an attempt.
     assert_eq!(around.parent, b"");
-    assert_eq!(runs[0].parent, around.id);
-    assert_eq!(runs[0].kind, Some(SPAN_KIND_INTERNAL));
-    for call in &calls[..2] {
-        assert_eq!((&call.parent, &call.trace), (&runs[0].id, &around.trace));
+    for (run, call) in runs.iter().zip(&calls).take(2) {
+        assert_eq!((&run.parent, &run.trace), (&around.id, &around.trace));
+        assert_eq!(run.kind, Some(SPAN_KIND_INTERNAL));
+        assert_eq!((&call.parent, &call.trace), (&run.id, &around.trace));
         assert_eq!(call.kind, Some(SPAN_KIND_CLIENT));
     }
     assert_eq!(
-        (&runs[1].parent[..], &calls[2].parent),
-        (&b""[..], &runs[1].id)
+        (&runs[2].parent[..], &calls[2].parent),
+        (&b""[..], &runs[2].id)
     );
     assert_ne!(calls[2].trace, around.trace);
 
-    calls[0].check(&[("error.type", "\"server\""), ("outcome", "\"retried\"")]);
+    calls[0].check(&[("error.type", "\"server\""), ("outcome", "\"failed\"")]);
     assert_eq!(calls[0].status, Some(STATUS_CODE_ERROR));
-    assert_eq!(calls[0].events, ["a call failed and will be tried again"]);
+    assert_eq!(runs[0].events, ["an input failed", "a run ended"]);
+    runs[0].check(&[("inputs", "1"), ("inputs_failed", "1")]);
     let port = peer.base_url();
     let port = port.trim_end_matches("/v1").rsplit(':').next().unwrap();
     calls[1].check(&[
@@ -301,7 +299,7 @@ endpoints:
         ("gen_ai.usage.output_tokens", "4"),
         ("server.address", "\"127.0.0.1\""),
         ("server.port", port),
-        ("attempt", "2"),
+        ("attempt", "1"),
         ("endpoint", "\"fast\""),
         ("outcome", "\"completed\""),
     ]);

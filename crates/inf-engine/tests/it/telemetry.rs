@@ -425,7 +425,8 @@ async fn a_failed_input_is_an_event_that_quotes_nothing() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+// With a server outside: on a paused clock its answers would come too late.
+#[tokio::test]
 async fn a_key_of_the_environment_is_never_told() {
     // Cargo sets it, so that no test has to: its value stands for a key.
     const KEY_NAME: &str = "CARGO_MANIFEST_DIR";
@@ -445,6 +446,7 @@ endpoints:
     base_url: {}
     model: m
     api_key_env: {KEY_NAME}
+    max_retries: 0
 ",
         peer.base_url()
     );
@@ -452,6 +454,7 @@ endpoints:
     let settings = ExecutionSettings::default().with_recorded_content(true);
     let pipeline = LlmInference::new("fast").bind(resources).unwrap();
     let pipeline = pipeline.with_settings(settings);
+    pipeline.run("Hi".to_owned()).await.unwrap_err();
     pipeline.run("Hi".to_owned()).await.unwrap_err();
     assert!(peer.requests()[0].contains(&key));
 
@@ -601,4 +604,52 @@ async fn where_nobody_listens_to_spans_events_are_in_what_is_around() {
     let names: Vec<_> = told.iter().map(|told| &*told.name).collect();
     assert_eq!(names, ["web request", "retry"]);
     assert_eq!(listener.inside(&told[1]), ["web request"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_inside_a_host_function_is_inside_its_span() {
+    let (listener, _guard) = Listener::start(LevelFilter::TRACE);
+    let inner = pipeline(Scripted::default());
+    let outer = Tracer::new("outer").trace(move |text: Proxy<String>| {
+        text.then_async("asks", move |text: String| {
+            let asking = inner.run(text);
+            async move { asking.await.unwrap() }
+        })
+    });
+    let outer = outer.unwrap().bind(ResourceConfig::default()).unwrap();
+    outer.run(Value::from("PROMPT")).await.unwrap();
+    let call = listener.only("call");
+    assert_eq!(listener.inside(&call), ["run", "host", "run"]);
+}
+
+/// A client that says nothing about itself.
+struct Unknown;
+
+impl LlmClient for Unknown {
+    fn send<'a>(&'a self, _: &'a LlmRequest) -> LlmFuture<'a> {
+        Box::pin(async { Ok(LlmResponse::from_text("yes")) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_does_not_say_is_left_out() {
+    let (listener, _guard) = Listener::start(LevelFilter::TRACE);
+    let resources = ResourceManager::new(&ResourceConfig::default()).unwrap();
+    let resources = resources.with_client("fast", Arc::new(Unknown), 1);
+    let pipeline = LlmInference::new("fast").bind(resources).unwrap();
+    pipeline.run("Hi".to_owned()).await.unwrap();
+    let call = listener.only("call");
+    check_fields(&call, &[(names::OTEL_NAME, "chat")]);
+    for name in [
+        names::PROVIDER_NAME,
+        names::SERVER_ADDRESS,
+        names::REQUEST_MODEL,
+        names::REQUEST_TEMPERATURE,
+        names::REQUEST_STOP_SEQUENCES,
+        names::RESPONSE_ID,
+        names::RESPONSE_MODEL,
+        names::INPUT_MESSAGES,
+    ] {
+        assert_eq!(call.field(name), None, "{name}");
+    }
 }
