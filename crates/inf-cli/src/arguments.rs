@@ -113,7 +113,7 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) preserve_order: bool,
 
-    /// Write a timeline of all calls and waits to FILE, to be opened at https://ui.perfetto.dev, and
+    /// Write a timeline of all calls and waits to FILE, to be opened at `ui.perfetto.dev`, and
     /// close with where the time went
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,

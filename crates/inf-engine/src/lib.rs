@@ -47,6 +47,7 @@
 //! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
 //! | [`resources`] | aliases, endpoints, limits, metrics |
 //! | [`clients`] | providers: OpenAI-compatible servers, the simulated one |
+//! | [`telemetry`] | spans and events for `tracing`, traces for OpenTelemetry |
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |
 //!
 //! To write a provider of your own implement [`clients::LlmClient`] and give it
@@ -62,6 +63,7 @@ pub mod graph;
 pub mod module;
 pub mod parameter;
 pub mod resources;
+pub mod telemetry;
 pub mod trace;
 pub mod value;
 

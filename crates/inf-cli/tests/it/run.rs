@@ -334,3 +334,31 @@ fn a_run_that_fails_fast_says_what_it_left() {
     assert_eq!(summary["cancelled"], results.len() - 1);
     assert_eq!(summary["not_read"], 5000 - results.len());
 }
+
+#[test]
+fn a_profile_is_a_timeline_and_where_the_time_went() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(3);
+    let ended = workplace
+        .inf("run pipeline.yaml --input pairs.jsonl --output results.jsonl --profile trace.json");
+    assert_eq!(ended.code, Some(0));
+    let shown = ended.shown();
+    assert!(
+        shown.contains("Time on the wall, by what it was bound by"),
+        "{shown}"
+    );
+    assert!(shown.contains("profile in trace.json"), "{shown}");
+    let trace: serde_json::Value =
+        serde_json::from_str(&workplace.read("trace.json")).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("events");
+    let calls = events
+        .iter()
+        .filter(|event| event["ph"] == "X" && !event["args"]["attempt"].is_null());
+    assert!(calls.count() >= 9);
+
+    let ended = workplace.inf(
+        "run pipeline.yaml --input pairs.jsonl --output results.jsonl --profile results.jsonl",
+    );
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.shown().contains("is the same file as results.jsonl"));
+}

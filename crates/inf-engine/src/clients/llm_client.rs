@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use super::{ClientError, LlmRequest, LlmResponse};
+use super::{ClientDescription, ClientError, LlmRequest, LlmResponse};
 
 /// The answer of [`LlmClient::send`], as it is being waited for.
 pub type LlmFuture<'a> =
@@ -30,4 +30,10 @@ pub type LlmFuture<'a> =
 pub trait LlmClient: Send + Sync {
     /// Sends one request.
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a>;
+
+    /// Whom it asks, for spans and traces; nothing unless written. It is read
+    /// once, when an endpoint is made of the client.
+    fn description(&self) -> ClientDescription {
+        ClientDescription::default()
+    }
 }

@@ -74,6 +74,8 @@ pub struct LlmResponse {
     pub model: String,
     /// How long the call took.
     pub timings: Timings,
+    /// The provider's identifier of the answer.
+    pub id: Option<String>,
     /// The provider's identifier of the request, for asking its support.
     pub request_id: Option<String>,
 }
@@ -88,6 +90,7 @@ impl LlmResponse {
             usage: Usage::default(),
             model: String::new(),
             timings: Timings::default(),
+            id: None,
             request_id: None,
         }
     }

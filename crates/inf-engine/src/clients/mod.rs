@@ -10,6 +10,7 @@
 //!
 //! `http` is the pooled HTTP stack that all of them share.
 
+mod client_description;
 mod client_error;
 mod http;
 mod llm_client;
@@ -18,6 +19,7 @@ mod llm_response;
 pub mod openai;
 pub mod simulated;
 
+pub use client_description::ClientDescription;
 pub use client_error::{ClientError, ClientErrorKind, Retry};
 pub use http::HttpStack;
 pub use llm_client::{LlmClient, LlmFuture};

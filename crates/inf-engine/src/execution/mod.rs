@@ -6,7 +6,8 @@
 //! [`ExecutionState`] says which nodes are ready, one lane per endpoint holds
 //! the ready calls, and what calls nothing is done on the spot (`scheduling::evaluate`).
 //! Every input ends in exactly one [`BatchResult`]. How all this behaves is
-//! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s.
+//! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s and, as
+//! spans and events, to whoever listens: [`telemetry`](crate::telemetry).
 
 mod batch_result;
 mod bind;

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use futures_util::{Stream as _, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::inputs::{InputStream, Inputs};
 use super::observation::RunCounters;
@@ -208,6 +209,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             settings,
             scope,
             source: inputs,
+            caller: Span::current(),
             results: sender,
             changes: watch::Sender::new(()),
             shared: Arc::new(RunShared {

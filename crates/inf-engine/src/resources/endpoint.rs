@@ -9,11 +9,14 @@ use tokio::time::Instant;
 use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
 use super::traffic::{Traffic, Waiter};
-use crate::clients::{ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse, Retry};
+use crate::clients::{
+    ClientDescription, ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse, Retry,
+};
 
 /// What is behind an alias, live and shared by all runs.
 pub(crate) struct Endpoint {
     alias: String,
+    description: ClientDescription,
     client: Arc<dyn LlmClient>,
     max_concurrent: usize,
     traffic: Arc<Traffic>,
@@ -75,6 +78,7 @@ impl Endpoint {
     ) -> Self {
         Self {
             alias: alias.to_owned(),
+            description: client.description(),
             client,
             max_concurrent: limits.max_concurrent,
             traffic,
@@ -100,6 +104,11 @@ impl Endpoint {
     /// What it is called in the resources.
     pub(crate) fn alias(&self) -> &str {
         &self.alias
+    }
+
+    /// Whom its client asks.
+    pub(crate) fn description(&self) -> &ClientDescription {
+        &self.description
     }
 
     /// The calls that may be in flight at the moment.

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each folder and what it may use. The order is the order of the layers.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
+    // Names and an exporter, which know nothing of what is told with them.
+    ("telemetry", &[]),
     ("document", &[]),
     ("value", &["document"]),
     ("parameter", &["document", "value"]),
@@ -55,6 +57,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "resources",
             "journal",
             "files",
+            "telemetry",
         ],
     ),
     (
@@ -70,6 +73,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "resources",
             "journal",
             "files",
+            "telemetry",
             "execution",
         ],
     ),

@@ -12,8 +12,11 @@ mod layers;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
+#[cfg(feature = "otel")]
+mod otlp;
 mod profile;
 mod running;
 mod simulation;
 mod support;
+mod telemetry;
 mod tracing;

@@ -14,7 +14,8 @@ use super::response_format::ResponseFormats;
 use super::settings::Dialect;
 use crate::clients::http::{JsonPost, Redaction, Timeouts, json_headers, place};
 use crate::clients::{
-    ClientError, ClientErrorKind, HttpStack, LlmClient, LlmFuture, LlmRequest, LlmResponse,
+    ClientDescription, ClientError, ClientErrorKind, HttpStack, LlmClient, LlmFuture, LlmRequest,
+    LlmResponse,
 };
 
 /// A server of `OpenAI`'s chat completions.
@@ -102,6 +103,14 @@ impl LlmClient for OpenAiClient {
             })
         })
     }
+
+    fn description(&self) -> ClientDescription {
+        let description = ClientDescription::new(provider(&self.url)).with_model(&self.model);
+        match self.url.host_str() {
+            Some(host) => description.with_server(host, self.url.port_or_known_default()),
+            None => description,
+        }
+    }
 }
 
 impl fmt::Debug for OpenAiClient {
@@ -113,6 +122,27 @@ impl fmt::Debug for OpenAiClient {
             .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }
+}
+
+/// Whose server it is. One that is nobody's known one counts as `openai`, whose
+/// format it speaks, as the conventions advise.
+fn provider(url: &Url) -> &'static str {
+    const KNOWN: [(&str, &str); 7] = [
+        ("openai.azure.com", "azure.ai.openai"),
+        ("groq.com", "groq"),
+        ("deepseek.com", "deepseek"),
+        ("mistral.ai", "mistral_ai"),
+        ("x.ai", "x_ai"),
+        ("perplexity.ai", "perplexity"),
+        ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ];
+    let host = url.host_str().unwrap_or_default();
+    let is_at = |domain: &str| {
+        let before = host.strip_suffix(domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    let known = KNOWN.iter().find(|(domain, _)| is_at(domain));
+    known.map_or("openai", |(_, name)| name)
 }
 
 fn completions_url(base_url: &str) -> Result<Url, ClientError> {
@@ -215,6 +245,19 @@ mod tests {
             "https://h/deployments/d?api-version=1",
             "https://h/deployments/d/chat/completions?api-version=1",
         );
+    }
+
+    #[test]
+    fn the_address_says_whose_server_it_is() {
+        let check = |base_url, expected| {
+            assert_eq!(provider(&Url::parse(base_url).expect("a URL")), expected);
+        };
+        check("https://api.openai.com/v1", "openai");
+        check("https://mine.openai.azure.com/openai/v1", "azure.ai.openai");
+        check("https://api.groq.com/openai/v1", "groq");
+        check("https://x.ai/v1", "x_ai");
+        check("https://linux.ai/v1", "openai");
+        check("http://localhost:8000/v1", "openai");
     }
 
     #[test]

@@ -16,6 +16,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[derive(Debug, Deserialize)]
 struct Completion {
+    /// Not always a text, and no reason to refuse an answer.
+    #[serde(default)]
+    id: Option<Value>,
     #[serde(default)]
     choices: Option<Vec<Choice>>,
     #[serde(default)]
@@ -172,8 +175,17 @@ pub(super) fn read_reply(
         usage: completion.usage.map(usage).unwrap_or_default(),
         model: completion.model.unwrap_or_default(),
         timings: reply.timings,
+        id: completion.id.and_then(text_of),
         request_id: reply.header(&REQUEST_ID).map(str::to_owned),
     })
+}
+
+/// An identifier, if it is a text.
+fn text_of(id: Value) -> Option<String> {
+    match id {
+        Value::String(id) => Some(id),
+        _ => None,
+    }
 }
 
 impl Content {

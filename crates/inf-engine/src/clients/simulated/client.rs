@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::{ClientError, LlmClient, LlmFuture, LlmRequest, LlmResponse, Timings, Usage};
+use super::super::{
+    ClientDescription, ClientError, LlmClient, LlmFuture, LlmRequest, LlmResponse, Timings, Usage,
+};
 use super::answer::Answerer;
 use super::cut::{cut, input_tokens};
 use super::occurrences::Occurrences;
@@ -175,7 +177,8 @@ impl SimulatedClient {
         };
         response.model.clone_from(&self.model);
         response.timings = Timings { first_byte, total };
-        response.request_id = Some(digest.call_id(occurrence));
+        response.id = Some(digest.call_id(occurrence));
+        response.request_id = response.id.clone();
         PlannedCall {
             first_byte,
             total,
@@ -185,6 +188,10 @@ impl SimulatedClient {
 }
 
 impl LlmClient for SimulatedClient {
+    fn description(&self) -> ClientDescription {
+        ClientDescription::new("simulated").with_model(&self.model)
+    }
+
     /// Answers after the planned time. The response's timings are those that
     /// were planned, to the microsecond; tokio's clock may add a millisecond.
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {

@@ -3,6 +3,7 @@
 mod observer;
 mod profile;
 mod progress;
+mod spans;
 
 pub use observer::{InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport};
 pub(super) use observer::{OnComplete, OnFailed, OnProgress};
@@ -12,3 +13,4 @@ pub use profile::{
 };
 pub(super) use progress::RunCounters;
 pub use progress::{EndpointProgress, Progress};
+pub(super) use spans::{About, CallSpan, RunSpans};

@@ -104,6 +104,11 @@ impl RunCounters {
         }
     }
 
+    /// The inputs that there are, if the source knows.
+    pub(crate) fn inputs_total(&self) -> Option<usize> {
+        self.inputs_total
+    }
+
     pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
         // Plain numbers are whole whatever panicked.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)

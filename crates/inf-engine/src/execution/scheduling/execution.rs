@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::evaluate::{self, Failure};
 use super::task::ExecutionId;
@@ -49,6 +50,8 @@ pub(crate) struct Running {
     pub(crate) queued: Instant,
     pub(crate) started: Instant,
     pub(crate) task: AbortHandle,
+    /// Open until what became of it is known.
+    pub(crate) span: Span,
 }
 
 impl Execution {

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::bound::Bound;
 use super::evaluate::{self, Evaluated, ParameterTexts};
@@ -26,7 +27,9 @@ use super::task::{self, Attempted, ExecutionId, Task};
 use super::timers::Due;
 use crate::clients::Usage;
 use crate::execution::inputs::InputStream;
-use crate::execution::observation::{InputReport, Observer, RunCounters, RunId, TaskOutcome};
+use crate::execution::observation::{
+    InputReport, Observer, RunCounters, RunId, RunSpans, TaskOutcome,
+};
 use crate::execution::settings::{within, within_blocking};
 use crate::execution::{
     BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, ExecutionTimings,
@@ -50,6 +53,8 @@ pub(crate) struct RunRequest {
     pub(crate) scope: ExecutionSettings,
     pub(crate) parameters: ParameterTexts,
     pub(crate) source: InputStream<Input>,
+    /// The span that the program began the run in.
+    pub(crate) caller: Span,
     pub(crate) results: mpsc::UnboundedSender<Delivery>,
     pub(crate) changes: watch::Sender<()>,
     pub(crate) shared: Arc<RunShared>,
@@ -87,6 +92,7 @@ pub(crate) struct Run {
     limits: Limits,
     scope: ExecutionSettings,
     observers: Vec<Arc<dyn Observer>>,
+    spans: RunSpans,
     results: mpsc::UnboundedSender<Delivery>,
     changes: watch::Sender<()>,
     shared: Arc<RunShared>,
@@ -156,6 +162,7 @@ impl Run {
             scope,
             parameters,
             source,
+            caller,
             results,
             changes,
             shared,
@@ -186,12 +193,20 @@ impl Run {
             calls: ReadyQueue::default(),
         });
         let queues = queues.collect();
+        let spans = RunSpans::new(
+            caller,
+            id,
+            bound.plan.graph().name(),
+            shared.counters.inputs_total(),
+            settings.recorded_content.unwrap_or(false),
+        );
         let run = Self {
             id,
             parameters,
             limits,
             scope,
             observers: settings.observers().to_vec(),
+            spans,
             results,
             changes,
             shared,
@@ -375,7 +390,8 @@ impl Run {
             }
             execution.state.start(node);
             let plan = &self.bound.plan;
-            match evaluate::evaluate(plan, &execution.state, &self.parameters, node) {
+            let evaluate = || evaluate::evaluate(plan, &execution.state, &self.parameters, node);
+            match self.spans.around().in_scope(evaluate) {
                 Ok(Evaluated::Value(value)) => {
                     execution.state.complete(node, value, &mut ready);
                     self.tell_inline(board, &execution, node, TaskOutcome::Completed);
@@ -400,16 +416,21 @@ impl Run {
         elsewhere: Evaluated,
     ) {
         let scope = self.scope.clone();
+        let node_name = self.bound.plan.graph().node(node).name();
+        let span = self.spans.host(execution.index, node_name);
+        let inside = span.clone();
         let (name, spawned) = match elsewhere {
             Evaluated::Value(_) => unreachable!("a value is there"),
             Evaluated::Future(name, future) => {
-                let future = within(scope, future);
+                let future = within(scope, future).instrument(inside);
                 (name, tokio::spawn(future))
             }
             Evaluated::Blocking(function, input) => {
                 let name = Arc::clone(function.name());
-                let body =
-                    move || within_blocking(scope, || evaluate::call_timed(&function, &input));
+                let body = move || {
+                    let call = || evaluate::call_timed(&function, &input);
+                    inside.in_scope(|| within_blocking(scope, call))
+                };
                 (name, tokio::task::spawn_blocking(body))
             }
         };
@@ -428,6 +449,7 @@ impl Run {
             queued: board.now,
             started: board.now,
             task,
+            span,
         });
     }
 
@@ -478,6 +500,9 @@ impl Run {
                 Err(_) => counts.inputs_cancelled += 1,
             }
         }
+        if let Err(error) = &result.output {
+            self.spans.tell_failed(result.index, error);
+        }
         for observer in &self.observers {
             observer.input_ended(&InputReport {
                 run: self.id,
@@ -527,6 +552,9 @@ impl Run {
 
     /// Ends all inputs and takes no more.
     fn end_everything(&mut self, board: &mut Board, kind: ErrorKind, why: &str, never: String) {
+        if !self.is_done() {
+            self.spans.tell_stopped(kind, why);
+        }
         self.stop_taking(kind, never);
         self.is_stopped = true;
         self.clear_queues(board);
@@ -539,6 +567,8 @@ impl Run {
     /// is in the queues for them is passed over when its turn comes.
     pub(crate) fn begin_no_more(&mut self, board: &mut Board) {
         let why = "not begun, because the run was stopped";
+        self.spans
+            .tell_stopped(ErrorKind::Cancelled, "no more inputs are begun");
         self.stop_taking(ErrorKind::Cancelled, why.to_owned());
         let not_begun = self
             .executions
@@ -596,6 +626,7 @@ impl Run {
     pub(crate) fn end(mut self, board: &mut Board) {
         self.leave(board);
         self.shared.counters.counts().ended = Some(board.now);
+        self.spans.tell_ended(|| self.shared.counters.progress());
         self.tell_run(board, Observer::run_ended);
         self.changes.send_replace(());
     }
@@ -609,6 +640,7 @@ impl Run {
             }
         }
         self.leave(board);
+        self.spans.tell_panicked();
         let _ = self.results.send(Delivery::Panicked(panic));
     }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::evaluate::{Failure, panicked};
 use super::scheduler::{Event, EventSender};
 use crate::clients::{ClientError, ClientErrorKind, LlmRequest, LlmResponse, Retry};
+use crate::execution::observation::CallSpan;
 use crate::execution::{ErrorKind, RunId};
 use crate::graph::{HostError, NodeRef};
 use crate::resources::Permit;
@@ -59,11 +61,13 @@ pub(crate) async fn call(
     permit: Permit,
     request: LlmRequest,
     timeout: Option<Duration>,
+    span: CallSpan,
     events: EventSender,
 ) {
+    span.note_request(&request);
     // A client that panics fails this call and nothing else.
     let sending = AssertUnwindSafe(permit.endpoint().send(&request)).catch_unwind();
-    let sending = sending.map(|sent| {
+    let sending = sending.instrument(span.span().clone()).map(|sent| {
         sent.unwrap_or_else(|_| {
             let message = "the client panicked, which is a bug in it";
             Err(ClientError::new(ClientErrorKind::Server, message).with_retry(Retry::Never))
@@ -78,6 +82,9 @@ pub(crate) async fn call(
                 Err(ClientError::new(ClientErrorKind::Timeout, message))
             }),
     };
+    if let Ok(response) = &outcome {
+        span.note_response(response);
+    }
     let result = TaskResult {
         attempted,
         outcome: Outcome::Called(outcome),

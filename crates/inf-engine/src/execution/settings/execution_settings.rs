@@ -82,6 +82,10 @@ pub struct ExecutionSettings {
     /// The manager that runs belong to, which bounds the inputs under way over
     /// all of them; [`ExecutionManager::global`] by default.
     pub manager: Option<ExecutionManager>,
+    /// Whether prompts, answers and messages of errors that may quote them are
+    /// recorded on spans and events; not by default. See
+    /// [`telemetry`](crate::telemetry).
+    pub recorded_content: Option<bool>,
     cancellations: Vec<Cancellation>,
     observers: Vec<Arc<dyn Observer>>,
 }
@@ -165,6 +169,14 @@ impl ExecutionSettings {
         self
     }
 
+    /// Sets whether prompts and answers are recorded on spans and events. Keys
+    /// and headers never are.
+    #[must_use]
+    pub fn with_recorded_content(mut self, recorded_content: bool) -> Self {
+        self.recorded_content = Some(recorded_content);
+        self
+    }
+
     /// Ends runs when `cancellation` is cancelled. It comes on top of those of
     /// other layers.
     #[must_use]
@@ -241,6 +253,7 @@ impl ExecutionSettings {
             priority: self.priority.or(below.priority),
             hedging: self.hedging.or(below.hedging),
             manager: self.manager.or_else(|| below.manager.clone()),
+            recorded_content: self.recorded_content.or(below.recorded_content),
             cancellations,
             observers: self.observers,
         }
@@ -269,6 +282,7 @@ impl fmt::Debug for ExecutionSettings {
             .field("priority", &self.priority)
             .field("hedging", &self.hedging)
             .field("manager", &self.manager)
+            .field("recorded_content", &self.recorded_content)
             .field("cancellations", &self.cancellations.len())
             .field("observers", &self.observers.len())
             .finish()

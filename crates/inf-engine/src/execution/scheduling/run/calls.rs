@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Run;
 use crate::clients::{ClientError, ClientErrorKind, FinishReason, LlmResponse, Retry};
-use crate::execution::observation::TaskOutcome;
+use crate::execution::observation::{About, TaskOutcome};
 use crate::execution::scheduling::backoff;
 use crate::execution::scheduling::evaluate::{self, Failure};
 use crate::execution::scheduling::execution::{Execution, Running};
@@ -114,7 +114,16 @@ impl Run {
             evaluate::request(&bound.plan, &execution.state, &self.parameters, node, call)?;
         let attempted = self.attempted(execution, node);
         let timeout = self.limits.task_timeout;
-        let call = task::call(attempted, permit, request, timeout, board.events.clone());
+        let attempt = execution.failed_attempts(node) + 1;
+        let about = self.about(execution, node, attempt, start.is_hedge);
+        let asked = permit.endpoint().description();
+        let call_span = self.spans.call(about, asked, &request);
+        let span = call_span.span().clone();
+        if start.is_hedge {
+            self.spans.tell_hedge(&span, about);
+        }
+        let events = board.events.clone();
+        let call = task::call(attempted, permit, request, timeout, call_span, events);
         let task = tokio::spawn(call).abort_handle();
         self.calls += 1;
         self.calls_made += 1;
@@ -127,13 +136,14 @@ impl Run {
         execution.add_running(Running {
             node,
             serial: attempted.serial,
-            attempt: execution.failed_attempts(node) + 1,
+            attempt,
             is_hedge: start.is_hedge,
             endpoint: Some(start.place),
             ready: start.ready,
             queued: start.queued,
             started: board.now,
             task,
+            span,
         });
         if !start.is_hedge {
             self.plan_hedge(board, attempted, start.place);
@@ -287,8 +297,10 @@ impl Run {
         match error.retry {
             // Waiting is no failure: no attempt is counted, and the endpoint
             // knows how long to wait.
-            Retry::RateLimited { .. } if !has_failed => {
+            Retry::RateLimited { after } if !has_failed => {
                 self.shared.counters.counts().rate_limited += 1;
+                let about = self.about(execution, node, running.attempt, running.is_hedge);
+                self.spans.tell_rate_limited(&running.span, about, after);
                 self.tell_task(board, execution, running, TaskOutcome::RateLimited, None);
                 if !has_twin {
                     execution.state.requeue(node);
@@ -335,10 +347,14 @@ impl Run {
                     },
                 );
                 let attempt = attempt.clone();
+                let wait = backoff::wait(retry, execution.seed(node));
+                let about = self.about(execution, node, running.attempt, running.is_hedge);
+                let error = (attempt.kind, &*attempt.message);
+                self.spans.tell_retry(&running.span, about, error, wait);
                 let outcome = TaskOutcome::Retried(&attempt);
                 self.tell_task(board, execution, running, outcome, None);
                 execution.state.requeue(node);
-                let due = board.now + backoff::wait(retry, execution.seed(node));
+                let due = board.now + wait;
                 let task = Task {
                     run: self.id,
                     execution: execution.id,
@@ -354,6 +370,22 @@ impl Run {
                 }
                 Err(Failure::new(kind, error.message))
             }
+        }
+    }
+
+    fn about(
+        &self,
+        execution: &Execution,
+        node: NodeRef,
+        attempt: u32,
+        is_hedge: bool,
+    ) -> About<'_> {
+        About {
+            input: execution.index,
+            node: self.bound.plan.graph().node(node).name(),
+            alias: self.bound.endpoints[self.bound.endpoint_of[node.index()]].alias(),
+            attempt,
+            is_hedge,
         }
     }
 

@@ -33,6 +33,7 @@ impl Run {
         outcome: TaskOutcome<'_>,
         answer: Option<(Duration, Usage)>,
     ) {
+        self.spans.note_outcome(&running.span, outcome);
         for observer in &self.observers {
             observer.task_ended(&TaskReport {
                 run: self.id,
@@ -92,12 +93,14 @@ impl Run {
         if self.queues.iter().all(|queue| queue.lane != lane) {
             return;
         }
+        let pause = PauseReport {
+            alias: board.lanes.endpoint(lane).alias(),
+            from: board.now,
+            until,
+        };
+        self.spans.tell_pause(&pause);
         for observer in &self.observers {
-            observer.endpoint_paused(&PauseReport {
-                alias: board.lanes.endpoint(lane).alias(),
-                from: board.now,
-                until,
-            });
+            observer.endpoint_paused(&pause);
         }
     }
 }
