@@ -84,6 +84,8 @@ pub struct ExecutionSettings {
     pub manager: Option<ExecutionManager>,
     cancellations: Vec<Cancellation>,
     observers: Vec<Arc<dyn Observer>>,
+    /// Whether they are those of a scope inside of a host function.
+    is_inside: bool,
 }
 
 impl ExecutionSettings {
@@ -232,7 +234,18 @@ impl ExecutionSettings {
                 observers.extend(below.observers.iter().cloned());
                 observers
             },
+            is_inside: self.is_inside || below.is_inside,
         }
+    }
+
+    /// The settings of a scope, as they are inside of a host function.
+    pub(crate) fn inside(self) -> Self {
+        let is_inside = true;
+        Self { is_inside, ..self }
+    }
+
+    pub(crate) fn is_inside(&self) -> bool {
+        self.is_inside
     }
 
     pub(crate) fn cancellations(&self) -> &[Cancellation] {
