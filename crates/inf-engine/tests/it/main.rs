@@ -13,6 +13,7 @@ mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
 mod running;
+mod scheduling;
 mod simulation;
 mod support;
 mod tracing;
