@@ -4,6 +4,7 @@
 
 mod bad_replies;
 mod compile_errors;
+mod endings;
 mod endpoint_timeouts;
 mod execution_state;
 mod graph;
@@ -14,6 +15,7 @@ mod module_tree;
 mod openai_client;
 mod running;
 mod scheduling;
+mod settings;
 mod simulation;
 mod support;
 mod tracing;

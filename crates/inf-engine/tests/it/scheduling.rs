@@ -1,123 +1,21 @@
 //! What the scheduler does first, and what it never does.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use inf_engine::clients::{
-    ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry,
-};
-use inf_engine::execution::{
-    Cancellation, ErrorKind, ErrorPolicy, ExecutionManager, ExecutionSettings, Hedging, Observer,
-    PauseReport, ResultStream, RunReport, TaskOutcome, TaskReport,
-};
-use inf_engine::graph::{
-    GraphBuilder, GraphNode, HostCall, HostFunction, InferenceGraph, LlmCall, NodeRef, Operation,
-    Shape, Template, TemplatePart,
-};
+use inf_engine::clients::{ClientError, ClientErrorKind};
+use inf_engine::execution::{ExecutionManager, ExecutionSettings, Hedging};
+use inf_engine::graph::{GraphBuilder, HostFunction, NodeRef, Shape};
 use inf_engine::prelude::*;
-use inf_engine::resources::ResourceManager;
 use inf_engine::value::Schema;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::RawPeer;
+use crate::support::peer::{
+    Peer, answer, call, failure, forever, host, one_call, refusal, resources, rest, texts,
+};
 
 /// Longer than any test here takes, on a paused clock.
 const DAYS: Duration = Duration::from_hours(240);
-
-type Answers = dyn Fn(&str) -> (Duration, Result<LlmResponse, ClientError>) + Send + Sync;
-
-/// Notes what it is asked; what it answers and when follows from that.
-struct Peer {
-    asked: Mutex<Vec<String>>,
-    answered: AtomicUsize,
-    answers: Box<Answers>,
-}
-
-impl LlmClient for Peer {
-    fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
-        Box::pin(async {
-            let prompt = request.prompt();
-            self.asked.lock().unwrap().push(prompt.to_owned());
-            let (took, outcome) = (self.answers)(prompt);
-            sleep(took).await;
-            self.answered.fetch_add(1, Ordering::Relaxed);
-            outcome
-        })
-    }
-}
-
-impl Peer {
-    fn new(
-        answers: impl Fn(&str) -> (Duration, Result<LlmResponse, ClientError>) + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            asked: Mutex::default(),
-            answered: AtomicUsize::new(0),
-            answers: Box::new(answers),
-        })
-    }
-
-    /// Answers everything after a second.
-    fn of_a_second() -> Arc<Self> {
-        Self::new(|_| (Duration::from_secs(1), answer()))
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn answer() -> Result<LlmResponse, ClientError> {
-    Ok(LlmResponse::from_text("answer"))
-}
-
-/// Resources of some aliases, each with its calls at once.
-fn resources<'a>(
-    peers: impl IntoIterator<Item = (&'a str, &'a Arc<Peer>, usize)>,
-) -> Arc<ResourceManager> {
-    let mut resources = ResourceManager::new(&ResourceConfig::new()).unwrap();
-    for (alias, peer, most) in peers {
-        let peer: Arc<dyn LlmClient> = Arc::<Peer>::clone(peer);
-        resources = resources.with_client(alias, peer, most);
-    }
-    Arc::new(resources)
-}
-
-/// A pipeline of one call of `a`.
-fn one_call(resources: &Arc<ResourceManager>) -> Pipeline<String, String> {
-    LlmInference::new("a").bind(resources).unwrap()
-}
-
-fn texts(count: usize) -> impl Iterator<Item = String> {
-    (0..count).map(|index| index.to_string())
-}
-
-/// A call of `alias` whose prompt is `name` and what `read` comes to.
-fn call(alias: &str, name: &str, read: NodeRef) -> GraphNode {
-    let mut prompt = Template::text(format!("{name} "));
-    prompt.push(TemplatePart::Reference(read.into()));
-    GraphNode::new(name, Operation::Llm(LlmCall::new(alias, prompt)))
-}
-
-fn host(name: &str, read: NodeRef) -> GraphNode {
-    let function = name.into();
-    let input = Shape::from(read);
-    GraphNode::new(name, Operation::Host(HostCall { function, input }))
-}
-
-async fn rest<O: inf_engine::value::Data>(mut results: ResultStream<O>) -> Vec<&'static str> {
-    let mut kinds = Vec::new();
-    while let Some(result) = results.next().await {
-        kinds.push(
-            result
-                .output
-                .map_or_else(|error| error.kind.as_str(), |_| "ok"),
-        );
-    }
-    kinds
-}
 
 // The order of calls.
 
@@ -345,5 +243,146 @@ async fn managers_take_turns_at_a_full_endpoint() {
         start.elapsed() <= Duration::from_secs(11),
         "{:?}",
         start.elapsed()
+    );
+}
+
+// Second requests.
+
+/// Answers after a second, and stragglers after as many as their text says.
+fn straggling() -> std::sync::Arc<Peer> {
+    let seen = std::sync::Mutex::new(std::collections::HashSet::new());
+    Peer::new(move |prompt| {
+        let is_first = seen.lock().unwrap().insert(prompt.to_owned());
+        let straggles = prompt.strip_prefix("slow ").filter(|_| is_first);
+        let seconds = straggles.map_or(1, |seconds| seconds.parse().unwrap());
+        (Duration::from_secs(seconds), answer())
+    })
+}
+
+fn hedging(percentile: f64, share: f64) -> ExecutionSettings {
+    let hedging = Hedging::after_percentile(percentile).with_max_share(share);
+    ExecutionSettings::default().with_hedging(hedging)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_straggler_is_sent_twice_and_the_first_answer_counts() {
+    let peer = straggling();
+    let shared = resources([("a", &peer, 64)]);
+    let pipeline = one_call(&shared).with_settings(hedging(90.0, 1.0));
+    pipeline.run_batch(texts(30)).await;
+    let start = Instant::now();
+    let mut results = pipeline.stream(["slow 100".to_owned()]);
+    results.next().await.unwrap().output.unwrap();
+    // A second until it is a straggler, and one for the second request.
+    assert_eq!(start.elapsed().as_secs(), 2);
+    assert!(results.next().await.is_none());
+    assert_eq!(
+        (results.progress().hedges, results.progress().calls),
+        (1, 1)
+    );
+    sleep(Duration::from_millis(1)).await;
+    let metrics = &shared.metrics()["a"];
+    let counts = (
+        metrics.requests,
+        metrics.successes,
+        metrics.cancelled,
+        metrics.failures,
+    );
+    assert_eq!(counts, (32, 31, 1, 0));
+    assert_eq!((metrics.hedges, metrics.in_flight), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_requests_are_for_those_who_want_them() {
+    let check = async |settings: ExecutionSettings, most_in_all: usize, seconds: u64| {
+        let peer = straggling();
+        let shared = resources([("a", &peer, most_in_all)]);
+        let pipeline = one_call(&shared);
+        // Twenty answers that say what is usual.
+        pipeline.run_batch(texts(20)).await;
+        let start = Instant::now();
+        let inputs = ["slow 50", "slow 40"].map(str::to_owned);
+        let results = pipeline.with_settings(settings).run_batch(inputs).await;
+        assert!(results.iter().all(|result| result.output.is_ok()));
+        assert_eq!(start.elapsed().as_secs(), seconds);
+    };
+    check(ExecutionSettings::default(), 64, 50).await;
+    check(hedging(90.0, 1.0), 64, 2).await;
+    check(hedging(90.0, 0.0), 64, 50).await;
+    // One of two calls.
+    check(hedging(90.0, 0.5), 64, 40).await;
+    check(hedging(90.0, 0.4), 64, 50).await;
+    // Only where there is room: when one has ended.
+    check(hedging(90.0, 1.0), 2, 41).await;
+    let off = hedging(90.0, 1.0).with_hedging(Hedging::off());
+    check(off, 64, 50).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_requests_of_answers_that_take_no_time() {
+    let peer = Peer::new(|prompt| {
+        let seconds = if prompt == "slow" { 9 } else { 0 };
+        (Duration::from_secs(seconds), answer())
+    });
+    let shared = resources([("a", &peer, 1)]);
+    let pipeline = one_call(&shared).with_settings(hedging(90.0, 1.0));
+    pipeline.run_batch(texts(30)).await;
+    // There is no room for a second request, now or later.
+    let run = pipeline.run("slow".to_owned());
+    timeout(DAYS, run).await.expect("it ends").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_input_makes_no_more_calls() {
+    let mut builder = GraphBuilder::new("fails", Schema::any());
+    let fails = builder.add(call("b", "fails", NodeRef::INPUT));
+    let slow = builder.add(call("a", "slow", NodeRef::INPUT));
+    let waits = builder.add(call("c", "waits", NodeRef::INPUT));
+    let next = builder.add(call("a", "next", slow));
+    let retried = builder.add(call("d", "retried", NodeRef::INPUT));
+    let ends = [fails, waits, next, retried].map(Shape::from).to_vec();
+    let graph = builder.finish(Shape::List(ends)).unwrap();
+    let slow = Peer::new(|prompt| {
+        let is_slow = prompt.starts_with("slow");
+        (Duration::from_secs(if is_slow { 9 } else { 1 }), answer())
+    });
+    let waits = Peer::new(|_| (Duration::from_secs(5), answer()));
+    let fails = Peer::new(|_| (Duration::from_millis(500), refusal()));
+    let retried = Peer::new(|_| (Duration::from_secs(1), failure()));
+    let all = [
+        ("a", &slow, 64),
+        ("b", &fails, 9),
+        ("c", &waits, 1),
+        ("d", &retried, 9),
+    ];
+    let shared = resources(all);
+    let other = LlmInference::new("a").bind(&shared).unwrap();
+    other.run_batch(texts(30)).await;
+    let full = LlmInference::new("c").bind(&shared).unwrap();
+    let full = tokio::spawn(full.run("full".to_owned()));
+    sleep(Duration::from_millis(1)).await;
+    let pipeline = graph
+        .bind(&shared)
+        .unwrap()
+        .with_settings(hedging(60.0, 1.0));
+    let error = pipeline.run(Value::from("x")).await.unwrap_err();
+    assert_eq!(error.node.as_deref(), Some("fails"));
+    full.await.unwrap().unwrap();
+    sleep(DAYS).await;
+    let counts = [slow, waits, fails, retried].map(|peer| peer.asked().len());
+    assert_eq!(counts, [30 + 1, 1, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_never_answer_are_given_up_by_the_endpoint() {
+    let peer = Peer::new(|_| (forever(), answer()));
+    let error = one_call(&resources([("a", &peer, 1)]))
+        .run("x".to_owned())
+        .await
+        .unwrap_err();
+    assert_eq!((error.kind.as_str(), error.attempts()), ("timeout", 4));
+    assert_eq!(
+        rest(one_call(&resources([("a", &peer, 1)])).stream(texts(0))).await,
+        [""; 0]
     );
 }

@@ -273,6 +273,6 @@ impl fmt::Debug for ExecutionSettings {
             .field("manager", &self.manager)
             .field("cancellations", &self.cancellations.len())
             .field("observers", &self.observers.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
