@@ -48,6 +48,9 @@ impl Observer for Panics {
     fn endpoint_paused(&self, _: &PauseReport<'_>) {
         self.at("endpoint_paused");
     }
+    fn run_ended(&self, _: &RunReport<'_>) {
+        self.at("run_ended");
+    }
 }
 
 /// Calls of a second, of which the fifth is refused for a limit.
@@ -70,6 +73,7 @@ async fn an_observer_that_panics_ends_its_run_alone() {
         "input_ended",
         "rate_limited",
         "endpoint_paused",
+        "run_ended",
     ];
     for place in places {
         let peer = limiting();

@@ -246,6 +246,37 @@ async fn managers_take_turns_at_a_full_endpoint() {
     );
 }
 
+/// Each runtime has its own scheduler; what one gives back, another has to hear
+/// of, from whichever thread.
+#[test]
+fn runtimes_share_an_endpoint_and_no_wake_up_is_lost() {
+    let peer = Peer::new(|_| (Duration::ZERO, answer()));
+    let shared = resources([("a", &peer, 1), ("b", &peer, 1)]);
+    std::thread::scope(|scope| {
+        for threads in [1, 2] {
+            let shared = &shared;
+            scope.spawn(move || {
+                let mut builder = tokio::runtime::Builder::new_multi_thread();
+                let runtime = builder.worker_threads(threads).enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let other = LlmInference::new("b").bind(shared).unwrap();
+                    let batches = async {
+                        tokio::join!(
+                            one_call(shared).run_batch(texts(1_000)),
+                            other.run_batch(texts(1_000))
+                        )
+                    };
+                    let minute = Duration::from_mins(1);
+                    let (first, second) = timeout(minute, batches).await.expect("they end");
+                    let mut results = first.iter().chain(&second);
+                    assert!(results.all(|result| result.output.is_ok()));
+                });
+            });
+        }
+    });
+    assert_eq!(peer.asked().len(), 4_000);
+}
+
 // Second requests.
 
 /// Answers after a second, and stragglers after as many as their text says.

@@ -222,6 +222,11 @@ impl Run {
         }
     }
 
+    /// Where its results are sent.
+    pub(crate) fn results(&self) -> mpsc::UnboundedSender<Delivery> {
+        self.results.clone()
+    }
+
     pub(crate) fn priority(&self) -> i32 {
         self.limits.priority
     }

@@ -21,7 +21,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::lanes::Lanes;
-use super::run::{Asked, Input, Panic, Run, RunRequest};
+use super::run::{Asked, Delivery, Input, Panic, Run, RunRequest};
 use super::task::{ExecutionId, TaskResult};
 use super::timers::{Due, Timers};
 use crate::execution::inputs::InputStream;
@@ -277,8 +277,10 @@ impl Scheduler {
             return;
         };
         let board = &mut self.board;
-        // What an observer panics with has nobody left to be told to.
-        let _ = catch_unwind(AssertUnwindSafe(|| run.end(board)));
+        let results = run.results();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run.end(board))) {
+            let _ = results.send(Delivery::Panicked(panic));
+        }
         let runs = &self.runs;
         self.board.timers.tidy(|run| !runs.contains_key(&run));
     }
