@@ -24,6 +24,8 @@ pub(crate) struct Traffic {
 pub(crate) struct Waiter {
     wants_room: AtomicBool,
     room: Notify,
+    /// Whether others were woken by calls of its own.
+    has_woken_others: AtomicBool,
 }
 
 impl Traffic {
@@ -70,6 +72,9 @@ impl Traffic {
         for waiter in others.filter_map(Weak::upgrade) {
             if waiter.wants_room.swap(false, Ordering::SeqCst) {
                 waiter.room.notify_one();
+                if let Some(own) = own {
+                    own.has_woken_others.store(true, Ordering::SeqCst);
+                }
             }
         }
     }
@@ -80,6 +85,14 @@ impl Waiter {
     /// room, so that room which comes up in between is not missed.
     pub(crate) fn want(&self) {
         self.wants_room.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether others were woken by calls of its own since this was asked last.
+    /// They have not looked for room yet: who always looks first keeps a full
+    /// endpoint to itself.
+    pub(crate) fn has_woken_others(&self) -> bool {
+        self.has_woken_others.load(Ordering::Relaxed)
+            && self.has_woken_others.swap(false, Ordering::SeqCst)
     }
 
     /// Waits until a call has ended since [`want`](Self::want).

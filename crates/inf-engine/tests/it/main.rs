@@ -4,6 +4,7 @@
 
 mod bad_replies;
 mod compile_errors;
+mod endings;
 mod endpoint_timeouts;
 mod execution_state;
 mod graph;
@@ -16,6 +17,8 @@ mod openai_client;
 mod otlp;
 mod profile;
 mod running;
+mod scheduling;
+mod settings;
 mod simulation;
 mod support;
 mod telemetry;

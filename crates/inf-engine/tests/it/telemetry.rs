@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use ::tracing::field::{Field, Visit};
 use ::tracing::span::{Attributes, Id, Record as Recorded};
-use ::tracing::subscriber::DefaultGuard;
+use ::tracing::subscriber::{DefaultGuard, Interest};
 use ::tracing::{Event, Instrument, Level, Metadata, Subscriber, info, info_span};
 use inf_engine::clients::{
     ClientDescription, ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse,
@@ -79,6 +79,33 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Listener {
     }
 }
 
+/// Wants to be asked every time, and listens to nothing.
+struct Undecided;
+
+impl Subscriber for Undecided {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Recorded<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
 impl Told {
     fn new(metadata: &Metadata<'_>) -> Self {
         Self {
@@ -100,6 +127,12 @@ impl Told {
 impl Listener {
     /// Listens to what happens in this thread, down to `level`.
     fn start(level: LevelFilter) -> (Self, DefaultGuard) {
+        // Once nobody in the program listens to a place, `tracing` remembers that
+        // for all threads, and a test that begins at the same moment goes unheard.
+        static UNDECIDED: Once = Once::new();
+        UNDECIDED.call_once(|| {
+            ::tracing::subscriber::set_global_default(Undecided).expect("nobody else sets it");
+        });
         let listener = Self::default();
         let subscriber = Registry::default().with(level).with(listener.clone());
         let guard = ::tracing::subscriber::set_default(subscriber);

@@ -54,6 +54,14 @@ pub(crate) struct Running {
     pub(crate) span: Span,
 }
 
+/// What nobody waits for any more is given up, also where code of the program
+/// panicked in between. What has ended is past that.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 impl Execution {
     pub(crate) fn new(
         id: ExecutionId,

@@ -140,6 +140,11 @@ impl Lanes {
         lanes.any(|lane| !lane.heads.is_empty())
     }
 
+    /// Whether any call waits there.
+    pub(crate) fn has_waiting(&self, lane: LaneId) -> bool {
+        !self.lane(lane).heads.is_empty()
+    }
+
     pub(crate) fn endpoint(&self, lane: LaneId) -> &Arc<Endpoint> {
         &self.lane(lane).endpoint
     }

@@ -18,7 +18,9 @@ use crate::execution::RunId;
 /// priority, and then by age, whichever run they are of. Inputs beyond the
 /// bound are not taken from their sources, so that a batch that waits costs
 /// next to nothing; those of all batches are taken in turns, of the batch with
-/// the lowest priority number first.
+/// the lowest priority number first. A run that begins inside of a host
+/// function may always have one input under way, beyond the bound if need be:
+/// the input that waits for it keeps its place until it ends.
 ///
 /// Runs belong to [`global`](Self::global) unless their settings say otherwise.
 /// Where a program has several runtimes, runs share a scheduler and the bound

@@ -135,6 +135,9 @@ enum Source {
     Here(InputStream<Input>),
     /// It was asked and is being waited for.
     Asked(futures_util::future::AbortHandle),
+    /// It gave an input after a while, which waits for its turn: others may
+    /// have taken the room that there was.
+    Answered(InputStream<Input>, Input),
     /// There are no more.
     Exhausted,
 }
@@ -200,7 +203,7 @@ impl Run {
             shared.counters.inputs_total(),
             settings.recorded_content.unwrap_or(false),
         );
-        let run = Self {
+        Self {
             id,
             parameters,
             limits,
@@ -223,9 +226,20 @@ impl Run {
             is_stopped: false,
             waits_for_turn: false,
             bound,
-        };
-        run.tell_run(board, Observer::run_started);
-        run
+        }
+    }
+
+    /// Tells that the run begins, unless it was cancelled before.
+    pub(crate) fn start(&mut self, board: &mut Board, is_cancelled: bool) {
+        self.tell_run(board, Observer::run_started);
+        if is_cancelled {
+            self.cancel(board);
+        }
+    }
+
+    /// Where its results are sent.
+    pub(crate) fn results(&self) -> mpsc::UnboundedSender<Delivery> {
+        self.results.clone()
     }
 
     pub(crate) fn priority(&self) -> i32 {
@@ -252,10 +266,17 @@ impl Run {
 
     /// Whether another input may be taken.
     pub(crate) fn may_admit(&self) -> bool {
-        matches!(self.source, Source::Here(_))
+        matches!(self.source, Source::Here(_) | Source::Answered(..))
             && self.executions.len() < self.limits.max_inputs_in_flight
             && self.needs_inputs()
             && self.has_room_for_results()
+    }
+
+    /// Whether it may take an input whatever the manager's bound says: one
+    /// that a host function waits for could otherwise wait for the input that
+    /// the function is called for.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.scope.is_inside() && self.in_flight == 0
     }
 
     /// Whether another input would soon have something to do. One that only
@@ -289,21 +310,24 @@ impl Run {
 
     /// Asks the source for an input, if it has one at hand.
     pub(crate) fn ask(&mut self, board: &mut Board) -> Asked {
-        let Source::Here(source) = &mut self.source else {
-            return Asked::Answered;
-        };
-        match source.next().now_or_never() {
-            Some(input) => {
-                self.take(board, input);
-                Asked::Answered
-            }
-            None => match std::mem::replace(&mut self.source, Source::Exhausted) {
-                Source::Here(source) => Asked::Later(source),
-                other => {
-                    self.source = other;
+        match std::mem::replace(&mut self.source, Source::Exhausted) {
+            Source::Here(mut source) => match source.next().now_or_never() {
+                Some(input) => {
+                    self.source = Source::Here(source);
+                    self.take(board, input);
                     Asked::Answered
                 }
+                None => Asked::Later(source),
             },
+            Source::Answered(source, input) => {
+                self.source = Source::Here(source);
+                self.take(board, Some(input));
+                Asked::Answered
+            }
+            other => {
+                self.source = other;
+                Asked::Answered
+            }
         }
     }
 
@@ -312,16 +336,13 @@ impl Run {
         self.source = Source::Asked(waiting);
     }
 
-    /// Takes what the source gave after a while.
-    pub(crate) fn source_answered(
-        &mut self,
-        board: &mut Board,
-        source: InputStream<Input>,
-        input: Option<Input>,
-    ) {
+    /// Keeps what the source gave after a while until it is its turn.
+    pub(crate) fn source_answered(&mut self, source: InputStream<Input>, input: Option<Input>) {
         if let Source::Asked(_) = self.source {
-            self.source = Source::Here(source);
-            self.take(board, input);
+            self.source = match input {
+                Some(input) => Source::Answered(source, input),
+                None => Source::Exhausted,
+            };
         }
     }
 
@@ -343,19 +364,22 @@ impl Run {
                 self.shared.counters.counts().inputs_in_flight += 1;
                 self.advance(board, Box::new(execution), ready);
             }
-            Err(error) => {
-                self.shared.counters.counts().inputs_in_flight += 1;
-                let now = board.now;
-                let result = BatchResult {
-                    index,
-                    input: Value::Null,
-                    output: Err(error),
-                    usage: Usage::default(),
-                    timings: ExecutionTimings::default(),
-                };
-                self.deliver(board, result, now);
-            }
+            Err(error) => self.refuse(board, index, Value::Null, error),
         }
+    }
+
+    /// Ends an input for which nothing was done.
+    fn refuse(&mut self, board: &mut Board, index: usize, input: Value, error: ExecutionError) {
+        self.shared.counters.counts().inputs_in_flight += 1;
+        let now = board.now;
+        let result = BatchResult {
+            index,
+            input,
+            output: Err(error),
+            usage: Usage::default(),
+            timings: ExecutionTimings::default(),
+        };
+        self.deliver(board, result, now);
     }
 
     fn check(&self, input: Value) -> Input {
@@ -415,7 +439,7 @@ impl Run {
         node: NodeRef,
         elsewhere: Evaluated,
     ) {
-        let scope = self.scope.clone();
+        let scope = self.scope.clone().inside();
         let node_name = self.bound.plan.graph().node(node).name();
         let span = self.spans.host(execution.index, node_name);
         let inside = span.clone();
@@ -555,8 +579,8 @@ impl Run {
         if !self.is_done() {
             self.spans.tell_stopped(kind, why);
         }
-        self.stop_taking(kind, never);
         self.is_stopped = true;
+        self.stop_taking(board, kind, never);
         self.clear_queues(board);
         let all = self.executions.drain().map(|(_, execution)| *execution);
         let all = all.collect();
@@ -569,7 +593,7 @@ impl Run {
         let why = "not begun, because the run was stopped";
         self.spans
             .tell_stopped(ErrorKind::Cancelled, "no more inputs are begun");
-        self.stop_taking(ErrorKind::Cancelled, why.to_owned());
+        self.stop_taking(board, ErrorKind::Cancelled, why.to_owned());
         let not_begun = self
             .executions
             .extract_if(|_, execution| !execution.has_begun);
@@ -577,10 +601,17 @@ impl Run {
         self.stop_executions(board, not_begun, ErrorKind::Cancelled, why);
     }
 
-    fn stop_taking(&mut self, kind: ErrorKind, never: String) {
-        let _ = self.shared.not_begun.set((kind, never));
+    fn stop_taking(&mut self, board: &mut Board, kind: ErrorKind, never: String) {
+        let _ = self.shared.not_begun.set((kind, never.clone()));
         match std::mem::replace(&mut self.source, Source::Exhausted) {
             Source::Asked(waiting) => waiting.abort(),
+            // It has left its source, so that it has a result like any other.
+            Source::Answered(_, input) => {
+                let index = self.next_index;
+                self.next_index += 1;
+                let input = input.unwrap_or(Value::Null);
+                self.refuse(board, index, input, ExecutionError::new(kind, never));
+            }
             Source::Here(_) | Source::Exhausted => {}
         }
     }
@@ -634,11 +665,7 @@ impl Run {
     /// Leaves the scheduler after code of the program has panicked.
     pub(crate) fn end_with_panic(mut self, board: &mut Board, panic: Panic) {
         board.executions_in_flight -= self.in_flight;
-        for execution in self.executions.values_mut() {
-            for running in execution.take_all_running(None) {
-                running.task.abort();
-            }
-        }
+        self.executions.clear();
         self.leave(board);
         self.spans.tell_panicked();
         let _ = self.results.send(Delivery::Panicked(panic));

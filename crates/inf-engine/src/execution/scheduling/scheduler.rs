@@ -130,6 +130,9 @@ pub(crate) struct Scheduler {
     max_executions: usize,
     /// Runs whose source may be asked for an input, by priority and turn.
     admitting: BTreeSet<Turn>,
+    /// Runs that may have an input under way whatever the bound says, and have
+    /// none: a host function of another input waits for them.
+    exempt: BTreeSet<RunId>,
     turns: u64,
     arrivals: FuturesUnordered<Abortable<BoxFuture<'static, Arrival>>>,
     is_retiring: bool,
@@ -171,6 +174,7 @@ impl Scheduler {
             runs: FxHashMap::default(),
             max_executions: max_executions.max(1),
             admitting: BTreeSet::new(),
+            exempt: BTreeSet::new(),
             turns: 0,
             arrivals: FuturesUnordered::new(),
             is_retiring: false,
@@ -182,10 +186,15 @@ impl Scheduler {
     pub(crate) async fn work(mut self) {
         let mut events = Vec::with_capacity(EVENTS_A_TURN);
         while !(self.is_retiring && self.runs.is_empty()) {
+            if self.board.waiter.has_woken_others() {
+                tokio::task::yield_now().await;
+            }
             self.take_what_arrived();
-            let has_more_to_take = self.admit();
+            self.admit();
             self.dispatch();
-            if has_more_to_take {
+            // Asked last: a run may need inputs again when its calls have left
+            // their queue, whether or not any of them was sent.
+            if self.may_admit() {
                 while events.len() < EVENTS_A_TURN
                     && let Ok(event) = self.inbox.try_recv()
                 {
@@ -241,18 +250,11 @@ impl Scheduler {
 
     fn begin(&mut self, request: RunRequest) {
         let id = request.id;
-        let results = request.results.clone();
-        let board = &mut self.board;
-        match catch_unwind(AssertUnwindSafe(|| Run::begin(request, board))) {
-            Ok(run) => {
-                self.runs.insert(id, run);
-                self.consider(id);
-            }
-            // An observer did.
-            Err(panic) => {
-                let _ = results.send(Delivery::Panicked(panic));
-            }
-        }
+        let mut cancellations = request.settings.cancellations().iter();
+        let is_cancelled = cancellations.any(Cancellation::is_cancelled);
+        let run = Run::begin(request, &mut self.board);
+        self.runs.insert(id, run);
+        self.with_run(id, |run, board| run.start(board, is_cancelled));
     }
 
     /// Works on a run, ends it if it is done, and looks whether it may take
@@ -275,8 +277,10 @@ impl Scheduler {
             return;
         };
         let board = &mut self.board;
-        // What an observer panics with has nobody left to be told to.
-        let _ = catch_unwind(AssertUnwindSafe(|| run.end(board)));
+        let results = run.results();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run.end(board))) {
+            let _ = results.send(Delivery::Panicked(panic));
+        }
         let runs = &self.runs;
         self.board.timers.tidy(|run| !runs.contains_key(&run));
     }
@@ -294,7 +298,13 @@ impl Scheduler {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
-        if !run.waits_for_turn() && run.may_admit() {
+        if !run.may_admit() {
+            return;
+        }
+        if run.is_exempt() {
+            self.exempt.insert(id);
+        }
+        if !run.waits_for_turn() {
             run.set_waits_for_turn(true);
             self.turns += 1;
             self.admitting.insert(Turn {
@@ -305,38 +315,55 @@ impl Scheduler {
         }
     }
 
-    /// Takes inputs while there is need and room for them, and says whether
-    /// there still is.
-    fn admit(&mut self) -> bool {
+    fn has_room(&self) -> bool {
+        self.board.executions_in_flight < self.max_executions
+    }
+
+    /// Whether a run has its turn to take an input, and there is room for one.
+    fn may_admit(&self) -> bool {
+        !self.exempt.is_empty() || self.has_room() && !self.admitting.is_empty()
+    }
+
+    /// Takes inputs while there is need and room for them.
+    fn admit(&mut self) {
         for _ in 0..INPUTS_A_TURN {
-            if self.board.executions_in_flight >= self.max_executions {
-                return false;
+            if let Some(id) = self.exempt.pop_first() {
+                if self.runs.get(&id).is_some_and(Run::is_exempt) {
+                    self.ask(id);
+                }
+                continue;
+            }
+            if !self.has_room() {
+                return;
             }
             let Some(turn) = self.admitting.pop_first() else {
-                return false;
+                return;
             };
-            let Some(run) = self.runs.get_mut(&turn.run) else {
-                continue;
-            };
-            run.set_waits_for_turn(false);
-            if !run.may_admit() {
-                continue;
-            }
-            let board = &mut self.board;
-            match catch_unwind(AssertUnwindSafe(|| run.ask(board))) {
-                Ok(Asked::Answered) if run.is_done() => self.end(turn.run),
-                // The others have their turns first.
-                Ok(Asked::Answered) => self.consider(turn.run),
-                Ok(Asked::Later(source)) => {
-                    let (handle, registration) = Waiting::new_pair();
-                    run.wait_for_source(handle);
-                    let arrival = wait_for(turn.run, source).boxed();
-                    self.arrivals.push(Abortable::new(arrival, registration));
-                }
-                Err(panic) => self.end_with_panic(turn.run, panic),
+            if let Some(run) = self.runs.get_mut(&turn.run) {
+                run.set_waits_for_turn(false);
+                self.ask(turn.run);
             }
         }
-        true
+    }
+
+    /// Asks a run for its next input, if it may take one.
+    fn ask(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.may_admit()) else {
+            return;
+        };
+        let board = &mut self.board;
+        match catch_unwind(AssertUnwindSafe(|| run.ask(board))) {
+            Ok(Asked::Answered) if run.is_done() => self.end(id),
+            // The others have their turns first.
+            Ok(Asked::Answered) => self.consider(id),
+            Ok(Asked::Later(source)) => {
+                let (handle, registration) = Waiting::new_pair();
+                run.wait_for_source(handle);
+                let arrival = wait_for(id, source).boxed();
+                self.arrivals.push(Abortable::new(arrival, registration));
+            }
+            Err(panic) => self.end_with_panic(id, panic),
+        }
     }
 
     fn take_what_arrived(&mut self) {
@@ -358,7 +385,7 @@ impl Scheduler {
         };
         self.board.now = Instant::now();
         match input {
-            Ok(input) => self.with_run(id, |run, board| run.source_answered(board, source, input)),
+            Ok(input) => self.with_run(id, |run, _| run.source_answered(source, input)),
             Err(panic) => self.end_with_panic(id, panic),
         }
     }
@@ -384,8 +411,12 @@ impl Scheduler {
                     self.with_run(run, |run, board| run.start_call(board, lane, permit));
                 }
                 Err(Some(pause)) => {
-                    for run in self.runs.values() {
-                        run.tell_pause(&self.board, pause.lane, pause.until);
+                    let mut runs: Vec<RunId> = self.runs.keys().copied().collect();
+                    runs.sort_unstable();
+                    for run in runs {
+                        self.with_run(run, |run, board| {
+                            run.tell_pause(board, pause.lane, pause.until);
+                        });
                     }
                 }
                 Err(None) => {}

@@ -88,6 +88,8 @@ pub struct ExecutionSettings {
     pub recorded_content: Option<bool>,
     cancellations: Vec<Cancellation>,
     observers: Vec<Arc<dyn Observer>>,
+    /// Whether they are those of a scope inside of a host function.
+    is_inside: bool,
 }
 
 impl ExecutionSettings {
@@ -256,7 +258,18 @@ impl ExecutionSettings {
             recorded_content: self.recorded_content.or(below.recorded_content),
             cancellations,
             observers: self.observers,
+            is_inside: self.is_inside || below.is_inside,
         }
+    }
+
+    /// The settings of a scope, as they are inside of a host function.
+    pub(crate) fn inside(self) -> Self {
+        let is_inside = true;
+        Self { is_inside, ..self }
+    }
+
+    pub(crate) fn is_inside(&self) -> bool {
+        self.is_inside
     }
 
     pub(crate) fn cancellations(&self) -> &[Cancellation] {
@@ -285,6 +298,6 @@ impl fmt::Debug for ExecutionSettings {
             .field("recorded_content", &self.recorded_content)
             .field("cancellations", &self.cancellations.len())
             .field("observers", &self.observers.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

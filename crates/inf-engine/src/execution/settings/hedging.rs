@@ -1,5 +1,7 @@
 //! [`Hedging`]: sending what takes unusually long a second time.
 
+use std::time::Duration;
+
 /// Which calls are sent a second time because they take unusually long; the
 /// first answer counts, and the other request is given up ("hedged requests":
 /// Dean and Barroso, "The tail at scale", 2013).
@@ -25,6 +27,9 @@ impl Hedging {
     /// The answers that an endpoint has to have given before its latencies are
     /// known well enough.
     pub(crate) const LEAST_ANSWERS: u64 = 20;
+
+    /// The least time before a call may count as a straggler.
+    pub(crate) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
     /// Sends a call again that has taken longer than `percentile` of 100
     /// answers of its endpoint did, for at most 5 of 100 calls. Percentiles

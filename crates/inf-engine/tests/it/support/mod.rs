@@ -1,6 +1,7 @@
 //! What the tests share.
 
 mod full_peer;
+pub(crate) mod peer;
 mod raw_peer;
 
 pub(crate) use full_peer::FullPeer;

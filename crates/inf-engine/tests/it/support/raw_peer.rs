@@ -48,6 +48,8 @@ struct Shared {
     answers: VecDeque<Answer>,
     requests: Vec<String>,
     connections: usize,
+    /// Connections that the client has not closed.
+    open: usize,
 }
 
 /// The peer. Each request, on whichever connection, gets the next answer; with
@@ -91,6 +93,11 @@ impl RawPeer {
         serde_json::from_str(body).expect("a JSON body")
     }
 
+    /// Connections that nobody has closed.
+    pub(crate) fn open(&self) -> usize {
+        self.shared.lock().expect("no panic").open
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.shared.lock().expect("no panic").connections
     }
@@ -111,7 +118,18 @@ async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
     }
 }
 
+/// Counts a connection while it is open.
+struct Open(Arc<Mutex<Shared>>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().expect("no panic").open -= 1;
+    }
+}
+
 async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
+    shared.lock().expect("no panic").open += 1;
+    let _open = Open(Arc::clone(&shared));
     while let Some(request) = read_request(&mut stream).await {
         let answer = {
             let mut shared = shared.lock().expect("no panic");
@@ -129,7 +147,9 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) {
             }
             Some(Answer::Hang(bytes)) => {
                 let _ = stream.write_all(&bytes).await;
-                std::future::pending::<()>().await;
+                // Ends when the client closes the connection.
+                while matches!(stream.read(&mut [0; 1024]).await, Ok(read) if read > 0) {}
+                return;
             }
             Some(Answer::Drip(body, pause)) => {
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());

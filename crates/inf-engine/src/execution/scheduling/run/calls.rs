@@ -65,36 +65,39 @@ impl Run {
         Some((call, place))
     }
 
-    /// Starts the most urgent call at `lane`; calls whose execution ended in
-    /// the meantime are passed over.
+    /// Starts the most urgent call at `lane`. If its execution ended in the
+    /// meantime nothing is started: the next one in the queue may be less
+    /// urgent than a call of another run.
     pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, permit: Permit) {
-        while let Some((ready, place)) = self.pop_call(board, lane) {
-            let Urgency {
-                execution, node, ..
-            } = ready.urgency;
-            let Some(mut execution) = self.executions.remove(&execution) else {
-                continue;
-            };
-            if execution.state.status(node).is_final() {
-                self.executions.insert(execution.id, execution);
-                continue;
-            }
-            execution.state.start(node);
-            execution.timings.waiting += board.now.duration_since(ready.since);
-            let start = Start {
-                node,
-                place,
-                ready: ready.since,
-                queued: ready.queued,
-                is_hedge: false,
-            };
-            if let Err(failure) = self.send(board, &mut execution, &start, permit) {
-                let error = execution.fail(&self.bound.plan, node, failure);
-                self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
-            }
-            self.settle(board, execution);
+        let Some((ready, place)) = self.pop_call(board, lane) else {
+            return;
+        };
+        let Urgency {
+            execution, node, ..
+        } = ready.urgency;
+        let Some(mut execution) = self.executions.remove(&execution) else {
+            permit.give_back(&board.waiter);
+            return;
+        };
+        if execution.state.status(node).is_final() {
+            permit.give_back(&board.waiter);
+            self.executions.insert(execution.id, execution);
             return;
         }
+        execution.state.start(node);
+        execution.timings.waiting += board.now.duration_since(ready.since);
+        let start = Start {
+            node,
+            place,
+            ready: ready.since,
+            queued: ready.queued,
+            is_hedge: false,
+        };
+        if let Err(failure) = self.send(board, &mut execution, &start, permit) {
+            let error = execution.fail(&self.bound.plan, node, failure);
+            self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+        }
+        self.settle(board, execution);
     }
 
     /// Sends a request for a node.
@@ -159,6 +162,8 @@ impl Run {
         let endpoint = &self.bound.endpoints[place];
         let least = Hedging::LEAST_ANSWERS;
         if let Some(usual) = endpoint.latency_at(hedging.percentile(), least) {
+            // Later than now, also where answers take no time.
+            let usual = usual.max(Hedging::SHORTEST_WAIT);
             board.timers.push(board.now + usual, Due::Hedge(attempted));
         }
     }
@@ -175,11 +180,15 @@ impl Run {
         let Some(found) = self.executions.get(&execution) else {
             return;
         };
-        if !found.is_only_attempt(node, attempted.serial) {
+        // Nothing is begun any more for an input that has failed.
+        if found.error.is_some() || !found.is_only_attempt(node, attempted.serial) {
             return;
         }
-        let permit = if self.has_room() && hedging.allows(self.calls_made, self.hedges) {
-            board.lanes.acquire(self.queues[place].lane).ok()
+        let lane = self.queues[place].lane;
+        let is_allowed = self.has_room() && hedging.allows(self.calls_made, self.hedges);
+        // Calls that were not sent at all go first.
+        let permit = if is_allowed && !board.lanes.has_waiting(lane) {
+            board.lanes.endpoint(lane).try_acquire().ok()
         } else {
             None
         };

@@ -1,0 +1,204 @@
+//! Runs that end otherwise than by themselves: panics, runtimes that go away,
+//! streams that are dropped.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, stream};
+use inf_engine::execution::{
+    ErrorKind, ExecutionSettings, InputReport, Observer, PauseReport, RunReport, TaskReport,
+};
+use inf_engine::graph::{GraphBuilder, NodeRef, Shape};
+use inf_engine::prelude::*;
+use inf_engine::resources::EndpointConfig;
+use inf_engine::value::Schema;
+use tokio::time::{sleep, timeout};
+
+use crate::support::peer::{Peer, answer, call, limit, one_call, resources, rest, texts};
+use crate::support::{Answer, RawPeer};
+
+/// Panics where it is told to.
+struct Panics(&'static str);
+
+impl Panics {
+    fn at(&self, place: &str) {
+        assert!(self.0 != place, "in {place}");
+    }
+}
+
+impl Observer for Panics {
+    fn run_started(&self, _: &RunReport<'_>) {
+        self.at("run_started");
+    }
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        let is_limit = matches!(
+            task.outcome,
+            inf_engine::execution::TaskOutcome::RateLimited
+        );
+        self.at(if is_limit {
+            "rate_limited"
+        } else {
+            "task_ended"
+        });
+    }
+    fn input_ended(&self, _: &InputReport<'_>) {
+        self.at("input_ended");
+    }
+    fn endpoint_paused(&self, _: &PauseReport<'_>) {
+        self.at("endpoint_paused");
+    }
+    fn run_ended(&self, _: &RunReport<'_>) {
+        self.at("run_ended");
+    }
+}
+
+/// Calls of a second, of which the fifth is refused for a limit.
+fn limiting() -> Arc<Peer> {
+    let is_first = std::sync::atomic::AtomicBool::new(true);
+    Peer::new(move |prompt| {
+        let is_limit = prompt == "4" && is_first.swap(false, std::sync::atomic::Ordering::SeqCst);
+        (
+            Duration::from_secs(1),
+            if is_limit { limit() } else { answer() },
+        )
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_ends_its_run_alone() {
+    let places = [
+        "run_started",
+        "task_ended",
+        "input_ended",
+        "rate_limited",
+        "endpoint_paused",
+        "run_ended",
+    ];
+    for place in places {
+        let peer = limiting();
+        let shared = resources([("a", &peer, 2)]);
+        let observed = ExecutionSettings::default().with_observer(Arc::new(Panics(place)));
+        let other = one_call(&shared).stream(texts(20).map(|text| format!("other {text}")));
+        let panicking = one_call(&shared).with_settings(observed).stream(texts(9));
+        let read = AssertUnwindSafe(rest(panicking)).catch_unwind();
+        let (read, kinds) = tokio::join!(read, timeout(Duration::from_hours(1), rest(other)));
+        let panic = read.expect_err(place);
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert_eq!(*text, format!("in {place}"));
+        assert_eq!(kinds.expect("it ends"), ["ok"; 20], "{place}");
+        assert_eq!(shared.metrics()["a"].in_flight, 0, "{place}");
+        // The scheduler works as before.
+        one_call(&shared).run("x".to_owned()).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_run_that_panicked_are_given_up() {
+    let mut builder = GraphBuilder::new("two", Schema::any());
+    let quick = builder.add(call("a", "quick", NodeRef::INPUT));
+    let slow = builder.add(call("b", "slow", NodeRef::INPUT));
+    let ends = Shape::List([quick, slow].map(Shape::from).to_vec());
+    let graph = builder.finish(ends).unwrap();
+    let slow = Peer::new(|_| (Duration::from_secs(90), answer()));
+    let shared = resources([("a", &Peer::of_a_second(), 1), ("b", &slow, 9)]);
+    let observed = ExecutionSettings::default().with_observer(Arc::new(Panics("task_ended")));
+    let pipeline = graph.bind(&shared).unwrap().with_settings(observed);
+    let batch = pipeline.run_batch(texts(3).map(Value::from));
+    AssertUnwindSafe(batch).catch_unwind().await.unwrap_err();
+    sleep(Duration::from_millis(1)).await;
+    let metrics = &shared.metrics()["b"];
+    assert_eq!((metrics.in_flight, metrics.cancelled), (0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_ends_its_run_alone() {
+    let shared = resources([("a", &Peer::of_a_second(), 2)]);
+    let other = one_call(&shared).stream(texts(20));
+    let at_once = (0..9).map(|index: usize| {
+        assert!(index < 5, "in the source");
+        index.to_string()
+    });
+    let later = stream::iter(0..9).then(async |index: usize| {
+        sleep(Duration::from_millis(100)).await;
+        assert!(index < 5, "in the source");
+        index.to_string()
+    });
+    let sources = [
+        one_call(&shared).stream(at_once),
+        one_call(&shared).stream(later.boxed()),
+    ];
+    for panicking in sources {
+        let read = AssertUnwindSafe(rest(panicking)).catch_unwind();
+        let panic = read.await.unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"in the source"));
+    }
+    let kinds = timeout(Duration::from_hours(1), rest(other)).await;
+    assert_eq!(kinds.expect("it ends"), ["ok"; 20]);
+    assert_eq!(shared.metrics()["a"].in_flight, 0);
+}
+
+#[test]
+fn a_runtime_that_goes_away_ends_its_runs() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().build().unwrap()
+    };
+    let peer = Peer::new(|prompt| {
+        let ms = if prompt == "quick" { 1 } else { 1_000_000 };
+        (Duration::from_millis(ms), answer())
+    });
+    let shared = resources([("a", &peer, 3)]);
+    let pipeline = one_call(&shared);
+    let (first, second) = (runtime(), runtime());
+    let inputs = ["quick"].into_iter().map(str::to_owned).chain(texts(5));
+    let (mut results, unread) = first.block_on(async {
+        let mut results = pipeline.stream(inputs);
+        results.next().await.unwrap().output.unwrap();
+        (results, tokio::spawn(pipeline.run_batch(texts(2))))
+    });
+    first.shutdown_background();
+    let kinds = second.block_on(async {
+        assert!(unread.await.unwrap_err().is_cancelled());
+        let mut kinds = Vec::new();
+        while let Some(result) = results.next().await {
+            kinds.push(result.output.unwrap_err().kind);
+        }
+        kinds
+    });
+    assert_eq!(kinds, [ErrorKind::Cancelled; 5]);
+    // The same pipeline, endpoint and manager serve another runtime.
+    second.block_on(pipeline.run("quick".to_owned())).unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_stream_closes_its_connections_and_lets_others_be() {
+    let hang = || Answer::Hang(Vec::new());
+    let peer = RawPeer::start([hang(), hang(), hang()]).await;
+    let reply = br#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    let other = RawPeer::start([Answer::ok(reply)]).await;
+    let endpoint = |peer: &RawPeer| EndpointConfig::openai_compatible(peer.base_url(), "m");
+    let config = ResourceConfig::new()
+        .with_endpoint("a", endpoint(&peer))
+        .with_endpoint("b", endpoint(&other));
+    let resources = Arc::new(inf_engine::resources::ResourceManager::new(&config).unwrap());
+    let mut results = one_call(&resources).stream(texts(3));
+    while peer.requests().len() < 3 {
+        assert!(results.next().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(peer.open(), 3);
+    drop(results);
+    let closed = async {
+        while peer.open() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(5), closed)
+        .await
+        .expect("closed promptly");
+    let metrics = &resources.metrics()["a"];
+    assert_eq!((metrics.in_flight, metrics.cancelled), (0, 3));
+    let pipeline = LlmInference::new("b").bind(&resources).unwrap();
+    assert_eq!(pipeline.run("x".to_owned()).await.unwrap(), "hi");
+}

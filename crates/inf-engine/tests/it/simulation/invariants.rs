@@ -1,0 +1,808 @@
+//! What the engine promises, checked against what happened.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use inf_engine::Value;
+use inf_engine::clients::Usage;
+use inf_engine::execution::{ErrorKind, ErrorPolicy};
+
+use super::interpreter::{Expected, interpret};
+use super::peers::{ALIASES, Ended, Seen};
+use super::record::{Attempt, AttemptOutcome, Got, Record, RunRecord};
+use super::scenario::{Ending, RunScenario, Scenario};
+
+/// Every promise that was broken, as sentences.
+pub(super) fn check(scenario: &Scenario, record: &Record) -> Vec<String> {
+    let mut check = Check::new(scenario, record);
+    check.runs_begin_and_end();
+    check.every_input_has_one_result();
+    check.results_are_those_of_the_interpreter();
+    check.only_what_is_needed_is_asked();
+    check.nothing_starts_before_its_inputs();
+    check.nothing_starts_after_the_end();
+    check.calls_stay_within_their_bounds();
+    check.inputs_stay_within_their_bounds();
+    check.the_most_urgent_goes_first();
+    check.nothing_waits_where_there_is_room();
+    check.counts_agree();
+    check.problems
+}
+
+/// What a call was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Asker {
+    run: usize,
+    input: usize,
+    node: usize,
+}
+
+/// From when to when, the end not included.
+type Interval = (Duration, Duration);
+
+struct Check<'c> {
+    scenario: &'c Scenario,
+    record: &'c Record,
+    /// By run and input; none for what can't be read.
+    expected: Vec<Vec<Option<Expected>>>,
+    /// By alias and prompt.
+    askers: HashMap<(usize, String), Asker>,
+    problems: Vec<String>,
+}
+
+macro_rules! ensure {
+    ($check:ident, $holds:expr, $($text:tt)+) => {
+        if !$holds {
+            $check.problems.push(format!($($text)+));
+        }
+    };
+}
+
+impl<'c> Check<'c> {
+    fn new(scenario: &'c Scenario, record: &'c Record) -> Self {
+        let mut askers = HashMap::new();
+        let mut expected = Vec::new();
+        for (run, part) in scenario.runs.iter().enumerate() {
+            let retries = part.settings.retries();
+            let inputs = (0..part.inputs).map(|input| {
+                let text = Value::from(part.input(run, input).ok()?);
+                let expected = interpret(&part.graph.0, &scenario.temper, &text, retries);
+                for (node, asks) in expected.asks.iter().enumerate() {
+                    if let Some((alias, prompt)) = asks {
+                        let alias = ALIASES.iter().position(|known| known == alias).unwrap();
+                        let asker = Asker { run, input, node };
+                        askers.insert((alias, prompt.clone()), asker);
+                    }
+                }
+                Some(expected)
+            });
+            expected.push(inputs.collect());
+        }
+        Self {
+            scenario,
+            record,
+            expected,
+            askers,
+            problems: Vec::new(),
+        }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (usize, &'c RunScenario, &'c RunRecord)> + use<'c> {
+        let runs = self.scenario.runs.iter().zip(&self.record.runs).enumerate();
+        runs.map(|(run, (part, record))| (run, part, record))
+    }
+
+    fn asker(&self, call: &Seen) -> Option<Asker> {
+        self.askers.get(&(call.alias, call.prompt.clone())).copied()
+    }
+
+    fn runs_begin_and_end(&mut self) {
+        for (run, part, record) in self.parts() {
+            // One whose future is dropped before it is polled is none.
+            let may_be_none = record.was_dropped && record.begins == 0;
+            ensure!(
+                self,
+                may_be_none || (record.begins, record.ends.len()) == (1, 1),
+                "run {run} began {} times and ended {} times",
+                record.begins,
+                record.ends.len()
+            );
+            ensure!(
+                self,
+                matches!(part.ending, Ending::Dropped { .. }) || !record.was_dropped,
+                "run {run} was dropped"
+            );
+        }
+    }
+
+    fn every_input_has_one_result(&mut self) {
+        for (run, part, record) in self.parts() {
+            let told: HashSet<usize> = record.inputs.iter().map(|end| end.input).collect();
+            ensure!(
+                self,
+                told.len() == record.inputs.len(),
+                "run {run}: an input ended twice"
+            );
+            let is_batch = record.pulled == 0 && part.reader == super::scenario::Reader::Batch;
+            if !is_batch {
+                ensure!(
+                    self,
+                    told == (0..record.pulled).collect(),
+                    "run {run}: of {} inputs that were taken, {} ended",
+                    record.pulled,
+                    told.len()
+                );
+            }
+            if record.was_dropped {
+                continue;
+            }
+            let mut indexes: Vec<usize> = record.results.iter().map(|got| got.index).collect();
+            ensure!(
+                self,
+                !part.in_order || indexes.is_sorted(),
+                "run {run}: not in order: {indexes:?}"
+            );
+            indexes.sort_unstable();
+            let count = if is_batch { part.inputs } else { record.pulled };
+            ensure!(
+                self,
+                indexes.iter().copied().eq(0..count),
+                "run {run}: results of {indexes:?} instead of {count}"
+            );
+            let is_whole = part.ending == Ending::ByItself
+                && part.settings.run_timeout_ms.is_none()
+                && part.settings.error_policy != Some(ErrorPolicy::FailFast);
+            ensure!(
+                self,
+                !is_whole || count == part.inputs,
+                "run {run}: {count} of {} inputs were run",
+                part.inputs
+            );
+        }
+    }
+
+    fn results_are_those_of_the_interpreter(&mut self) {
+        for (run, part, record) in self.parts() {
+            for got in &record.results {
+                if let Some(problem) = self.problem_of(run, part, record, got) {
+                    self.problems
+                        .push(format!("run {run}, input {}: {problem}", got.index));
+                }
+            }
+        }
+    }
+
+    fn problem_of(
+        &self,
+        run: usize,
+        part: &RunScenario,
+        record: &RunRecord,
+        got: &Got,
+    ) -> Option<String> {
+        let settings = &part.settings;
+        let may_be_stopped =
+            part.ending != Ending::ByItself || settings.error_policy == Some(ErrorPolicy::FailFast);
+        let Some(expected) = &self.expected[run][got.index] else {
+            let is_told = matches!(&got.output, Err((None, ErrorKind::InvalidInput, _)));
+            let is_stopped = matches!(&got.output, Err((None, ErrorKind::Cancelled, _)));
+            let timed_out = matches!(&got.output, Err((None, ErrorKind::Timeout, _)));
+            let is_right = is_told
+                || is_stopped && may_be_stopped
+                || timed_out && settings.run_timeout_ms.is_some();
+            return (!is_right).then(|| format!("unreadable, and came to {:?}", got.output));
+        };
+        // Retries and failures are known beforehand unless it depends on time
+        // which request gets which fate.
+        let is_exact = settings.hedging.is_none() && settings.task_timeout_ms.is_none();
+        match &got.output {
+            Ok(output) => {
+                if Some(output) != expected.output.as_ref() {
+                    return Some(format!("{output} instead of {:?}", expected.output));
+                }
+                let fails = is_exact && !expected.failing.is_empty();
+                fails.then(|| format!("no error, but {:?} fail", expected.failing))
+            }
+            Err((Some(node), kind, message)) => {
+                let may_fail = if is_exact {
+                    &expected.failing
+                } else {
+                    &expected.frail
+                };
+                let is_right = may_fail.contains(node)
+                    && *kind != ErrorKind::Cancelled
+                    && (*kind != ErrorKind::Timeout || settings.task_timeout_ms.is_some());
+                (!is_right).then(|| format!("node {node} failed: {message}"))
+            }
+            Err((None, ErrorKind::Cancelled, message)) => {
+                let begun = self.begun(run).get(&got.index).copied();
+                let by_hand = match (part.ending, record.ended_by_hand, begun) {
+                    // What has begun goes on.
+                    (Ending::Stopped { .. }, Some(at), Some(begun)) => begun >= at,
+                    (_, at, _) => at.is_some(),
+                };
+                let by_policy = failed_fast(part, record);
+                (!by_policy && !by_hand).then(|| format!("cancelled: {message}"))
+            }
+            Err((None, ErrorKind::Timeout, message)) => {
+                (settings.run_timeout_ms.is_none()).then(|| format!("timed out: {message}"))
+            }
+            Err((None, kind, message)) => Some(format!("{kind:?}: {message}")),
+        }
+    }
+
+    /// Also: not more often than fates and second requests explain.
+    fn only_what_is_needed_is_asked(&mut self) {
+        let mut times: HashMap<Asker, usize> = HashMap::new();
+        for call in &self.record.calls {
+            match self.asker(call) {
+                Some(asker) => *times.entry(asker).or_default() += 1,
+                None => self.problems.push(format!("nobody asks {:?}", call.prompt)),
+            }
+        }
+        for (asker, times) in times {
+            let settings = &self.scenario.runs[asker.run].settings;
+            let most = super::peers::Temper::OCCURRENCES as usize;
+            ensure!(
+                self,
+                times <= most || settings.hedging.is_some() || settings.task_timeout_ms.is_some(),
+                "{asker:?} asked {times} times"
+            );
+        }
+    }
+
+    fn nothing_starts_before_its_inputs(&mut self) {
+        let mut completed: HashMap<Asker, Duration> = HashMap::new();
+        let mut over: HashSet<Asker> = HashSet::new();
+        for attempt in &self.record.attempts {
+            let Attempt {
+                run, input, node, ..
+            } = *attempt;
+            let asker = Asker { run, input, node };
+            let graph = &self.scenario.runs[run].graph.0;
+            let is_in_order = attempt.ready <= attempt.started && attempt.started <= attempt.ended;
+            ensure!(self, is_in_order, "times that go backwards: {attempt:?}");
+            for read in graph.nodes()[node].operation().dependencies() {
+                let node = read.index();
+                let there = completed.get(&Asker { run, input, node });
+                // The input itself is no task.
+                let is_there = there.is_some_and(|there| *there <= attempt.ready);
+                ensure!(
+                    self,
+                    node == 0 || is_there,
+                    "started before n{node} was there: {attempt:?}"
+                );
+            }
+            match attempt.outcome {
+                AttemptOutcome::Completed | AttemptOutcome::Failed => {
+                    ensure!(self, over.insert(asker), "ended twice: {attempt:?}");
+                }
+                AttemptOutcome::Retried
+                | AttemptOutcome::RateLimited
+                | AttemptOutcome::Cancelled => {}
+            }
+            if attempt.outcome == AttemptOutcome::Completed {
+                completed.insert(asker, attempt.ended);
+            }
+        }
+    }
+
+    /// What ended begins nothing: an input that failed, a run that was stopped,
+    /// cancelled or had its time.
+    fn nothing_starts_after_the_end(&mut self) {
+        let mut failed: HashMap<(usize, usize), Duration> = HashMap::new();
+        for attempt in &self.record.attempts {
+            let input = (attempt.run, attempt.input);
+            if let Some(at) = failed.get(&input) {
+                ensure!(
+                    self,
+                    attempt.started <= *at,
+                    "started after its input had failed: {attempt:?}"
+                );
+            }
+            if attempt.outcome == AttemptOutcome::Failed {
+                failed.entry(input).or_insert(attempt.ended);
+            }
+        }
+        for call in &self.record.calls {
+            let Some(Asker { run, .. }) = self.asker(call) else {
+                continue;
+            };
+            let (_, ended) = interval(call);
+            let record = &self.record.runs[run];
+            let part = &self.scenario.runs[run];
+            let run_end = record.ends.first().map(|(at, _)| *at);
+            ensure!(
+                self,
+                run_end.is_some_and(|at| ended <= at),
+                "run {run} had ended, and this was on its way: {call:?}"
+            );
+            if let Some(by_hand) = record.ended_by_hand
+                && !matches!(part.ending, Ending::Stopped { .. })
+            {
+                ensure!(
+                    self,
+                    ended <= by_hand,
+                    "run {run} was ended at {by_hand:?}, and this was on its way: {call:?}"
+                );
+            }
+        }
+        for (run, part, record) in self.parts() {
+            if let (Ending::Stopped { .. }, Some(at)) = (part.ending, record.ended_by_hand) {
+                let late = self.begun(run).into_iter().find(|(_, begun)| *begun > at);
+                ensure!(
+                    self,
+                    late.is_none(),
+                    "run {run} was stopped at {at:?}, and begun was {late:?}"
+                );
+            }
+            if let (Some(timeout), Some((at, _))) =
+                (part.settings.run_timeout_ms, record.ends.first())
+            {
+                let most = Duration::from_millis(part.begins_ms + timeout);
+                ensure!(
+                    self,
+                    *at <= most,
+                    "run {run} ended at {at:?}, not by {most:?}"
+                );
+            }
+        }
+    }
+
+    /// When the first thing was begun for each input that is not done on the
+    /// spot.
+    fn begun(&self, run: usize) -> HashMap<usize, Duration> {
+        let mut begun = HashMap::new();
+        let mut note = |input, at: Duration| {
+            let first = begun.entry(input).or_insert(at);
+            *first = at.min(*first);
+        };
+        for call in &self.record.calls {
+            if let Some(asker) = self.asker(call).filter(|asker| asker.run == run) {
+                note(asker.input, call.began);
+            }
+        }
+        let graph = &self.scenario.runs[run].graph;
+        for attempt in self.record.attempts.iter().filter(|it| it.run == run) {
+            if graph.takes_time(attempt.node) {
+                note(attempt.input, attempt.started);
+            }
+        }
+        begun
+    }
+
+    fn calls_stay_within_their_bounds(&mut self) {
+        let of = |is_meant: &dyn Fn(&Seen) -> bool| {
+            let calls = self.record.calls.iter().filter(|call| is_meant(call));
+            most_at_once(calls.map(interval).collect())
+        };
+        let mut problems = Vec::new();
+        for (alias, &most) in self.scenario.endpoints.iter().enumerate() {
+            let calls = of(&|call| call.alias == alias);
+            if calls > most {
+                problems.push(format!("{calls} calls at once at endpoint {alias}"));
+            }
+        }
+        let most = self.scenario.max_total_concurrent.unwrap_or(usize::MAX);
+        let calls = of(&|_| true);
+        if calls > most {
+            problems.push(format!("{calls} calls at once in all"));
+        }
+        for (run, part, _) in self.parts() {
+            let is_of_run = |call: &Seen| self.asker(call).is_some_and(|asker| asker.run == run);
+            let calls = of(&is_of_run);
+            if calls > part.max_concurrent() {
+                problems.push(format!("{calls} calls at once of run {run}"));
+            }
+        }
+        for call in &self.record.calls {
+            if call.ended.is_none() {
+                problems.push(format!("still on its way: {call:?}"));
+            }
+        }
+        self.problems.extend(problems);
+    }
+
+    /// Graphs in flight of managers and runs, and results that nobody reads.
+    fn inputs_stay_within_their_bounds(&mut self) {
+        let managers = (0..self.scenario.managers.len()).map(Some).chain([None]);
+        for manager in managers {
+            let runs = self.parts().filter(|(_, part, _)| part.manager == manager);
+            let ends = runs.flat_map(|(_, _, record)| &record.inputs);
+            let inputs = most_at_once(ends.map(|end| (end.started, end.ended)).collect());
+            let most = self.scenario.max_executions(manager);
+            ensure!(
+                self,
+                inputs <= most,
+                "{inputs} inputs at once of manager {manager:?}"
+            );
+            for attempt in &self.record.attempts {
+                ensure!(
+                    self,
+                    self.scenario.runs[attempt.run].manager != manager
+                        || attempt.inputs_in_flight <= most,
+                    "too many inputs under way of manager {manager:?}: {attempt:?}"
+                );
+            }
+        }
+        for (run, part, record) in self.parts() {
+            let ends = record.inputs.iter();
+            let inputs = most_at_once(ends.map(|end| (end.started, end.ended)).collect());
+            let most = part.settings.max_inputs_in_flight.unwrap_or(usize::MAX);
+            ensure!(self, inputs <= most, "{inputs} inputs at once of run {run}");
+            let waiting = part.settings.max_results_waiting.unwrap_or(usize::MAX);
+            let most = most.saturating_add(waiting);
+            ensure!(
+                self,
+                record.most_unread <= most,
+                "{} inputs of run {run} taken, and no result read",
+                record.most_unread
+            );
+        }
+    }
+
+    /// Of the calls that are ready for an endpoint in one manager: the lowest
+    /// priority number first, then the oldest input, then the longest way to
+    /// the end. Calls that become ready and that are started at the same time
+    /// may be so in either order.
+    fn the_most_urgent_goes_first(&mut self) {
+        let waits = self.waits();
+        let ages: Vec<HashMap<usize, Duration>> = self
+            .record
+            .runs
+            .iter()
+            .map(|run| {
+                run.inputs
+                    .iter()
+                    .map(|end| (end.input, end.started))
+                    .collect()
+            })
+            .collect();
+        let mut problems = Vec::new();
+        for passed in &waits {
+            if passed.queued >= passed.attempt.started || passed.attempt.is_hedge {
+                continue;
+            }
+            for early in &waits {
+                let at = early.attempt.started;
+                let is_passed = passed.queued < at && at < passed.attempt.started;
+                if !is_passed || early.attempt.alias != passed.attempt.alias {
+                    continue;
+                }
+                let (early_run, passed_run) = (early.attempt.run, passed.attempt.run);
+                let runs = &self.scenario.runs;
+                if runs[early_run].manager != runs[passed_run].manager {
+                    continue;
+                }
+                let age = |wait: &Wait<'_>| {
+                    let started = ages[wait.attempt.run].get(&wait.attempt.input);
+                    started.copied().unwrap_or_default()
+                };
+                let by_priority = passed.priority.cmp(&early.priority);
+                let by_age = if early_run == passed_run {
+                    passed.attempt.input.cmp(&early.attempt.input)
+                } else if age(passed) == age(early) {
+                    // Taken at the same time: either may be the older one.
+                    if by_priority.is_eq() {
+                        continue;
+                    }
+                    by_priority
+                } else {
+                    age(passed).cmp(&age(early))
+                };
+                let by_way = Reverse(passed.remaining).cmp(&Reverse(early.remaining));
+                if by_priority.then(by_age).then(by_way).is_lt()
+                    && !self.is_run_full(passed_run, at)
+                {
+                    problems.push(format!(
+                        "{:?} was started before what is more urgent, {:?}",
+                        early.attempt, passed.attempt
+                    ));
+                }
+            }
+        }
+        self.problems.extend(problems);
+    }
+
+    /// Whether a run has as many calls on their way as it may at a time.
+    fn is_run_full(&self, run: usize, at: Duration) -> bool {
+        let most = self.scenario.runs[run].max_concurrent();
+        let calls = self.record.attempts.iter().filter(|attempt| {
+            let is_call = attempt.run == run && attempt.alias.is_some();
+            is_call && attempt.started <= at && at <= attempt.ended
+        });
+        calls.count() >= most
+    }
+
+    /// The calls that were made, and since when they could have been.
+    fn waits(&self) -> Vec<Wait<'c>> {
+        let parts = self.parts();
+        let remaining: Vec<Vec<u32>> = parts.map(|(_, part, _)| part.graph.remaining()).collect();
+        let mut last: HashMap<Asker, AttemptOutcome> = HashMap::new();
+        let mut waits = Vec::new();
+        for attempt in &self.record.attempts {
+            let Attempt {
+                run, input, node, ..
+            } = *attempt;
+            let asker = Asker { run, input, node };
+            let was_retried = last.get(&asker) == Some(&AttemptOutcome::Retried);
+            // One of two requests for a call that is given up says nothing.
+            if attempt.outcome != AttemptOutcome::Cancelled {
+                last.insert(asker, attempt.outcome);
+            }
+            if attempt.alias.is_none() {
+                continue;
+            }
+            let part = &self.scenario.runs[run];
+            // A retry waits this long at most before it is in the queue.
+            let doublings = attempt.number.saturating_sub(2).min(6);
+            let backoff = Duration::from_millis(500 << doublings).min(Duration::from_secs(30));
+            waits.push(Wait {
+                attempt,
+                priority: part.graph.0.nodes()[node].priority()
+                    + part.settings.priority.unwrap_or(0),
+                remaining: remaining[run][node],
+                queued: if was_retried {
+                    attempt.ready + backoff
+                } else {
+                    attempt.ready
+                },
+            });
+        }
+        waits
+    }
+
+    /// A call that is ready waits only while its endpoint, all endpoints
+    /// together or its run have as much on their way as they may. Where
+    /// providers refuse calls for a limit, the engine uses less than that.
+    fn nothing_waits_where_there_is_room(&mut self) {
+        if self.scenario.temper.limits > 0 {
+            return;
+        }
+        let calls = &self.record.calls;
+        let total = Level::new(calls.iter().map(interval));
+        let most_in_all = self.scenario.max_total_concurrent.unwrap_or(usize::MAX);
+        let of_endpoints: Vec<Level> = (0..ALIASES.len())
+            .map(|alias| {
+                Level::new(
+                    calls
+                        .iter()
+                        .filter(|call| call.alias == alias)
+                        .map(interval),
+                )
+            })
+            .collect();
+        let of_runs: Vec<Level> = (0..self.scenario.runs.len())
+            .map(|run| {
+                let is_meant = |call: &&Seen| self.asker(call).is_some_and(|it| it.run == run);
+                Level::new(calls.iter().filter(is_meant).map(interval))
+            })
+            .collect();
+        let mut problems = Vec::new();
+        for wait in self.waits() {
+            let attempt = wait.attempt;
+            if attempt.is_hedge || wait.queued >= attempt.started {
+                continue;
+            }
+            let alias = ALIASES
+                .iter()
+                .position(|known| Some(*known) == attempt.alias.as_deref());
+            let alias = alias.unwrap();
+            let waited = (wait.queued, attempt.started);
+            let run = attempt.run;
+            let mut idle = of_endpoints[alias].times_below(self.scenario.endpoints[alias], waited);
+            let idle = idle.find(|&time| {
+                let mut of_all = total.times_below(most_in_all, time);
+                let most = self.scenario.runs[run].max_concurrent();
+                of_all.any(|time| of_runs[run].times_below(most, time).next().is_some())
+            });
+            if let Some(idle) = idle {
+                problems.push(format!("waited in vain in {idle:?}: {attempt:?}"));
+            }
+        }
+        self.problems.extend(problems);
+    }
+
+    fn counts_agree(&mut self) {
+        for (alias, metrics) in self.record.metrics.iter().enumerate() {
+            let calls = self.record.calls.iter().filter(|call| call.alias == alias);
+            let ended = |is_meant: &dyn Fn(Ended) -> bool| {
+                let ends = calls.clone().filter_map(|call| call.ended);
+                ends.filter(|(_, ended)| is_meant(*ended)).count() as u64
+            };
+            let answered = ended(&|ended| matches!(ended, Ended::Answered(_)));
+            let limited = ended(&|ended| ended == Ended::Limited);
+            let failed = ended(&|ended| ended == Ended::Failed);
+            let sum =
+                metrics.successes + metrics.failures + metrics.cancelled + metrics.rate_limited;
+            let given_up = ended(&|ended| ended == Ended::GivenUp);
+            let is_right = metrics.requests == calls.clone().count() as u64
+                && metrics.requests == sum
+                && metrics.in_flight == 0
+                && metrics.successes == answered
+                && metrics.rate_limited == limited
+                // What took longer than the endpoint waits is a failure.
+                && metrics.failures >= failed
+                && metrics.failures + metrics.cancelled == failed + given_up
+                && metrics.usage == charged(calls.clone());
+            ensure!(self, is_right, "endpoint {alias}: {metrics:?}");
+        }
+        for (run, part, record) in self.parts() {
+            let Some((_, progress)) = record.ends.first() else {
+                continue;
+            };
+            let (succeeded, ended) = (
+                record
+                    .inputs
+                    .iter()
+                    .filter(|end| end.error.is_none())
+                    .count(),
+                record.inputs.len(),
+            );
+            let attempts = self
+                .record
+                .attempts
+                .iter()
+                .filter(|attempt| attempt.run == run);
+            let with = |outcome| {
+                attempts
+                    .clone()
+                    .filter(move |it| it.outcome == outcome)
+                    .count()
+            };
+            let mut told = Usage::default();
+            attempts.clone().for_each(|attempt| told += attempt.usage);
+            let hedges = attempts.clone().filter(|attempt| attempt.is_hedge).count();
+            let at_endpoints = progress.endpoints.iter();
+            let is_right = progress.inputs_succeeded == succeeded
+                && progress.inputs_ended() == ended
+                && progress.inputs_in_flight == 0
+                && progress.rate_limited == with(AttemptOutcome::RateLimited) as u64
+                && progress.hedges == hedges as u64
+                && progress.usage == told
+                && at_endpoints
+                    .clone()
+                    .all(|at| (at.in_flight, at.waiting) == (0, 0));
+            ensure!(
+                self,
+                is_right,
+                "run {run}: told were {succeeded} of {ended} inputs, {} refusals, {hedges} second \
+                 requests, {told:?}, and counted {progress:?}",
+                with(AttemptOutcome::RateLimited)
+            );
+            if part.settings.hedging.is_none() {
+                let retries = with(AttemptOutcome::Retried) as u64;
+                ensure!(self, progress.retries == retries, "run {run}: {progress:?}");
+            }
+            if let Some(at_the_end) = &record.progress {
+                let mut progress = progress.clone();
+                // What an endpoint bears at the moment changes with other runs.
+                for (then, now) in progress.endpoints.iter_mut().zip(&at_the_end.endpoints) {
+                    then.limit = now.limit;
+                }
+                ensure!(
+                    self,
+                    *at_the_end == progress,
+                    "run {run}: at its end {progress:?}, and then {at_the_end:?}"
+                );
+            }
+            if record.was_dropped {
+                continue;
+            }
+            let oks = record
+                .results
+                .iter()
+                .filter(|got| got.output.is_ok())
+                .count();
+            ensure!(
+                self,
+                oks == succeeded,
+                "run {run}: {oks} outputs, {progress:?}"
+            );
+            let mut usage = Usage::default();
+            record.results.iter().for_each(|got| usage += got.usage);
+            ensure!(
+                self,
+                usage == progress.usage,
+                "run {run}: usage {usage:?}, {progress:?}"
+            );
+            // An answer that comes in the moment in which it is given up is
+            // charged, and nobody is left to be told.
+            let calls = self.record.calls.iter();
+            let calls = calls.filter(|call| self.asker(call).is_some_and(|it| it.run == run));
+            let charged = charged(calls);
+            let is_right = if part.is_plain() {
+                usage == charged
+            } else {
+                usage.input_tokens <= charged.input_tokens
+            };
+            ensure!(
+                self,
+                is_right,
+                "run {run}: charged {charged:?}, told {usage:?}"
+            );
+        }
+    }
+}
+
+/// Whether a failure ended the run; what is cancelled is none.
+fn failed_fast(part: &RunScenario, record: &RunRecord) -> bool {
+    let mut errors = record.inputs.iter().filter_map(|end| end.error);
+    part.settings.error_policy == Some(ErrorPolicy::FailFast)
+        && errors.any(|kind| kind != ErrorKind::Cancelled)
+}
+
+/// A call, and what decides when it goes.
+struct Wait<'c> {
+    attempt: &'c Attempt,
+    priority: i32,
+    remaining: u32,
+    /// Since when it waited, at the latest.
+    queued: Duration,
+}
+
+/// How many of something there were, over time.
+struct Level(Vec<(Duration, usize)>);
+
+impl Level {
+    fn new(intervals: impl Iterator<Item = Interval>) -> Self {
+        let mut changes = Vec::new();
+        for (from, to) in intervals {
+            changes.push((from, 1));
+            changes.push((to, -1));
+        }
+        changes.sort_unstable_by_key(|(at, _)| *at);
+        let mut levels: Vec<(Duration, usize)> = vec![(Duration::ZERO, 0)];
+        let mut level = 0_isize;
+        for (at, change) in changes {
+            level += change;
+            let now = (at, level.unsigned_abs());
+            match levels.last_mut() {
+                Some(last) if last.0 == at => *last = now,
+                _ => levels.push(now),
+            }
+        }
+        Self(levels)
+    }
+
+    /// When there were fewer than `most` within a time.
+    fn times_below(
+        &self,
+        most: usize,
+        within: Interval,
+    ) -> impl Iterator<Item = Interval> + use<'_> {
+        let first = self.0.partition_point(|(at, _)| *at <= within.0);
+        let levels = self.0[first.saturating_sub(1)..].iter();
+        let nexts = self.0[first.min(self.0.len())..].iter().map(|(at, _)| *at);
+        let times = levels.zip(nexts.chain([Duration::MAX]));
+        let times = times.take_while(move |((from, _), _)| *from < within.1);
+        let times = times.filter(move |((_, level), _)| *level < most);
+        let times = times.map(move |((from, _), to)| ((*from).max(within.0), to.min(within.1)));
+        times.filter(|(from, to)| from < to)
+    }
+}
+
+fn interval(call: &Seen) -> Interval {
+    let (ended, _) = call.ended.unwrap_or((Duration::MAX, Ended::GivenUp));
+    (call.began, ended)
+}
+
+/// The most that there are at any time; what takes no time does not count.
+fn most_at_once(intervals: Vec<Interval>) -> usize {
+    let levels = Level::new(intervals.into_iter()).0;
+    levels
+        .into_iter()
+        .map(|(_, level)| level)
+        .max()
+        .unwrap_or(0)
+}
+
+fn charged<'s>(calls: impl Iterator<Item = &'s Seen>) -> Usage {
+    let mut usage = Usage::default();
+    for call in calls {
+        if let Some((_, Ended::Answered(charged))) = call.ended {
+            usage += charged;
+        }
+    }
+    usage
+}

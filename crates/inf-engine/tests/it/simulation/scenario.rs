@@ -1,0 +1,273 @@
+//! Scenarios: everything that a seed decides.
+
+use std::time::Duration;
+
+use inf_engine::execution::{ErrorPolicy, ExecutionManager, ExecutionSettings, Hedging};
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::graphs::{self, Drawn};
+use super::peers::{ALIASES, Temper};
+
+/// Several runs over shared endpoints.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) seed: u64,
+    pub(super) temper: Temper,
+    /// The most calls at once of each endpoint.
+    pub(super) endpoints: [usize; ALIASES.len()],
+    pub(super) max_total_concurrent: Option<usize>,
+    /// How many inputs each manager may have under way; the global one comes
+    /// on top of these.
+    pub(super) managers: Vec<usize>,
+    pub(super) runs: Vec<RunScenario>,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub(super) struct RunScenario {
+    pub(super) begins_ms: u64,
+    /// `None` is the global one.
+    pub(super) manager: Option<usize>,
+    pub(super) graph: Drawn,
+    pub(super) inputs: usize,
+    /// Every so-manieth input can't be read.
+    pub(super) invalid: Option<usize>,
+    /// How late inputs are at most; otherwise they are all at hand.
+    pub(super) late_ms: Option<u64>,
+    pub(super) settings: Settings,
+    /// Whether the settings are those of a scope around the run.
+    pub(super) by_scope: bool,
+    pub(super) reader: Reader,
+    pub(super) in_order: bool,
+    pub(super) ending: Ending,
+}
+
+/// Who reads the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    Batch,
+    Fast,
+    Slow { ms: u64 },
+    Pauses { after: usize, ms: u64 },
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    ByItself,
+    Dropped {
+        ms: u64,
+    },
+    Stopped {
+        ms: u64,
+    },
+    Cancelled {
+        ms: u64,
+    },
+    /// By a handle, from another task.
+    CancelledElsewhere {
+        ms: u64,
+    },
+}
+
+/// What a run's settings say.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    pub(super) max_concurrent: Option<usize>,
+    pub(super) max_inputs_in_flight: Option<usize>,
+    pub(super) max_results_waiting: Option<usize>,
+    pub(super) error_policy: Option<ErrorPolicy>,
+    pub(super) max_retries: Option<u32>,
+    pub(super) task_timeout_ms: Option<u64>,
+    pub(super) run_timeout_ms: Option<u64>,
+    pub(super) priority: Option<i32>,
+    /// Percentile and share.
+    pub(super) hedging: Option<(f64, f64)>,
+}
+
+impl Settings {
+    fn draw(random: &mut Pcg64) -> Self {
+        let policies = [
+            ErrorPolicy::RetryThenFail,
+            ErrorPolicy::RetryThenFail,
+            ErrorPolicy::Continue,
+            ErrorPolicy::FailFast,
+        ];
+        let mut maybe = |of: u32| random.random_ratio(1, of);
+        let [concurrent, inputs, results, retries] = [maybe(2), maybe(2), maybe(3), maybe(5)];
+        let [task, run, priority, hedging] = [maybe(8), maybe(10), maybe(3), maybe(4)];
+        let policy = policies.choose(random).copied();
+        Self {
+            max_concurrent: concurrent.then(|| random.random_range(1..10)),
+            max_inputs_in_flight: inputs.then(|| random.random_range(1..12)),
+            max_results_waiting: results.then(|| random.random_range(0..6)),
+            error_policy: policy.filter(|policy| *policy != ErrorPolicy::default()),
+            max_retries: retries.then(|| random.random_range(0..4)),
+            task_timeout_ms: task.then(|| random.random_range(100..5_000)),
+            run_timeout_ms: run.then(|| random.random_range(0..40_000)),
+            priority: priority.then(|| random.random_range(-2..3)),
+            hedging: hedging.then(|| {
+                (
+                    random.random_range(50.0..99.0),
+                    random.random_range(0.05..0.6),
+                )
+            }),
+        }
+    }
+
+    pub(super) fn to_execution_settings(&self) -> ExecutionSettings {
+        let mut settings = ExecutionSettings::default();
+        settings.max_concurrent = self.max_concurrent;
+        settings.max_inputs_in_flight = self.max_inputs_in_flight;
+        settings.max_results_waiting = self.max_results_waiting;
+        settings.error_policy = self.error_policy;
+        settings.max_retries = self.max_retries;
+        settings.task_timeout = self.task_timeout_ms.map(Duration::from_millis);
+        settings.run_timeout = self.run_timeout_ms.map(Duration::from_millis);
+        settings.priority = self.priority;
+        settings.hedging = self
+            .hedging
+            .map(|(percentile, share)| Hedging::after_percentile(percentile).with_max_share(share));
+        settings
+    }
+
+    /// The retries that passing failures have.
+    pub(super) fn retries(&self) -> usize {
+        match self.error_policy.unwrap_or_default() {
+            ErrorPolicy::RetryThenFail => self.max_retries.unwrap_or(3) as usize,
+            _ => 0,
+        }
+    }
+}
+
+impl RunScenario {
+    fn draw(random: &mut Pcg64, managers: usize) -> Self {
+        let inputs = match random.random_range(0..10) {
+            0 => random.random_range(30..80),
+            1 => 0,
+            _ => random.random_range(1..14),
+        };
+        let manager = random.random_range(0..=managers);
+        let ms = random.random_range(0..30_000);
+        let mut reader = match random.random_range(0..6) {
+            0 | 1 => Reader::Batch,
+            2 | 3 => Reader::Fast,
+            4 => Reader::Slow {
+                ms: random.random_range(1..3_000),
+            },
+            _ => Reader::Pauses {
+                after: random.random_range(0..6),
+                ms: random.random_range(1..100_000),
+            },
+        };
+        let ending = match random.random_range(0..16) {
+            0 => Ending::Dropped { ms },
+            1 => Ending::Stopped { ms },
+            2 => Ending::Cancelled { ms },
+            3 => Ending::CancelledElsewhere { ms },
+            _ => Ending::ByItself,
+        };
+        let needs_stream = matches!(ending, Ending::Stopped { .. } | Ending::Cancelled { .. });
+        if reader == Reader::Batch && needs_stream {
+            reader = Reader::Fast;
+        }
+        let is_stream = reader != Reader::Batch;
+        let chance = |random: &mut Pcg64, of: u32| is_stream && random.random_ratio(1, of);
+        let is_late = chance(random, 3);
+        let has_invalid = chance(random, 5);
+        let in_order = chance(random, 3);
+        Self {
+            begins_ms: if random.random_bool(0.5) {
+                0
+            } else {
+                random.random_range(0..10_000)
+            },
+            manager: (manager < managers).then_some(manager),
+            graph: graphs::draw(random),
+            inputs,
+            invalid: has_invalid.then(|| random.random_range(2..6)),
+            late_ms: is_late.then(|| random.random_range(1..4_000)),
+            settings: Settings::draw(random),
+            by_scope: random.random_ratio(1, 3),
+            reader,
+            in_order,
+            ending,
+        }
+    }
+
+    pub(super) fn input(&self, run: usize, index: usize) -> Result<String, String> {
+        match self.invalid {
+            Some(every) if index % every == 1 => Err("unreadable".to_owned()),
+            _ => Ok(format!("run {run} input {index}")),
+        }
+    }
+
+    pub(super) fn max_concurrent(&self) -> usize {
+        self.settings.max_concurrent.unwrap_or(usize::MAX)
+    }
+
+    /// Whether everything that can be known beforehand is known.
+    pub(super) fn is_plain(&self) -> bool {
+        self.ending == Ending::ByItself
+            && self.settings.run_timeout_ms.is_none()
+            && self.settings.task_timeout_ms.is_none()
+            && self.settings.hedging.is_none()
+            && self.settings.error_policy != Some(ErrorPolicy::FailFast)
+    }
+}
+
+impl Scenario {
+    pub(super) fn draw(seed: u64) -> Self {
+        let mut random = Pcg64::seed_from_u64(seed);
+        let random = &mut random;
+        let percent = |random: &mut Pcg64, most| {
+            if random.random_bool(0.5) {
+                0
+            } else {
+                random.random_range(0..most)
+            }
+        };
+        let temper = Temper {
+            seed,
+            refusals: percent(random, 10),
+            failures: percent(random, 40),
+            limits: percent(random, 30),
+            hangs: percent(random, 6),
+            usual_ms: random.random_range(0..2_000),
+            tail: random.random_range(1..40),
+        };
+        let most = [2, 6, 20].choose(random).copied().unwrap_or(6);
+        let endpoints = std::array::from_fn(|_| random.random_range(1..=most));
+        let is_bounded = random.random_bool(0.5);
+        let max_total_concurrent = is_bounded.then(|| random.random_range(1..10));
+        let managers: Vec<usize> = (0..random.random_range(0..3))
+            .map(|_| random.random_range(1..8))
+            .collect();
+        let runs = (0..random.random_range(1..5))
+            .map(|_| RunScenario::draw(random, managers.len()))
+            .collect();
+        Self {
+            seed,
+            temper,
+            endpoints,
+            max_total_concurrent,
+            managers,
+            runs,
+        }
+    }
+
+    /// Whether the same must happen when it is played again: of every third
+    /// scenario, because it takes as long as everything else.
+    pub(super) fn is_played_twice(&self) -> bool {
+        self.seed.is_multiple_of(3)
+    }
+
+    /// The bound of a manager.
+    pub(super) fn max_executions(&self, manager: Option<usize>) -> usize {
+        manager.map_or(ExecutionManager::DEFAULT_MAX_EXECUTIONS, |place| {
+            self.managers[place]
+        })
+    }
+}
