@@ -151,6 +151,11 @@ impl<O> ResultStream<O> {
 
     /// Notes that a result is no good for a reason that shows where it is read.
     fn note_failed(&self, index: usize) {
+        {
+            let mut counts = self.shared.counters.counts();
+            counts.inputs_succeeded -= 1;
+            counts.inputs_failed += 1;
+        }
         if let State::Running(events) = &self.state {
             let run = self.run;
             events.send(Event::ResultFailed { run, index });

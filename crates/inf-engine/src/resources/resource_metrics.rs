@@ -1,5 +1,6 @@
 //! [`ResourceMetrics`]: what an endpoint did.
 
+use std::fmt;
 use std::ops::AddAssign;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use hdrhistogram::Histogram;
 use crate::clients::{ClientError, ClientErrorKind, LlmResponse, Usage};
 
 /// What an endpoint did since it was made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ResourceMetrics {
     /// Requests that were sent, retries and refused ones included.
@@ -59,6 +60,26 @@ impl ResourceMetrics {
             p95: at(0.95),
             p99: at(0.99),
         }
+    }
+}
+
+/// Says latencies in short: the histogram has thousands of places.
+impl fmt::Debug for ResourceMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ResourceMetrics")
+            .field("requests", &self.requests)
+            .field("successes", &self.successes)
+            .field("failures", &self.failures)
+            .field("cancelled", &self.cancelled)
+            .field("rate_limited", &self.rate_limited)
+            .field("retries", &self.retries)
+            .field("hedges", &self.hedges)
+            .field("in_flight", &self.in_flight)
+            .field("limit", &self.limit)
+            .field("usage", &self.usage)
+            .field("latency", &self.latency())
+            .finish_non_exhaustive()
     }
 }
 

@@ -61,7 +61,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = pause;
     }
 
-    /// A run ended: every input that it took has its result.
+    /// A run ended: every input that it took has its result, unless code of the
+    /// program panicked.
     fn run_ended(&self, run: &RunReport<'_>) {
         let _ = run;
     }

@@ -6,6 +6,7 @@ mod calls;
 mod reports;
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -667,7 +668,11 @@ impl Run {
         board.executions_in_flight -= self.in_flight;
         self.executions.clear();
         self.leave(board);
+        self.shared.counters.counts().ended = Some(board.now);
         self.spans.tell_panicked();
+        // An observer may be what panicked: it is not asked whether it does again.
+        let told = || self.tell_run(board, Observer::run_ended);
+        let _ = catch_unwind(AssertUnwindSafe(told));
         let _ = self.results.send(Delivery::Panicked(panic));
     }
 
