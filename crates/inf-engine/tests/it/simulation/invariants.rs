@@ -518,18 +518,22 @@ impl<'c> Check<'c> {
     fn waits(&self) -> Vec<Wait<'c>> {
         let parts = self.parts();
         let remaining: Vec<Vec<u32>> = parts.map(|(_, part, _)| part.graph.remaining()).collect();
-        let mut last: HashMap<Asker, AttemptOutcome> = HashMap::new();
+        let asker = |attempt: &Attempt| Asker {
+            run: attempt.run,
+            input: attempt.input,
+            node: attempt.node,
+        };
+        // Reports come in the order of ends, and the second request for a call
+        // may end before the first: what a call waited for shows in its times.
+        let is_retried = |attempt: &&Attempt| attempt.outcome == AttemptOutcome::Retried;
+        let retried = self.record.attempts.iter().filter(is_retried);
+        let retried: HashSet<(Asker, Duration)> = retried
+            .map(|attempt| (asker(attempt), attempt.ended))
+            .collect();
         let mut waits = Vec::new();
         for attempt in &self.record.attempts {
-            let Attempt {
-                run, input, node, ..
-            } = *attempt;
-            let asker = Asker { run, input, node };
-            let was_retried = last.get(&asker) == Some(&AttemptOutcome::Retried);
-            // One of two requests for a call that is given up says nothing.
-            if attempt.outcome != AttemptOutcome::Cancelled {
-                last.insert(asker, attempt.outcome);
-            }
+            let Attempt { run, node, .. } = *attempt;
+            let was_retried = retried.contains(&(asker(attempt), attempt.ready));
             if attempt.alias.is_none() {
                 continue;
             }
