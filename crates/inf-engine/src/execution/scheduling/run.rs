@@ -641,7 +641,7 @@ impl Run {
         if running.endpoint.is_some() {
             execution.timings.calling += board.now.duration_since(running.started);
         }
-        self.note_not_running(running);
+        self.note_not_running(board, running);
         self.tell_task(board, execution, running, TaskOutcome::Cancelled, None);
     }
 
@@ -666,6 +666,7 @@ impl Run {
     /// Leaves the scheduler after code of the program has panicked.
     pub(crate) fn end_with_panic(mut self, board: &mut Board, panic: Panic) {
         board.executions_in_flight -= self.in_flight;
+        board.calls_in_flight -= self.calls;
         self.executions.clear();
         self.leave(board);
         self.shared.counters.counts().ended = Some(board.now);

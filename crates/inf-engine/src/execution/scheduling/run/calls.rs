@@ -129,6 +129,7 @@ impl Run {
         let call = task::call(attempted, permit, request, timeout, call_span, events);
         let task = tokio::spawn(call).abort_handle();
         self.calls += 1;
+        board.calls_in_flight += 1;
         self.calls_made += 1;
         execution.has_begun = true;
         {
@@ -215,9 +216,10 @@ impl Run {
         self.executions.insert(execution.id, execution);
     }
 
-    pub(super) fn note_not_running(&mut self, running: &Running) {
+    pub(super) fn note_not_running(&mut self, board: &mut Board, running: &Running) {
         if let Some(place) = running.endpoint {
             self.calls -= 1;
+            board.calls_in_flight -= 1;
             self.shared.counters.counts().at_endpoint[place].0 -= 1;
         }
     }
@@ -241,7 +243,7 @@ impl Run {
             self.executions.insert(execution.id, execution);
             return;
         };
-        self.note_not_running(&running);
+        self.note_not_running(board, &running);
         let (outcome, first_byte) = match outcome {
             Outcome::Hosted(outcome) => (outcome, None),
             Outcome::Called(outcome) => {
