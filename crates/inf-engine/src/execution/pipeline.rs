@@ -106,10 +106,12 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         let pipeline = self.clone();
         async move {
             let mut results = pipeline.stream([input]);
-            match results.next().await {
-                Some(result) => result.output,
-                None => Err(results.not_begun()),
-            }
+            let Some(result) = results.next().await else {
+                return Err(results.not_begun());
+            };
+            // The end of the run, so that its observers were told.
+            while results.next().await.is_some() {}
+            result.output
         }
     }
 

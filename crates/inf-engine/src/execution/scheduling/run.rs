@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, Stream as _, StreamExt};
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
@@ -36,7 +36,7 @@ use crate::execution::{
     BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, ExecutionTimings,
     Hedging,
 };
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, Operation};
 use crate::value::Value;
 
 /// An input, or why it could not be read.
@@ -141,6 +141,17 @@ enum Source {
     Answered(InputStream<Input>, Input),
     /// There are no more.
     Exhausted,
+}
+
+impl Source {
+    /// A source that gave an input. One that knows it has no more is not asked
+    /// again: in a full manager its run could wait long for that turn.
+    fn after_an_input(source: InputStream<Input>) -> Self {
+        match source.size_hint() {
+            (_, Some(0)) => Self::Exhausted,
+            _ => Self::Here(source),
+        }
+    }
 }
 
 /// The ready calls at one endpoint.
@@ -314,14 +325,14 @@ impl Run {
         match std::mem::replace(&mut self.source, Source::Exhausted) {
             Source::Here(mut source) => match source.next().now_or_never() {
                 Some(input) => {
-                    self.source = Source::Here(source);
+                    self.source = Source::after_an_input(source);
                     self.take(board, input);
                     Asked::Answered
                 }
                 None => Asked::Later(source),
             },
             Source::Answered(source, input) => {
-                self.source = Source::Here(source);
+                self.source = Source::after_an_input(source);
                 self.take(board, Some(input));
                 Asked::Answered
             }
@@ -416,6 +427,10 @@ impl Run {
             execution.state.start(node);
             let plan = &self.bound.plan;
             let evaluate = || evaluate::evaluate(plan, &execution.state, &self.parameters, node);
+            let evaluate = || match plan.graph().node(node).operation() {
+                Operation::Host(_) => within_blocking(self.scope.clone().inside(), evaluate),
+                _ => evaluate(),
+            };
             match self.spans.around().in_scope(evaluate) {
                 Ok(Evaluated::Value(value)) => {
                     execution.state.complete(node, value, &mut ready);
@@ -669,7 +684,12 @@ impl Run {
         board.calls_in_flight -= self.calls;
         self.executions.clear();
         self.leave(board);
-        self.shared.counters.counts().ended = Some(board.now);
+        {
+            let mut counts = self.shared.counters.counts();
+            counts.inputs_cancelled += std::mem::take(&mut counts.inputs_in_flight);
+            counts.at_endpoint.fill((0, 0));
+            counts.ended = Some(board.now);
+        }
         self.spans.tell_panicked();
         // An observer may be what panicked: it is not asked whether it does again.
         let told = || self.tell_run(board, Observer::run_ended);
@@ -691,8 +711,9 @@ impl Run {
     }
 
     /// Ends every input because the runtime is going away.
-    pub(crate) fn abandon(&mut self, board: &mut Board) {
+    pub(crate) fn abandon(mut self, board: &mut Board) {
         let why = "the runtime that the run began in is gone";
         self.end_everything(board, ErrorKind::Cancelled, why, why.to_owned());
+        self.end(board);
     }
 }
