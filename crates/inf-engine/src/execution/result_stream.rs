@@ -27,6 +27,7 @@ use crate::value::{Data, Value};
 /// The run goes on while nobody reads, until as many results wait as
 /// [`max_results_waiting`](super::ExecutionSettings::max_results_waiting) allows.
 /// Dropping the stream cancels what is under way and closes its connections.
+#[must_use = "dropping it cancels the run"]
 pub struct ResultStream<O> {
     run: RunId,
     state: State,
