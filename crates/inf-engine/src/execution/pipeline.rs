@@ -180,7 +180,8 @@ impl<I: Data, O: Data> Pipeline<I, O> {
 
     /// [`run`](Self::run) for programs without an async runtime.
     pub fn run_blocking(&self, input: I) -> Result<O, ExecutionError> {
-        block_on(within(ExecutionSettings::current(), self.run(input)))?
+        let scope = Arc::new(ExecutionSettings::current());
+        block_on(within(scope, self.run(input)))?
     }
 
     /// [`run_batch`](Self::run_batch) for programs without an async runtime.
@@ -189,10 +190,8 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         inputs: impl IntoIterator<Item = I>,
     ) -> Result<Vec<BatchResult<O>>, ExecutionError> {
         let inputs: Vec<I> = inputs.into_iter().collect();
-        block_on(within(
-            ExecutionSettings::current(),
-            self.clone().run_all(inputs),
-        ))
+        let scope = Arc::new(ExecutionSettings::current());
+        block_on(within(scope, self.clone().run_all(inputs)))
     }
 
     fn start(&self, inputs: InputStream<Input>) -> ResultStream<O> {

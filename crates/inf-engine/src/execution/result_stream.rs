@@ -86,7 +86,6 @@ impl<O: Data> ResultStream<O> {
     ///
     /// # Panics
     /// If a result was read already: it is not known which are still to come.
-    #[must_use]
     pub fn in_order(mut self) -> Self {
         let taken = self.shared.taken.load(Ordering::SeqCst);
         assert!(

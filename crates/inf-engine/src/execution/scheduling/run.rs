@@ -93,7 +93,10 @@ pub(crate) struct Run {
     bound: Arc<Bound>,
     parameters: ParameterTexts,
     limits: Limits,
-    scope: ExecutionSettings,
+    /// The scope of its host functions.
+    scope: Arc<ExecutionSettings>,
+    /// Whether it was begun inside of a host function.
+    is_inside: bool,
     observers: Vec<Arc<dyn Observer>>,
     spans: RunSpans,
     results: mpsc::UnboundedSender<Delivery>,
@@ -189,7 +192,8 @@ impl Run {
             id,
             parameters,
             limits,
-            scope,
+            is_inside: scope.is_inside(),
+            scope: Arc::new(scope.inside()),
             observers: settings.observers().to_vec(),
             spans,
             results,
@@ -267,7 +271,7 @@ impl Run {
             let plan = &self.bound.plan;
             let evaluate = || evaluate::evaluate(plan, &execution.state, &self.parameters, node);
             let evaluate = || match plan.graph().node(node).operation() {
-                Operation::Host(_) => within_blocking(self.scope.clone().inside(), evaluate),
+                Operation::Host(_) => within_blocking(Arc::clone(&self.scope), evaluate),
                 _ => evaluate(),
             };
             match self.spans.around().in_scope(evaluate) {
@@ -294,7 +298,7 @@ impl Run {
         node: NodeRef,
         elsewhere: Evaluated,
     ) {
-        let scope = self.scope.clone().inside();
+        let scope = Arc::clone(&self.scope);
         let node_name = self.bound.plan.graph().node(node).name();
         let span = self.spans.host(execution.index, node_name);
         let inside = span.clone();

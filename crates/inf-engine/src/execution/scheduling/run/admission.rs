@@ -60,7 +60,7 @@ impl Run {
     /// that a host function waits for could otherwise wait for the input that
     /// the function is called for.
     pub(crate) fn is_exempt(&self) -> bool {
-        self.scope.is_inside() && self.in_flight == 0
+        self.is_inside && self.in_flight == 0
     }
 
     /// Whether another input would soon have something to do. One that only
