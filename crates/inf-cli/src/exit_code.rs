@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Every input succeeded, or there was none to run.
     Success,
-    /// Some inputs failed, or not all results could be written.
+    /// Some inputs failed or were not read, or not all results could be written.
     SomeFailed,
     /// The command or a file was wrong; nothing was called.
     Wrong,

@@ -143,7 +143,8 @@ impl fmt::Display for Line<'_> {
         if progress.rate_limited > 0 {
             write!(formatter, ", {} refused", compact(progress.rate_limited))?;
         }
-        let tokens = progress.usage.input_tokens + progress.usage.output_tokens;
+        let usage = progress.usage;
+        let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
         write!(formatter, ", {} tokens", compact(tokens))
     }
 }

@@ -238,16 +238,18 @@ async fn run(
         }
     }
     display.finish();
+    let not_read = total
+        .get()
+        .map(|total| total.saturating_sub(tally.inputs()));
     let summary = Summary {
         tally: &tally,
         written: writer.written(),
         metrics: &settled_metrics(pipeline.resources()).await,
         elapsed: results.get_ref().progress().elapsed,
-        not_read: total
-            .get()
-            .map(|total| total.saturating_sub(tally.inputs())),
+        not_read,
         is_interrupted,
     };
+    let is_cut_short = unwritable.is_some();
     match unwritable {
         // The reader has seen enough, as in `inf run … | head`.
         Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -278,10 +280,12 @@ async fn run(
             ));
         }
     }
-    match (is_interrupted, tally.failed) {
-        (true, _) => Exit::Interrupted,
-        (false, 0) => Exit::Success,
-        (false, _) => Exit::SomeFailed,
+    if is_interrupted {
+        Exit::Interrupted
+    } else if tally.failed == 0 && (is_cut_short || not_read == Some(0)) {
+        Exit::Success
+    } else {
+        Exit::SomeFailed
     }
 }
 

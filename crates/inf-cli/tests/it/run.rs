@@ -263,6 +263,30 @@ fn policies_and_limits_reach_the_engine() {
 }
 
 #[test]
+fn a_run_whose_source_is_slower_than_its_time_does_not_succeed() {
+    let workplace = Workplace::new();
+    let mut child = workplace
+        .command("run pipeline.yaml --input - --json --run-timeout 0.3")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let pair = b"{\"a\": \"x\", \"b\": \"y\"}\n";
+    stdin.write_all(pair).expect("writable");
+    // The pipe stays open: there may be more.
+    let ended = child.wait_with_output().expect("an end");
+    drop(stdin);
+    let summary: serde_json::Value = serde_json::from_slice(&ended.stderr).expect("JSON");
+    assert_eq!(
+        (&summary["succeeded"], &summary["not_read"]),
+        (&json!(1), &json!(null))
+    );
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[test]
 fn timeouts_bound_a_call_and_the_run() {
     let server = Server::start("--latency 600000");
     let workplace = Workplace::new();

@@ -10,6 +10,9 @@ pub(super) type InputStream<I> = Pin<Box<dyn Stream<Item = I> + Send>>;
 /// A source of inputs: anything that iterates, and any stream. Inputs are
 /// taken when there is room for them, so a source may be endless.
 ///
+/// An iterator is asked where runs are scheduled: while it blocks, all runs of
+/// its manager wait. One that waits long for its items should be a stream.
+///
 /// `Kind` only keeps the two apart; the compiler infers it.
 pub trait Inputs<I, Kind> {
     /// The inputs as a stream.

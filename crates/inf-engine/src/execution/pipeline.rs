@@ -106,10 +106,12 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         let pipeline = self.clone();
         async move {
             let mut results = pipeline.stream([input]);
-            match results.next().await {
-                Some(result) => result.output,
-                None => Err(results.not_begun()),
-            }
+            let Some(result) = results.next().await else {
+                return Err(results.not_begun());
+            };
+            // The end of the run, so that its observers were told.
+            while results.next().await.is_some() {}
+            result.output
         }
     }
 
@@ -178,7 +180,8 @@ impl<I: Data, O: Data> Pipeline<I, O> {
 
     /// [`run`](Self::run) for programs without an async runtime.
     pub fn run_blocking(&self, input: I) -> Result<O, ExecutionError> {
-        block_on(within(ExecutionSettings::current(), self.run(input)))?
+        let scope = Arc::new(ExecutionSettings::current());
+        block_on(within(scope, self.run(input)))?
     }
 
     /// [`run_batch`](Self::run_batch) for programs without an async runtime.
@@ -187,10 +190,8 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         inputs: impl IntoIterator<Item = I>,
     ) -> Result<Vec<BatchResult<O>>, ExecutionError> {
         let inputs: Vec<I> = inputs.into_iter().collect();
-        block_on(within(
-            ExecutionSettings::current(),
-            self.clone().run_all(inputs),
-        ))
+        let scope = Arc::new(ExecutionSettings::current());
+        block_on(within(scope, self.clone().run_all(inputs)))
     }
 
     fn start(&self, inputs: InputStream<Input>) -> ResultStream<O> {

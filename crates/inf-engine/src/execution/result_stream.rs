@@ -27,6 +27,7 @@ use crate::value::{Data, Value};
 /// The run goes on while nobody reads, until as many results wait as
 /// [`max_results_waiting`](super::ExecutionSettings::max_results_waiting) allows.
 /// Dropping the stream cancels what is under way and closes its connections.
+#[must_use = "dropping it cancels the run"]
 pub struct ResultStream<O> {
     run: RunId,
     state: State,
@@ -82,8 +83,15 @@ impl<O: Data> ResultStream<O> {
     /// of older inputs. What waits is bounded by
     /// [`max_results_waiting`](super::ExecutionSettings::max_results_waiting):
     /// behind an input that takes long the run goes on only that far.
-    #[must_use]
+    ///
+    /// # Panics
+    /// If a result was read already: it is not known which are still to come.
     pub fn in_order(mut self) -> Self {
+        let taken = self.shared.taken.load(Ordering::SeqCst);
+        assert!(
+            self.order.is_some() || taken == 0,
+            "`in_order` comes before the first result is read"
+        );
         self.order.get_or_insert_default();
         self
     }
@@ -188,9 +196,14 @@ impl<O> ResultStream<O> {
         match &mut self.state {
             State::Runtimeless { source, next_index } => {
                 let input = ready!(source.as_mut().poll_next(context));
-                let result = input.map(|input| without_runtime(*next_index, input));
+                let Some(input) = input else {
+                    // A stream may panic when it is asked again.
+                    self.state = State::Ended;
+                    return Poll::Ready(None);
+                };
+                let result = without_runtime(*next_index, input);
                 *next_index += 1;
-                return Poll::Ready(result);
+                return Poll::Ready(Some(result));
             }
             State::Unbegun(..) | State::Running(_) | State::Ended => {}
         }

@@ -17,6 +17,9 @@ use crate::document::ReadError;
 /// A line that is longer is an error instead of all of the memory.
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
+/// What a line may take without being given back.
+const LONG_LINE: usize = 1024 * 1024;
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The values of a [JSON Lines](https://jsonlines.org) file, read one by one:
@@ -92,6 +95,8 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// Reads the next line into `text`.
     fn read_line(&mut self) -> io::Result<LineRead> {
         self.text.clear();
+        // One very long line is no reason to keep its memory for all others.
+        self.text.shrink_to(LONG_LINE);
         self.line += 1;
         let with_end = self.longest as u64 + 1;
         let read = Read::take(&mut self.bytes, with_end).read_until(b'\n', &mut self.text)?;

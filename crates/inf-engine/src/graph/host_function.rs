@@ -28,7 +28,8 @@ pub type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Se
 /// shown that it can run inline, where the run is scheduled, and goes back to
 /// the pool when it turns out slow (1 ms). Clones share what was learnt. Where
 /// you know better, say [`blocking`](Self::blocking) or [`quick`](Self::quick).
-/// An async function is awaited beside the run.
+/// One that comes to a `run_blocking` while it runs inline is begun again on
+/// the pool. An async function is awaited beside the run.
 #[derive(Clone)]
 pub struct HostFunction {
     name: Arc<str>,

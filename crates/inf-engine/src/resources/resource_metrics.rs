@@ -111,7 +111,7 @@ impl AddAssign<&Self> for ResourceMetrics {
         self.retries += other.retries;
         self.hedges += other.hedges;
         self.in_flight += other.in_flight;
-        self.limit += other.limit;
+        self.limit = self.limit.saturating_add(other.limit);
         self.usage += other.usage;
         // Both grow as they need, so that adding can't fail.
         let _ = self.latencies.add(&other.latencies);

@@ -175,8 +175,12 @@ impl Serializer for ValueSerializer {
         Ok(Fields::new(None, length.unwrap_or(0)))
     }
 
-    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Fields, DataError> {
-        Ok(Fields::new(None, length))
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Fields, DataError> {
+        let is_json_text = name.starts_with(JSON_TEXT);
+        Ok(Fields {
+            is_json_text,
+            ..Fields::new(None, length)
+        })
     }
 
     fn serialize_struct_variant(
@@ -200,6 +204,11 @@ fn of_variant(variant: Option<&'static str>, value: Value) -> Value {
 
 /// The longest announcement that is believed: some are wrong.
 const MOST_ANNOUNCED: usize = 4096;
+
+/// How the names of structs begin by which `serde_json` hands itself a JSON text:
+/// of a `RawValue`, and of any number if a program builds it with arbitrary
+/// precision.
+const JSON_TEXT: &str = "$serde_json::private::";
 
 /// A list that grows.
 pub(super) struct Elements {
@@ -228,6 +237,8 @@ impl Elements {
 /// A map that grows.
 pub(super) struct Fields {
     variant: Option<&'static str>,
+    /// Whether its one field is JSON that stands for it.
+    is_json_text: bool,
     entries: Entries,
     /// The key whose value comes next.
     key: Option<Arc<str>>,
@@ -237,6 +248,7 @@ impl Fields {
     fn new(variant: Option<&'static str>, length: usize) -> Self {
         Self {
             variant,
+            is_json_text: false,
             entries: Entries::with_capacity(length.min(MOST_ANNOUNCED)),
             key: None,
         }
@@ -247,8 +259,16 @@ impl Fields {
         Ok(())
     }
 
-    fn finish(self) -> Value {
-        of_variant(self.variant, Value::Map(Arc::new(self.entries)))
+    fn finish(self) -> Result<Value, DataError> {
+        if self.is_json_text
+            && let Some(Value::String(text)) = self.entries.values().next()
+        {
+            let json: serde_json::Value =
+                serde_json::from_str(text).map_err(|error| DataError(error.to_string()))?;
+            return Ok(json.into());
+        }
+        let map = Value::Map(Arc::new(self.entries));
+        Ok(of_variant(self.variant, map))
     }
 }
 
@@ -289,7 +309,7 @@ macro_rules! fields {
             }
 
             fn end(self) -> Result<Value, DataError> {
-                Ok(self.finish())
+                self.finish()
             }
         }
     };
@@ -318,7 +338,7 @@ impl ser::SerializeMap for Fields {
     }
 
     fn end(self) -> Result<Value, DataError> {
-        Ok(self.finish())
+        self.finish()
     }
 }
 
@@ -390,5 +410,19 @@ mod tests {
         check(&HashMap::from([(vec![1], 1)]));
         check(&HashMap::from([((), 1)]));
         check(&Value::from_iter([("k", Value::Null)]));
+    }
+
+    #[test]
+    fn json_that_is_a_text_already_is_read() {
+        #[derive(Serialize)]
+        #[serde(rename = "$serde_json::private::RawValue")]
+        struct Raw {
+            #[serde(rename = "$serde_json::private::RawValue")]
+            text: &'static str,
+        }
+        let raw = |text| Raw { text }.serialize(ValueSerializer);
+        let expected = serde_json::json!({"a": [1, null]});
+        assert_eq!(raw(r#"{"a": [1, null]}"#), Ok(Value::from(expected)));
+        raw("{").expect_err("no JSON");
     }
 }

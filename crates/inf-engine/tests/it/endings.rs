@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -15,7 +16,7 @@ use inf_engine::resources::EndpointConfig;
 use inf_engine::value::Schema;
 use tokio::time::{sleep, timeout};
 
-use crate::support::peer::{Peer, answer, call, limit, one_call, resources, rest, texts};
+use crate::support::peer::{Peer, answer, call, forever, limit, one_call, resources, rest, texts};
 use crate::support::{Answer, RawPeer};
 
 /// Panics where it is told to.
@@ -201,4 +202,112 @@ async fn a_dropped_stream_closes_its_connections_and_lets_others_be() {
     assert_eq!((metrics.in_flight, metrics.cancelled), (0, 3));
     let pipeline = LlmInference::new("b").bind(&resources).unwrap();
     assert_eq!(pipeline.run("x".to_owned()).await.unwrap(), "hi");
+}
+
+#[test]
+fn a_runtime_that_goes_away_tells_observers_of_the_end() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let shared = resources([("a", &Peer::new(|_| (forever(), answer())), 3)]);
+    let observed = ExecutionSettings::default().with_observer(Arc::new(CountsEnds(ended.clone())));
+    let pipeline = one_call(&shared).with_settings(observed);
+    let results = runtime.block_on(async { pipeline.stream(texts(5)) });
+    while shared.metrics()["a"].in_flight < 3 {
+        std::thread::yield_now();
+    }
+    drop(runtime);
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    assert_eq!(results.progress().inputs_in_flight, 0);
+}
+
+#[test]
+fn the_end_of_a_run_was_told_when_its_result_is_there() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let shared = resources([("a", &Peer::new(|_| (Duration::ZERO, answer())), 3)]);
+    let pipeline = one_call(&shared);
+    for _ in 0..300 {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let observed =
+            ExecutionSettings::default().with_observer(Arc::new(CountsEnds(ended.clone())));
+        let run = pipeline.with_settings(observed).run("x".to_owned());
+        runtime.block_on(run).unwrap();
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+}
+
+/// Counts the runs that ended.
+struct CountsEnds(Arc<AtomicUsize>);
+
+impl Observer for CountsEnds {
+    fn run_ended(&self, _: &RunReport<'_>) {
+        // The program has time to go on before it is told.
+        std::thread::sleep(Duration::from_micros(100));
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_panicked_leaves_nothing_in_flight() {
+    let shared = resources([("a", &Peer::of_a_second(), 2)]);
+    let observed = ExecutionSettings::default().with_observer(Arc::new(Panics("task_ended")));
+    let mut results = one_call(&shared).with_settings(observed).stream(texts(9));
+    let read = AssertUnwindSafe(results.next()).catch_unwind();
+    assert!(read.await.is_err());
+    let progress = results.progress();
+    assert_eq!(progress.inputs_in_flight, 0);
+    assert_eq!(progress.inputs_ended(), 9);
+    assert_eq!(
+        (
+            progress.endpoints[0].in_flight,
+            progress.endpoints[0].waiting
+        ),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_panic_is_raised_where_a_blocking_run_is_awaited_inside_a_runtime() {
+    let shared = resources([("a", &Peer::new(|_| (Duration::ZERO, answer())), 2)]);
+    let observed = ExecutionSettings::default().with_observer(Arc::new(Panics("task_ended")));
+    let pipeline = one_call(&shared).with_settings(observed);
+    let run = AssertUnwindSafe(|| pipeline.run_blocking("x".to_owned()));
+    let panic = std::panic::catch_unwind(run).unwrap_err();
+    assert_eq!(
+        panic.downcast_ref::<String>().map(String::as_str),
+        Some("in task_ended")
+    );
+}
+
+#[test]
+fn a_stream_without_a_runtime_is_not_read_past_its_end() {
+    let source = stream::unfold(
+        0,
+        |n| async move { (n < 2).then(|| (n.to_string(), n + 1)) },
+    );
+    let shared = resources([("a", &Peer::of_a_second(), 2)]);
+    let mut results = one_call(&shared).stream(source.boxed());
+    for _ in 0..2 {
+        let result = results.next().now_or_never().unwrap().unwrap();
+        assert_eq!(result.output.unwrap_err().kind, ErrorKind::Runtime);
+    }
+    assert!(results.next().now_or_never().unwrap().is_none());
+    assert!(results.next().now_or_never().unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_counts_too_many_tokens_hurts_nobody() {
+    let peer = Peer::new(|_| {
+        let mut response = answer();
+        if let Ok(response) = &mut response {
+            response.usage.input_tokens = u64::MAX;
+            response.usage.output_tokens = u64::MAX;
+        }
+        (Duration::from_secs(1), response)
+    });
+    let shared = resources([("a", &peer, usize::MAX)]);
+    let results = one_call(&shared).run_batch(texts(3)).await;
+    assert!(results.iter().all(|result| result.output.is_ok()));
+    let mut metrics = shared.metrics()["a"].clone();
+    metrics += &shared.metrics()["a"];
+    assert_eq!(metrics.usage.input_tokens, u64::MAX);
 }

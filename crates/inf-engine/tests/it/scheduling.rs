@@ -417,3 +417,63 @@ async fn clients_that_never_answer_are_given_up_by_the_endpoint() {
         [""; 0]
     );
 }
+
+/// A host function that has shown to be quick, and then waits for a run.
+#[test]
+fn a_host_function_that_waits_for_a_run_does_not_wait_for_itself() {
+    let shared = resources([("a", &Peer::new(|_| (Duration::ZERO, answer())), 1)]);
+    let inner = one_call(&shared);
+    let graph = Tracer::new("outer").trace(move |text: Proxy<String>| {
+        let inner = inner.clone();
+        text.then("sometimes", move |text: String| match &*text {
+            "wait" => inner.run_blocking(text).unwrap(),
+            _ => text,
+        })
+    });
+    let settings = ExecutionSettings::default().with_max_inputs_in_flight(1);
+    let outer = graph.unwrap().bind(ResourceConfig::new()).unwrap();
+    let outer = outer.with_settings(settings);
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let inputs = (0..2000).map(|index| if index % 100 == 99 { "wait" } else { "go on" });
+        let results = outer.run_batch_blocking(inputs.map(Value::from)).unwrap();
+        let waited = results.iter().filter(|result| {
+            let output = result.output.as_ref().unwrap();
+            *output == Value::from("answer")
+        });
+        sender.send(waited.count()).unwrap();
+    });
+    assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(20));
+}
+
+/// A run that has all its results does not wait for a turn in order to end.
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_ends_in_a_full_manager() {
+    let manager = ExecutionManager::new(1);
+    let within = |priority| {
+        let settings = ExecutionSettings::default().with_manager(&manager);
+        settings.with_priority(priority)
+    };
+    let shared = resources([("a", &Peer::of_a_second(), 9)]);
+    let pipeline = one_call(&shared);
+    let one = tokio::spawn(pipeline.with_settings(within(1)).run_batch(texts(1)));
+    sleep(Duration::from_millis(500)).await;
+    let many = pipeline.with_settings(within(0)).stream(texts(100));
+    let start = Instant::now();
+    one.await.unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(many);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "before the first result is read")]
+async fn results_are_put_in_order_from_the_first_one_on() {
+    let shared = resources([("a", &Peer::of_a_second(), 9)]);
+    let mut results = one_call(&shared).stream(texts(3));
+    results.next().await;
+    let _ = results.in_order();
+}

@@ -112,6 +112,25 @@ fn scopes_go_along_into_programs_that_are_not_async() {
     assert_eq!(run(), "None");
 }
 
+#[test]
+fn scopes_go_along_into_host_functions_that_run_inline() {
+    let graph = Tracer::new("outer").trace(move |text: Proxy<String>| {
+        text.then("current", |_: String| {
+            ExecutionSettings::current().max_concurrent
+        })
+    });
+    let outer = graph.unwrap().bind(ResourceConfig::new()).unwrap();
+    // One after the other, so that it is known to be quick soon.
+    let outer = outer.with_settings(settings().with_max_inputs_in_flight(1));
+    let run = || outer.run_batch_blocking((0..200).map(|_| Value::from("x")));
+    for result in layer(4).scope_blocking(run).unwrap() {
+        assert_eq!(result.output.unwrap(), Value::from(4));
+    }
+    for result in run().unwrap() {
+        assert_eq!(result.output.unwrap(), Value::Null);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn observers_and_cancellations_of_all_layers_count() {
     #[derive(Default)]

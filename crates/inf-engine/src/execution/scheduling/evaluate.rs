@@ -2,10 +2,11 @@
 //! functions called.
 
 use std::fmt::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clients::{LlmRequest, Message, Role};
+use crate::execution::runtime::{WaitsForRun, inline};
 use crate::execution::typed_output::TypedOutput;
 use crate::execution::{ErrorKind, ExecutionState, Plan};
 use crate::graph::{
@@ -165,22 +166,31 @@ fn length(state: &ExecutionState, parameters: &ParameterTexts, template: &Templa
 }
 
 fn call_host(function: &HostFunction, input: Value) -> Result<Evaluated, Failure> {
-    // A function that panicked is called again with other inputs; what it left
-    // behind is its own affair, as with any code that panics on a thread pool.
     let called = match function.body() {
         HostBody::Sync(_) if !function.runs_inline() => {
             return Ok(Evaluated::Blocking(function.clone(), input));
         }
-        HostBody::Sync(_) => catch_unwind(AssertUnwindSafe(|| {
-            call_timed(function, &input).map(Evaluated::Value)
-        })),
-        HostBody::Async(body) => catch_unwind(AssertUnwindSafe(|| {
-            Ok(Evaluated::Future(Arc::clone(function.name()), body(&input)))
-        })),
+        HostBody::Sync(_) => inline(|| call_timed(function, &input).map(Evaluated::Value)),
+        HostBody::Async(body) => {
+            inline(|| Ok(Evaluated::Future(Arc::clone(function.name()), body(&input))))
+        }
     };
-    match called {
-        Ok(result) => Ok(result?),
-        Err(panic) => Err(panicked(function.name(), panic.as_ref())),
+    let panic = match called {
+        Ok(result) => return Ok(result?),
+        Err(panic) => panic,
+    };
+    match (panic.downcast::<WaitsForRun>(), function.body()) {
+        // It would wait forever here, and is begun again where it may wait.
+        (Ok(_), HostBody::Sync(_)) => {
+            function.note_took(Duration::MAX);
+            Ok(Evaluated::Blocking(function.clone(), input))
+        }
+        (Ok(_), HostBody::Async(_)) => Err(Failure::from(HostError::Failed {
+            function: Arc::clone(function.name()),
+            reason: "it waits for a run before it returns its future: await the run inside of it"
+                .to_owned(),
+        })),
+        (Err(panic), _) => Err(panicked(function.name(), panic.as_ref())),
     }
 }
 

@@ -112,10 +112,11 @@ impl Execution {
         self.running.iter().any(|running| running.node == node)
     }
 
-    /// Whether the attempt `serial` is under way for `node`, and no other.
-    pub(crate) fn is_only_attempt(&self, node: NodeRef, serial: u32) -> bool {
+    /// The attempt `serial` for `node`, if it is under way and no other is.
+    pub(crate) fn only_attempt(&self, node: NodeRef, serial: u32) -> Option<&Running> {
         let mut running = self.running.iter().filter(|running| running.node == node);
-        running.next().is_some_and(|first| first.serial == serial) && running.next().is_none()
+        let first = running.next().filter(|first| first.serial == serial);
+        first.filter(|_| running.next().is_none())
     }
 
     /// Takes everything that is under way, or what is for one node.

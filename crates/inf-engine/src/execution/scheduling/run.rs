@@ -1,22 +1,26 @@
-//! [`Run`]: one run, as the scheduler keeps it: its inputs, from being taken to
-//! their results. Its calls are in `calls`, what its observers are told in
+//! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
+//! to their results. How inputs are taken is in `admission`, its calls are in
+//! `calls`, how it ends is in `endings`, and what its observers are told in
 //! `reports`.
 
+mod admission;
 mod calls;
+mod endings;
 mod reports;
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
+
+pub(crate) use admission::Asked;
+use admission::Source;
 
 use super::bound::Bound;
 use super::evaluate::{self, Evaluated, ParameterTexts};
@@ -26,17 +30,15 @@ use super::ready_queue::ReadyQueue;
 use super::scheduler::Board;
 use super::task::{self, Attempted, ExecutionId, Task};
 use super::timers::Due;
-use crate::clients::Usage;
 use crate::execution::inputs::InputStream;
 use crate::execution::observation::{
     InputReport, Observer, RunCounters, RunId, RunSpans, TaskOutcome,
 };
 use crate::execution::settings::{within, within_blocking};
 use crate::execution::{
-    BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, ExecutionTimings,
-    Hedging,
+    BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, Operation};
 use crate::value::Value;
 
 /// An input, or why it could not be read.
@@ -91,7 +93,10 @@ pub(crate) struct Run {
     bound: Arc<Bound>,
     parameters: ParameterTexts,
     limits: Limits,
-    scope: ExecutionSettings,
+    /// The scope of its host functions.
+    scope: Arc<ExecutionSettings>,
+    /// Whether it was begun inside of a host function.
+    is_inside: bool,
     observers: Vec<Arc<dyn Observer>>,
     spans: RunSpans,
     results: mpsc::UnboundedSender<Delivery>,
@@ -130,31 +135,10 @@ struct Limits {
     hedging: Option<Hedging>,
 }
 
-/// Where inputs come from.
-enum Source {
-    /// It may be asked for the next one.
-    Here(InputStream<Input>),
-    /// It was asked and is being waited for.
-    Asked(futures_util::future::AbortHandle),
-    /// It gave an input after a while, which waits for its turn: others may
-    /// have taken the room that there was.
-    Answered(InputStream<Input>, Input),
-    /// There are no more.
-    Exhausted,
-}
-
 /// The ready calls at one endpoint.
 struct Queue {
     lane: LaneId,
     calls: ReadyQueue,
-}
-
-/// What came of asking a source for an input at once.
-pub(crate) enum Asked {
-    /// An input was taken, or there are no more.
-    Answered,
-    /// It will take a while.
-    Later(InputStream<Input>),
 }
 
 impl Run {
@@ -208,7 +192,8 @@ impl Run {
             id,
             parameters,
             limits,
-            scope,
+            is_inside: scope.is_inside(),
+            scope: Arc::new(scope.inside()),
             observers: settings.observers().to_vec(),
             spans,
             results,
@@ -265,137 +250,6 @@ impl Run {
         self.calls < self.limits.max_concurrent
     }
 
-    /// Whether another input may be taken.
-    pub(crate) fn may_admit(&self) -> bool {
-        matches!(self.source, Source::Here(_) | Source::Answered(..))
-            && self.executions.len() < self.limits.max_inputs_in_flight
-            && self.needs_inputs()
-            && self.has_room_for_results()
-    }
-
-    /// Whether it may take an input whatever the manager's bound says: one
-    /// that a host function waits for could otherwise wait for the input that
-    /// the function is called for.
-    pub(crate) fn is_exempt(&self) -> bool {
-        self.scope.is_inside() && self.in_flight == 0
-    }
-
-    /// Whether another input would soon have something to do. One that only
-    /// waits in a queue costs memory, and is out of the caches when its turn
-    /// comes.
-    fn needs_inputs(&self) -> bool {
-        // Enough to choose from by priority, also where one call runs at once.
-        const LEAST: usize = 16;
-        let mut entries = self.bound.entries.iter();
-        self.bound.entries.is_empty()
-            || entries.any(|&place| {
-                let most = self.bound.endpoints[place].max_concurrent();
-                self.queues[place].calls.len() < most.max(LEAST)
-            })
-    }
-
-    fn has_room_for_results(&self) -> bool {
-        let most = self.limits.max_inputs_in_flight;
-        let most = most.saturating_add(self.limits.max_results_waiting);
-        let is_full = || {
-            let taken = self.shared.taken.load(Ordering::SeqCst);
-            self.executions.len() + self.delivered - taken >= most
-        };
-        if !is_full() {
-            return true;
-        }
-        // Said before looking again, so that what is taken now is told.
-        self.shared.wants_room.store(true, Ordering::SeqCst);
-        !is_full()
-    }
-
-    /// Asks the source for an input, if it has one at hand.
-    pub(crate) fn ask(&mut self, board: &mut Board) -> Asked {
-        match std::mem::replace(&mut self.source, Source::Exhausted) {
-            Source::Here(mut source) => match source.next().now_or_never() {
-                Some(input) => {
-                    self.source = Source::Here(source);
-                    self.take(board, input);
-                    Asked::Answered
-                }
-                None => Asked::Later(source),
-            },
-            Source::Answered(source, input) => {
-                self.source = Source::Here(source);
-                self.take(board, Some(input));
-                Asked::Answered
-            }
-            other => {
-                self.source = other;
-                Asked::Answered
-            }
-        }
-    }
-
-    /// Notes that the source is being waited for.
-    pub(crate) fn wait_for_source(&mut self, waiting: futures_util::future::AbortHandle) {
-        self.source = Source::Asked(waiting);
-    }
-
-    /// Keeps what the source gave after a while until it is its turn.
-    pub(crate) fn source_answered(&mut self, source: InputStream<Input>, input: Option<Input>) {
-        if let Source::Asked(_) = self.source {
-            self.source = match input {
-                Some(input) => Source::Answered(source, input),
-                None => Source::Exhausted,
-            };
-        }
-    }
-
-    fn take(&mut self, board: &mut Board, input: Option<Input>) {
-        let Some(input) = input else {
-            self.source = Source::Exhausted;
-            return;
-        };
-        let index = self.next_index;
-        self.next_index += 1;
-        let id = board.next_execution();
-        match input.and_then(|input| self.check(input)) {
-            Ok(input) => {
-                let mut ready = std::mem::take(&mut board.ready);
-                let plan = Arc::clone(&self.bound.plan);
-                let execution = Execution::new(id, index, (plan, input), board.now, &mut ready);
-                self.in_flight += 1;
-                board.executions_in_flight += 1;
-                self.shared.counters.counts().inputs_in_flight += 1;
-                self.advance(board, Box::new(execution), ready);
-            }
-            Err(error) => self.refuse(board, index, Value::Null, error),
-        }
-    }
-
-    /// Ends an input for which nothing was done.
-    fn refuse(&mut self, board: &mut Board, index: usize, input: Value, error: ExecutionError) {
-        self.shared.counters.counts().inputs_in_flight += 1;
-        let now = board.now;
-        let result = BatchResult {
-            index,
-            input,
-            output: Err(error),
-            usage: Usage::default(),
-            timings: ExecutionTimings::default(),
-        };
-        self.deliver(board, result, now);
-    }
-
-    fn check(&self, input: Value) -> Input {
-        let schema = self.bound.plan.graph().input();
-        if self.bound.checks_inputs && !schema.is_any() {
-            schema
-                .check(&serde_json::Value::from(&input))
-                .map_err(|error| {
-                    let message = format!("the input is not what the pipeline takes: {error}");
-                    ExecutionError::new(ErrorKind::InvalidInput, message)
-                })?;
-        }
-        Ok(input)
-    }
-
     /// Works through nodes that became ready, and those that this makes ready.
     fn advance(
         &mut self,
@@ -416,6 +270,10 @@ impl Run {
             execution.state.start(node);
             let plan = &self.bound.plan;
             let evaluate = || evaluate::evaluate(plan, &execution.state, &self.parameters, node);
+            let evaluate = || match plan.graph().node(node).operation() {
+                Operation::Host(_) => within_blocking(Arc::clone(&self.scope), evaluate),
+                _ => evaluate(),
+            };
             match self.spans.around().in_scope(evaluate) {
                 Ok(Evaluated::Value(value)) => {
                     execution.state.complete(node, value, &mut ready);
@@ -440,7 +298,7 @@ impl Run {
         node: NodeRef,
         elsewhere: Evaluated,
     ) {
-        let scope = self.scope.clone().inside();
+        let scope = Arc::clone(&self.scope);
         let node_name = self.bound.plan.graph().node(node).name();
         let span = self.spans.host(execution.index, node_name);
         let inside = span.clone();
@@ -551,148 +409,5 @@ impl Run {
         if self.changes.receiver_count() > 1 {
             self.changes.send_replace(());
         }
-    }
-
-    /// Ends the run after a failure, if the policy wants that.
-    pub(crate) fn end_if_failing_fast(&mut self, board: &mut Board, failed: usize) {
-        if self.limits.error_policy == ErrorPolicy::FailFast && !self.is_stopped {
-            let why = format!("stopped, because input {failed} failed");
-            let never = "not run, because an earlier input failed".to_owned();
-            self.end_everything(board, ErrorKind::Cancelled, &why, never);
-        }
-    }
-
-    /// Ends the run because the program wants that.
-    pub(crate) fn cancel(&mut self, board: &mut Board) {
-        let why = "the run was cancelled";
-        self.end_everything(board, ErrorKind::Cancelled, why, why.to_owned());
-    }
-
-    /// Ends the run because its time is up.
-    pub(crate) fn time_out(&mut self, board: &mut Board, timeout: Duration) {
-        let seconds = timeout.as_secs_f64();
-        let why = format!("the run did not end within {seconds} s, its `run_timeout`");
-        self.end_everything(board, ErrorKind::Timeout, &why, why.clone());
-    }
-
-    /// Ends all inputs and takes no more.
-    fn end_everything(&mut self, board: &mut Board, kind: ErrorKind, why: &str, never: String) {
-        if !self.is_done() {
-            self.spans.tell_stopped(kind, why);
-        }
-        self.is_stopped = true;
-        self.stop_taking(board, kind, never);
-        self.clear_queues(board);
-        let all = self.executions.drain().map(|(_, execution)| *execution);
-        let all = all.collect();
-        self.stop_executions(board, all, kind, why);
-    }
-
-    /// Ends the inputs for which nothing was done yet, and takes no more. What
-    /// is in the queues for them is passed over when its turn comes.
-    pub(crate) fn begin_no_more(&mut self, board: &mut Board) {
-        let why = "not begun, because the run was stopped";
-        self.spans
-            .tell_stopped(ErrorKind::Cancelled, "no more inputs are begun");
-        self.stop_taking(board, ErrorKind::Cancelled, why.to_owned());
-        let not_begun = self
-            .executions
-            .extract_if(|_, execution| !execution.has_begun);
-        let not_begun = not_begun.map(|(_, execution)| *execution).collect();
-        self.stop_executions(board, not_begun, ErrorKind::Cancelled, why);
-    }
-
-    fn stop_taking(&mut self, board: &mut Board, kind: ErrorKind, never: String) {
-        let _ = self.shared.not_begun.set((kind, never.clone()));
-        match std::mem::replace(&mut self.source, Source::Exhausted) {
-            Source::Asked(waiting) => waiting.abort(),
-            // It has left its source, so that it has a result like any other.
-            Source::Answered(_, input) => {
-                let index = self.next_index;
-                self.next_index += 1;
-                let input = input.unwrap_or(Value::Null);
-                self.refuse(board, index, input, ExecutionError::new(kind, never));
-            }
-            Source::Here(_) | Source::Exhausted => {}
-        }
-    }
-
-    fn stop_executions(
-        &mut self,
-        board: &mut Board,
-        mut stopped: Vec<Execution>,
-        kind: ErrorKind,
-        why: &str,
-    ) {
-        stopped.sort_unstable_by_key(|execution| execution.id);
-        for mut execution in stopped {
-            let running = execution.take_all_running(None);
-            for running in running {
-                self.give_up(board, &mut execution, &running);
-            }
-            execution.stop(kind, why);
-            self.end_execution(board, execution);
-        }
-    }
-
-    /// Gives up an attempt that is under way.
-    fn give_up(&mut self, board: &mut Board, execution: &mut Execution, running: &Running) {
-        running.task.abort();
-        if running.endpoint.is_some() {
-            execution.timings.calling += board.now.duration_since(running.started);
-        }
-        self.note_not_running(board, running);
-        self.tell_task(board, execution, running, TaskOutcome::Cancelled, None);
-    }
-
-    fn clear_queues(&mut self, board: &mut Board) {
-        for (place, queue) in self.queues.iter_mut().enumerate() {
-            let head = queue.calls.head();
-            board.lanes.set_head(queue.lane, self.id, head, None);
-            queue.calls = ReadyQueue::default();
-            self.shared.counters.counts().at_endpoint[place].1 = 0;
-        }
-    }
-
-    /// Leaves the scheduler, when everything has ended.
-    pub(crate) fn end(mut self, board: &mut Board) {
-        self.leave(board);
-        self.shared.counters.counts().ended = Some(board.now);
-        self.spans.tell_ended(|| self.shared.counters.progress());
-        self.tell_run(board, Observer::run_ended);
-        self.changes.send_replace(());
-    }
-
-    /// Leaves the scheduler after code of the program has panicked.
-    pub(crate) fn end_with_panic(mut self, board: &mut Board, panic: Panic) {
-        board.executions_in_flight -= self.in_flight;
-        board.calls_in_flight -= self.calls;
-        self.executions.clear();
-        self.leave(board);
-        self.shared.counters.counts().ended = Some(board.now);
-        self.spans.tell_panicked();
-        // An observer may be what panicked: it is not asked whether it does again.
-        let told = || self.tell_run(board, Observer::run_ended);
-        let _ = catch_unwind(AssertUnwindSafe(told));
-        let _ = self.results.send(Delivery::Panicked(panic));
-    }
-
-    fn leave(&mut self, board: &mut Board) {
-        self.clear_queues(board);
-        for queue in self.queues.drain(..) {
-            board.lanes.leave(queue.lane);
-        }
-        if let Some(watcher) = self.watcher.take() {
-            watcher.abort();
-        }
-        if let Source::Asked(waiting) = &self.source {
-            waiting.abort();
-        }
-    }
-
-    /// Ends every input because the runtime is going away.
-    pub(crate) fn abandon(&mut self, board: &mut Board) {
-        let why = "the runtime that the run began in is gone";
-        self.end_everything(board, ErrorKind::Cancelled, why, why.to_owned());
     }
 }

@@ -467,7 +467,8 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         let runs = std::mem::take(&mut self.runs);
-        for mut run in runs.into_values() {
+        self.board.now = Instant::now();
+        for run in runs.into_values() {
             let board = &mut self.board;
             // What an observer panics with has nobody left to be told to.
             let _ = catch_unwind(AssertUnwindSafe(|| run.abandon(board)));

@@ -55,9 +55,11 @@ pub struct ExecutionSettings {
     /// all endpoints busy: twice their concurrency, and at least 1,024. Memory
     /// is proportional to it.
     pub max_inputs_in_flight: Option<usize>,
-    /// The most results that wait to be taken before no more inputs are begun:
-    /// because nobody reads the stream, or, in input order, because an older
-    /// input has not ended. 8,192 by default.
+    /// The most results that wait to be taken, besides those of inputs under
+    /// way: because nobody reads the stream, or, in input order, because an
+    /// older input has not ended. When inputs under way and results that wait
+    /// are `max_inputs_in_flight` and this together, no more inputs are begun.
+    /// 8,192 by default.
     pub max_results_waiting: Option<usize>,
     /// What an error of one input means for the others; by default its passing
     /// failures are retried, and it fails alone.

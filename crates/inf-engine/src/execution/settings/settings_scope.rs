@@ -1,11 +1,13 @@
 //! Scopes: settings for everything that runs inside.
 
+use std::sync::Arc;
+
 use tokio::task::JoinHandle;
 
 use super::ExecutionSettings;
 
 tokio::task_local! {
-    static SCOPE: ExecutionSettings;
+    static SCOPE: Arc<ExecutionSettings>;
 }
 
 impl ExecutionSettings {
@@ -33,31 +35,35 @@ impl ExecutionSettings {
     /// # }
     /// ```
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        SCOPE.scope(self.over(&Self::current()), future).await
+        let scope = self.over(&Self::current());
+        SCOPE.scope(Arc::new(scope), future).await
     }
 
     /// [`scope`](Self::scope) for code that is not async, such as
     /// `run_blocking`.
     pub fn scope_blocking<R>(self, function: impl FnOnce() -> R) -> R {
-        SCOPE.sync_scope(self.over(&Self::current()), function)
+        let scope = self.over(&Self::current());
+        SCOPE.sync_scope(Arc::new(scope), function)
     }
 
     /// The settings of the scopes around the caller.
     pub fn current() -> Self {
-        SCOPE.try_with(Self::clone).unwrap_or_default()
+        SCOPE
+            .try_with(|scope| Self::clone(scope))
+            .unwrap_or_default()
     }
 }
 
 /// Runs `future` in the scope that [`ExecutionSettings::current`] was elsewhere.
 pub(crate) fn within<F: Future>(
-    scope: ExecutionSettings,
+    scope: Arc<ExecutionSettings>,
     future: F,
 ) -> impl Future<Output = F::Output> {
     SCOPE.scope(scope, future)
 }
 
 /// [`within`] for code that is not async.
-pub(crate) fn within_blocking<R>(scope: ExecutionSettings, function: impl FnOnce() -> R) -> R {
+pub(crate) fn within_blocking<R>(scope: Arc<ExecutionSettings>, function: impl FnOnce() -> R) -> R {
     SCOPE.sync_scope(scope, function)
 }
 
@@ -70,5 +76,5 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    tokio::spawn(within(ExecutionSettings::current(), future))
+    tokio::spawn(within(Arc::new(ExecutionSettings::current()), future))
 }

@@ -1,6 +1,7 @@
 //! The calls of a run: queued, sent, tried again, answered.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -150,21 +151,22 @@ impl Run {
             span,
         });
         if !start.is_hedge {
-            self.plan_hedge(board, attempted, start.place);
+            self.plan_hedge(board, attempted, start.place, Duration::ZERO);
         }
         Ok(())
     }
 
-    /// Has a call looked at again when it has taken unusually long.
-    fn plan_hedge(&self, board: &mut Board, attempted: Attempted, place: usize) {
+    /// Has a call looked at again when it has taken unusually long; not before
+    /// `least` from now.
+    fn plan_hedge(&self, board: &mut Board, attempted: Attempted, place: usize, least: Duration) {
         let Some(hedging) = self.limits.hedging else {
             return;
         };
         let endpoint = &self.bound.endpoints[place];
-        let least = Hedging::LEAST_ANSWERS;
-        if let Some(usual) = endpoint.latency_at(hedging.percentile(), least) {
+        let answers = Hedging::LEAST_ANSWERS;
+        if let Some(usual) = endpoint.latency_at(hedging.percentile(), answers) {
             // Later than now, also where answers take no time.
-            let usual = usual.max(Hedging::SHORTEST_WAIT);
+            let usual = usual.max(Hedging::SHORTEST_WAIT).max(least);
             board.timers.push(board.now + usual, Due::Hedge(attempted));
         }
     }
@@ -182,9 +184,13 @@ impl Run {
             return;
         };
         // Nothing is begun any more for an input that has failed.
-        if found.error.is_some() || !found.is_only_attempt(node, attempted.serial) {
+        if found.error.is_some() {
             return;
         }
+        let Some(running) = found.only_attempt(node, attempted.serial) else {
+            return;
+        };
+        let took = board.now.duration_since(running.started);
         let lane = self.queues[place].lane;
         let is_allowed = self.has_room() && hedging.allows(self.calls_made, self.hedges);
         // Calls that were not sent at all go first.
@@ -194,8 +200,9 @@ impl Run {
             None
         };
         let Some(permit) = permit else {
-            // Perhaps there is room later.
-            self.plan_hedge(board, attempted, place);
+            // Perhaps there is room later. The longer it takes, the less often it
+            // is looked at: a call may take a thousand times what is usual.
+            self.plan_hedge(board, attempted, place, took / 64);
             return;
         };
         let Some(mut execution) = self.executions.remove(&execution) else {
