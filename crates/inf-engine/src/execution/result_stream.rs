@@ -145,6 +145,16 @@ impl<O> ResultStream<O> {
         updates.boxed()
     }
 
+    /// Why the run took no more inputs before its source had given all of them:
+    /// it was stopped or cancelled, an input failed under `FailFast`, its time
+    /// was up, or its runtime went away. `None` if the source gave all, or while
+    /// it still does; what had begun has its result in either case.
+    pub fn ended_early(&self) -> Option<ExecutionError> {
+        let is_stopped = self.shared.not_begun.get().is_some();
+        let is_gone = matches!(self.state, State::Ended) && !self.shared.counters.has_ended();
+        (is_stopped || is_gone).then(|| self.not_begun())
+    }
+
     /// Why an input has no result, if it has none.
     pub(super) fn not_begun(&self) -> ExecutionError {
         let (kind, why) = match self.shared.not_begun.get() {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use inf_engine::execution::{
-    ErrorKind, ExecutionSettings, InputReport, Observer, PauseReport, RunReport, TaskReport,
+    ErrorKind, ExecutionSettings, InputReport, Observer, PauseReport, ResultStream, RunReport,
+    TaskReport,
 };
 use inf_engine::graph::{GraphBuilder, NodeRef, Shape};
 use inf_engine::prelude::*;
@@ -310,4 +311,26 @@ async fn a_server_that_counts_too_many_tokens_hurts_nobody() {
     let mut metrics = shared.metrics()["a"].clone();
     metrics += &shared.metrics()["a"];
     assert_eq!(metrics.usage.input_tokens, u64::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_says_whether_it_ended_early() {
+    let shared = resources([("a", &Peer::new(|_| (Duration::from_secs(1), answer())), 3)]);
+    let pipeline = one_call(&shared);
+    let drain = async |mut results: ResultStream<String>| {
+        assert_eq!(results.ended_early(), None, "it goes on");
+        while results.next().await.is_some() {}
+        results.ended_early().map(|error| error.kind)
+    };
+    assert_eq!(drain(pipeline.stream(texts(9))).await, None);
+    let in_time = ExecutionSettings::default().with_run_timeout(Duration::from_secs(5));
+    let endless = || (0..).map(|index: u64| index.to_string());
+    let results = pipeline.with_settings(in_time).stream(endless());
+    assert_eq!(drain(results).await, Some(ErrorKind::Timeout));
+    let mut results = pipeline.stream(endless());
+    results.next().await.unwrap().output.unwrap();
+    results.stop();
+    while results.next().await.is_some() {}
+    let kind = results.ended_early().map(|error| error.kind);
+    assert_eq!(kind, Some(ErrorKind::Cancelled));
 }

@@ -114,6 +114,11 @@ impl RunCounters {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the run has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.counts().ended.is_some()
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         let counts = self.counts();
         let endpoints = self.endpoints.iter().zip(&counts.at_endpoint);

@@ -64,7 +64,9 @@ impl Run {
     }
 
     fn stop_taking(&mut self, board: &mut Board, kind: ErrorKind, never: String) {
-        let _ = self.shared.not_begun.set((kind, never.clone()));
+        if !matches!(self.source, Source::Exhausted) {
+            let _ = self.shared.not_begun.set((kind, never.clone()));
+        }
         match std::mem::replace(&mut self.source, Source::Exhausted) {
             Source::Asked(waiting) => waiting.abort(),
             // It has left its source, so that it has a result like any other.
