@@ -44,7 +44,7 @@ impl<'a> ResultLine<'a> {
                 alias: error.alias.as_deref(),
                 kind: error.kind.as_str(),
                 message: &error.message,
-                attempts: error.node.as_ref().map_or(0, |_| error.attempts()),
+                attempts: error.attempts(),
             },
         };
         Self {

@@ -76,7 +76,7 @@ pub mod prelude {
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 
-    pub use crate::execution::{Bind, Pipeline};
+    pub use crate::execution::{Bind, ErrorPolicy, ExecutionSettings, Pipeline};
     pub use crate::graph::InferenceGraph;
     pub use crate::module::{Forward, ForwardExt, Identity, LlmInference, Module, Sequential};
     pub use crate::resources::ResourceConfig;

@@ -30,8 +30,8 @@ pub struct BatchResult<O> {
 pub struct ExecutionTimings {
     /// From taking the input to its end.
     pub total: Duration,
-    /// What its calls waited, ready to be made: for room at their endpoints,
-    /// for limits, for retries. The sum over all calls, so that it can be more
+    /// What its calls waited, ready to be made, before they were: for room at
+    /// their endpoints, for limits, for retries. The sum over all calls, so that it can be more
     /// than `total` where calls are made in parallel.
     pub waiting: Duration,
     /// What its calls took, attempts that failed or were given up included. The

@@ -86,9 +86,12 @@ impl ExecutionError {
         }
     }
 
-    /// How often the failing node was tried.
+    /// How often the failing node was tried; 0 if it is no node that failed.
     pub fn attempts(&self) -> usize {
-        self.earlier_attempts.len() + 1
+        match self.node {
+            Some(_) => self.earlier_attempts.len() + 1,
+            None => 0,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ pub(super) type InputStream<I> = Pin<Box<dyn Stream<Item = I> + Send>>;
 /// taken when there is room for them, so a source may be endless.
 ///
 /// An iterator is asked where runs are scheduled: while it blocks, all runs of
-/// its manager wait. One that waits long for its items should be a stream.
+/// its manager wait. One that waits for its items is read with
+/// [`in_background`](super::in_background).
 ///
 /// `Kind` only keeps the two apart; the compiler infers it.
 pub trait Inputs<I, Kind> {

@@ -13,6 +13,7 @@ mod batch_result;
 mod bind;
 mod execution_error;
 mod execution_state;
+mod in_background;
 mod inputs;
 mod observation;
 mod pipeline;
@@ -27,6 +28,7 @@ pub use batch_result::{BatchResult, ExecutionTimings};
 pub use bind::{Bind, BindError, MissingResources, RunError};
 pub use execution_error::{Attempt, ErrorKind, ExecutionError};
 pub use execution_state::{ExecutionState, TaskStatus};
+pub use in_background::in_background;
 pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,

@@ -38,14 +38,21 @@ struct Flow {
 #[derive(Debug)]
 pub(crate) struct Permit {
     endpoint: Arc<Endpoint>,
+    /// When it was given: what was refused until then was not known.
+    since: Instant,
     /// Who need not be woken when it is given back.
     own: Option<Arc<Waiter>>,
 }
 
 impl Permit {
-    /// The endpoint that may be called.
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    /// Whom the endpoint asks.
+    pub(crate) fn description(&self) -> &ClientDescription {
+        self.endpoint.description()
+    }
+
+    /// Sends a request and notes what became of it.
+    pub(crate) async fn send(&self, request: &LlmRequest) -> Result<LlmResponse, ClientError> {
+        self.endpoint.send(request, self.since).await
     }
 
     /// Gives it back on behalf of `own`, who looks for room next anyway.
@@ -142,12 +149,16 @@ impl Endpoint {
         flow.in_flight += 1;
         Ok(Permit {
             endpoint: Arc::clone(self),
+            since: Instant::now(),
             own: None,
         })
     }
 
-    /// Sends a request and notes what became of it.
-    pub(crate) async fn send(&self, request: &LlmRequest) -> Result<LlmResponse, ClientError> {
+    async fn send(
+        &self,
+        request: &LlmRequest,
+        permitted: Instant,
+    ) -> Result<LlmResponse, ClientError> {
         let start = Instant::now();
         let request_of = self.metrics.begin();
         let call = self.client.send(request);
@@ -168,7 +179,7 @@ impl Endpoint {
             Err(error) => {
                 if let Retry::RateLimited { after } = error.retry {
                     let in_flight = flow.in_flight;
-                    flow.pace.note_refusal(start, in_flight, after);
+                    flow.pace.note_refusal(permitted, in_flight, after);
                 }
             }
         }

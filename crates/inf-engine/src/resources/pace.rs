@@ -57,8 +57,8 @@ impl Pace {
         self.window = (self.window + 1.0 / self.window).min(to_f64(self.most));
     }
 
-    /// Learns from the refusal of a call that was sent at `sent`, while
-    /// `in_flight` calls were: waits as long as the provider `asked`, an hour at
+    /// Learns from the refusal of a call that was permitted at `sent`, while
+    /// `in_flight` calls were under way: waits as long as the provider `asked`, an hour at
     /// most, or longer with each refusal in a row if it did not say.
     pub(super) fn note_refusal(
         &mut self,

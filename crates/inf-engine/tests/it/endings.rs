@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt, stream};
 use inf_engine::execution::{
     ErrorKind, ExecutionSettings, InputReport, Observer, PauseReport, ResultStream, RunReport,
-    TaskReport,
+    TaskReport, in_background,
 };
 use inf_engine::graph::{GraphBuilder, NodeRef, Shape};
 use inf_engine::prelude::*;
@@ -333,4 +333,69 @@ async fn a_stream_says_whether_it_ended_early() {
     while results.next().await.is_some() {}
     let kind = results.ended_early().map(|error| error.kind);
     assert_eq!(kind, Some(ErrorKind::Cancelled));
+}
+
+#[tokio::test]
+async fn a_run_inside_of_blocking_code_ends_with_the_run_around_it() {
+    let shared = resources([("a", &Peer::new(|_| (Duration::from_millis(1), answer())), 1)]);
+    let inner = one_call(&shared);
+    let outer = Tracer::new("outer").trace(|text: Proxy<String>| {
+        text.then_blocking("inner", move |text: String| {
+            let endless = std::iter::repeat_n(text, 1_000_000);
+            inner.run_batch_blocking(endless).map_or(0, |all| all.len())
+        })
+    });
+    let outer = outer.unwrap().bind(ResourceConfig::new()).unwrap();
+    let mut results = outer.stream([Value::from("x")]);
+    while shared.metrics()["a"].successes < 3 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    results.cancel();
+    results.next().await.unwrap().output.unwrap_err();
+    let is_quiet = async {
+        loop {
+            let before = shared.metrics()["a"].requests;
+            sleep(Duration::from_millis(20)).await;
+            if shared.metrics()["a"].requests == before {
+                break;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), is_quiet)
+        .await
+        .expect("the inner run ends");
+}
+
+#[tokio::test]
+async fn an_iterator_that_waits_is_read_in_the_background() {
+    let shared = resources([("a", &Peer::new(|_| (Duration::ZERO, answer())), 3)]);
+    let pipeline = one_call(&shared);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    sender.send("first".to_owned()).unwrap();
+    let mut results = pipeline.stream(in_background(receiver));
+    let mut sender = Some(sender);
+    let mut ended = 0;
+    // Each result makes the next input.
+    while let Some(result) = results.next().await {
+        result.output.unwrap();
+        ended += 1;
+        if ended < 5 {
+            sender.as_ref().unwrap().send(format!("{ended}")).unwrap();
+        } else {
+            sender = None;
+        }
+    }
+    assert_eq!(ended, 5);
+    assert_eq!(results.ended_early(), None);
+
+    let panics = (0..3).map(|index| {
+        if index < 2 {
+            index.to_string()
+        } else {
+            panic!("no more")
+        }
+    });
+    let read = pipeline.stream(in_background(panics)).collect::<Vec<_>>();
+    let panic = AssertUnwindSafe(read).catch_unwind().await.unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"no more"));
 }

@@ -668,3 +668,27 @@ async fn fail_fast_hears_of_outputs_that_can_not_be_made() {
     assert!(results.iter().all(|result| result.output.is_err()));
     assert_eq!(resources.metrics()["a"].requests, 1);
 }
+
+// Not on a paused clock, on which all refusals of a volley come at one time.
+#[tokio::test]
+async fn a_volley_that_is_refused_at_once_is_one_refusal() {
+    let settings = SimulatedSettings {
+        latency: latency(1.0, 0.0),
+        quota: Some(Quota {
+            requests_per_second: 200.0,
+            burst: 5,
+            hint: true,
+        }),
+        ..echo()
+    };
+    let endpoint = EndpointConfig::simulated(settings).with_max_concurrent(64);
+    let config = ResourceConfig::new().with_endpoint("m", endpoint);
+    let pipeline = LlmInference::new("m").bind(config).unwrap();
+    let texts = (0..60).map(|index| index.to_string());
+    // A third of a second, or half a minute if each refusal counted.
+    let batch = tokio::time::timeout(Duration::from_secs(20), pipeline.run_batch(texts));
+    let results = batch
+        .await
+        .expect("the endpoint is not left alone for long");
+    assert!(results.iter().all(|result| result.output.is_ok()));
+}

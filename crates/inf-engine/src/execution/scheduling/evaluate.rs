@@ -209,10 +209,15 @@ pub(crate) fn call_timed(function: &HostFunction, input: &Value) -> Result<Value
 
 /// The failure of a host function that panicked.
 pub(crate) fn panicked(function: &Arc<str>, panic: &(dyn std::any::Any + Send)) -> Failure {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     Failure::from(HostError::Panicked {
         function: Arc::clone(function),
-        reason: text.unwrap_or_else(|| "it did not say why".to_owned()),
+        reason: panic_text(panic),
     })
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "it did not say why".to_owned())
 }

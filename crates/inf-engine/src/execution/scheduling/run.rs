@@ -36,7 +36,7 @@ use crate::execution::observation::{
 };
 use crate::execution::settings::{within, within_blocking};
 use crate::execution::{
-    BatchResult, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
+    BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
 use crate::graph::{NodeRef, Operation};
 use crate::value::Value;
@@ -95,6 +95,9 @@ pub(crate) struct Run {
     limits: Limits,
     /// The scope of its host functions.
     scope: Arc<ExecutionSettings>,
+    /// Ends the runs inside of its host functions when it ends early: code on
+    /// the blocking pool can't be given up.
+    ending: Cancellation,
     /// Whether it was begun inside of a host function.
     is_inside: bool,
     observers: Vec<Arc<dyn Observer>>,
@@ -181,6 +184,7 @@ impl Run {
             calls: ReadyQueue::default(),
         });
         let queues = queues.collect();
+        let ending = Cancellation::new();
         let spans = RunSpans::new(
             caller,
             id,
@@ -193,7 +197,8 @@ impl Run {
             parameters,
             limits,
             is_inside: scope.is_inside(),
-            scope: Arc::new(scope.inside()),
+            scope: Arc::new(scope.inside().with_cancellation(&ending)),
+            ending,
             observers: settings.observers().to_vec(),
             spans,
             results,

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::evaluate::{Failure, panicked};
+use super::evaluate::{Failure, panic_text, panicked};
 use super::scheduler::{Event, EventSender};
 use crate::clients::{ClientError, ClientErrorKind, LlmRequest, LlmResponse, Retry};
 use crate::execution::observation::CallSpan;
@@ -66,10 +66,11 @@ pub(crate) async fn call(
 ) {
     span.note_request(&request);
     // A client that panics fails this call and nothing else.
-    let sending = AssertUnwindSafe(permit.endpoint().send(&request)).catch_unwind();
+    let sending = AssertUnwindSafe(permit.send(&request)).catch_unwind();
     let sending = sending.instrument(span.span().clone()).map(|sent| {
-        sent.unwrap_or_else(|_| {
-            let message = "the client panicked, which is a bug in it";
+        sent.unwrap_or_else(|panic| {
+            let why = panic_text(panic.as_ref());
+            let message = format!("the client panicked: {why}");
             Err(ClientError::new(ClientErrorKind::Server, message).with_retry(Retry::Never))
         })
     });

@@ -120,7 +120,7 @@ impl Run {
         let timeout = self.limits.task_timeout;
         let attempt = execution.failed_attempts(node) + 1;
         let about = self.about(execution, node, attempt, start.is_hedge);
-        let asked = permit.endpoint().description();
+        let asked = permit.description();
         let call_span = self.spans.call(about, asked, &request);
         let span = call_span.span().clone();
         if start.is_hedge {

@@ -42,6 +42,7 @@ impl Run {
             self.spans.tell_stopped(kind, why);
         }
         self.is_stopped = true;
+        self.ending.cancel();
         self.stop_taking(board, kind, never);
         self.clear_queues(board);
         let all = self.executions.drain().map(|(_, execution)| *execution);
