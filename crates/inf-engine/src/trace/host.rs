@@ -83,7 +83,9 @@ impl<T: Data> Proxy<T> {
         apply(&HostFunction::fallible(name, function).blocking(), self)
     }
 
-    /// Like [`then`](Self::then), for async code.
+    /// Like [`then`](Self::then), for async code, which must not block: a thread
+    /// of the runtime stands still while it does. Code that blocks belongs into
+    /// [`then_blocking`](Self::then_blocking).
     #[track_caller]
     pub fn then_async<U: Data, F: Future<Output = U> + Send + 'static>(
         self,

@@ -7,7 +7,9 @@ use std::time::Duration;
 /// Dean and Barroso, "The tail at scale", 2013).
 ///
 /// A second request costs as much as the first: it shortens the wait for the
-/// last answers and is paid for. It is sent only where the endpoint has room.
+/// last answers and is paid for. It is sent only where the endpoint and the run
+/// (`max_concurrent`) have room and no other call waits, so that a batch which
+/// uses all room is hedged at its end alone.
 ///
 /// ```
 /// use inf_engine::execution::{ExecutionSettings, Hedging};
