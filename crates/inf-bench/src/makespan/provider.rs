@@ -58,7 +58,8 @@ impl LlmClient for Provider {
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
         Box::pin(async move {
             let call = request.system().and_then(|system| system.parse().ok());
-            let input = request.prompt().split(' ').next();
+            let prompt = request.prompt();
+            let input = prompt.split(' ').next();
             let input = input.and_then(|input| input.parse().ok());
             let (Some(call), Some(input)) = (call, input) else {
                 let message = "the request does not say which call it is";

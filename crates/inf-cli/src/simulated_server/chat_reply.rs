@@ -107,7 +107,7 @@ fn finish_reason(reason: &FinishReason) -> &str {
     match reason {
         FinishReason::Length => "length",
         FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
+        FinishReason::ContentFilter | FinishReason::Refusal => "content_filter",
         FinishReason::Other(other) => other,
         _ => "stop",
     }

@@ -118,6 +118,7 @@ impl ChatRequest {
                     Some(format) => format.read()?.map(Arc::new),
                     None => None,
                 },
+                ..LlmRequest::default()
             },
             stream: body.stream.unwrap_or(false),
             include_usage: body.stream_options.unwrap_or_default().include_usage,
@@ -232,6 +233,7 @@ mod tests {
             max_tokens: Some(9),
             stop: vec!["END".into()],
             output_schema: Some(Arc::new(schema)),
+            ..LlmRequest::default()
         };
         assert_eq!(chat.request, request);
         assert!(chat.stream && chat.include_usage);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::RateLimits;
+
 /// What a caller may do about a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +65,8 @@ pub struct ClientError {
     pub message: String,
     /// Whether to try again.
     pub retry: Retry,
+    /// What the provider says about its limits.
+    pub rate_limits: Option<Box<RateLimits>>,
 }
 
 impl ClientError {
@@ -80,6 +84,7 @@ impl ClientError {
             kind,
             message: message.into(),
             retry,
+            rate_limits: None,
         }
     }
 

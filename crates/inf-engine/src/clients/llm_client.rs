@@ -8,6 +8,20 @@ use super::{ClientDescription, ClientError, LlmRequest, LlmResponse};
 pub type LlmFuture<'a> =
     Pin<Box<dyn Future<Output = Result<LlmResponse, ClientError>> + Send + 'a>>;
 
+/// A piece of an answer, as it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delta<'d> {
+    /// More of the text.
+    Text(&'d str),
+    /// More of what the model thinks.
+    Reasoning(&'d str),
+}
+
+/// Who is given the pieces of an answer. It must not block: it is called where
+/// the answer is read.
+pub type DeltaSink<'s> = dyn FnMut(Delta<'_>) + Send + 's;
+
 /// A provider of language models: sends one request and returns its answer.
 ///
 /// A client does not retry, queue or limit: the engine above does that for
@@ -30,6 +44,19 @@ pub type LlmFuture<'a> =
 pub trait LlmClient: Send + Sync {
     /// Sends one request.
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a>;
+
+    /// Sends one request and gives the pieces of its answer to `sink` as they
+    /// come; what it returns is the whole answer. Where a provider has no pieces,
+    /// the text is one.
+    fn stream<'a>(&'a self, request: &'a LlmRequest, sink: &'a mut DeltaSink<'_>) -> LlmFuture<'a> {
+        Box::pin(async move {
+            let response = self.send(request).await?;
+            if !response.text.is_empty() {
+                sink(Delta::Text(&response.text));
+            }
+            Ok(response)
+        })
+    }
 
     /// Whom it asks, for spans and traces; nothing unless written. It is read
     /// once, when an endpoint is made of the client.

@@ -1,37 +1,11 @@
 //! What is asked of a model, in no provider's format.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Who said a [`Message`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Role {
-    /// Instructions that hold for the whole conversation.
-    System,
-    /// The caller.
-    User,
-    /// The model, in an earlier turn.
-    Assistant,
-}
+use serde::{Deserialize, Serialize};
 
-/// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Who said it.
-    pub role: Role,
-    /// What was said.
-    pub content: Arc<str>,
-}
-
-impl Message {
-    /// A message of `role` that says `content`.
-    pub fn new(role: Role, content: impl Into<Arc<str>>) -> Self {
-        Self {
-            role,
-            content: content.into(),
-        }
-    }
-}
+use super::{Message, Role, ToolChoice, ToolSpec};
 
 /// The JSON schema that an answer has to satisfy.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +32,53 @@ pub struct LlmRequest {
     pub stop: Vec<String>,
     /// The schema of the answer; without one it is plain text.
     pub output_schema: Option<Arc<OutputSchema>>,
+    /// Nucleus sampling: of the most likely tokens, only those that together
+    /// have this probability.
+    pub top_p: Option<f64>,
+    /// What random draws begin with, where a provider can repeat them.
+    pub seed: Option<u64>,
+    /// How much a reasoning model thinks.
+    pub reasoning_effort: Option<ReasoningEffort>,
+    /// The tools that the model may call.
+    pub tools: Vec<Arc<ToolSpec>>,
+    /// Whether it calls them.
+    pub tool_choice: ToolChoice,
+    /// More fields of the provider's own body, beside those of its endpoint;
+    /// they go before what this request says in another way.
+    pub extra: Option<Arc<ExtraFields>>,
+}
+
+/// Fields of a provider's own body.
+pub type ExtraFields = serde_json::Map<String, serde_json::Value>;
+
+/// How much a reasoning model thinks before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ReasoningEffort {
+    /// Not at all, where a model can do without.
+    None,
+    /// As little as it can.
+    Minimal,
+    /// A little.
+    Low,
+    /// As most models do unasked.
+    Medium,
+    /// Much.
+    High,
+}
+
+impl ReasoningEffort {
+    /// The effort as pipeline files and most providers write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 impl LlmRequest {
@@ -69,20 +90,20 @@ impl LlmRequest {
         }
     }
 
-    /// The last user message, or an empty text if there is none.
-    pub fn prompt(&self) -> &str {
+    /// The text of the last user message, or an empty one if there is none.
+    pub fn prompt(&self) -> Cow<'_, str> {
         self.last_of(Role::User).unwrap_or_default()
     }
 
-    /// The system message, if there is one.
-    pub fn system(&self) -> Option<&str> {
+    /// The text of the system message, if there is one.
+    pub fn system(&self) -> Option<Cow<'_, str>> {
         self.last_of(Role::System)
     }
 
-    fn last_of(&self, role: Role) -> Option<&str> {
+    fn last_of(&self, role: Role) -> Option<Cow<'_, str>> {
         let mut from_last = self.messages.iter().rev();
         from_last
             .find(|message| message.role == role)
-            .map(|message| &*message.content)
+            .map(Message::text)
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{RateLimits, Reasoning, ToolCall};
+
 /// Tokens that a call was charged for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -13,6 +15,9 @@ pub struct Usage {
     pub output_tokens: u64,
     /// Those of `input_tokens` that the provider had cached.
     pub cached_tokens: u64,
+    /// Those of `output_tokens` that the model only thought.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
 }
 
 impl std::ops::AddAssign for Usage {
@@ -21,6 +26,7 @@ impl std::ops::AddAssign for Usage {
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
     }
 }
 
@@ -36,19 +42,10 @@ pub enum FinishReason {
     ToolCalls,
     /// The provider withheld the answer.
     ContentFilter,
+    /// The model would not answer; the text says why, if it gave a reason.
+    Refusal,
     /// Whatever else the provider said.
     Other(String),
-}
-
-/// A tool that the model wants to be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolCall {
-    /// The provider's identifier of this call.
-    pub id: String,
-    /// The tool's name.
-    pub name: String,
-    /// Its arguments, as the JSON text that the model wrote.
-    pub arguments: String,
 }
 
 /// How long a call took.
@@ -56,6 +53,9 @@ pub struct ToolCall {
 pub struct Timings {
     /// From sending the request to the first byte of the answer's head.
     pub first_byte: Duration,
+    /// From sending the request to the first piece of text or reasoning, if the
+    /// answer came in pieces.
+    pub first_token: Option<Duration>,
     /// From sending the request to the last byte of the answer.
     pub total: Duration,
 }
@@ -67,6 +67,8 @@ pub struct LlmResponse {
     pub text: String,
     /// Tools that the model wants to be called.
     pub tool_calls: Vec<ToolCall>,
+    /// What the model thought, if the provider says.
+    pub reasoning: Vec<Reasoning>,
     /// Why the model stopped.
     pub finish_reason: FinishReason,
     /// Tokens charged; zeros if the provider did not say.
@@ -79,6 +81,8 @@ pub struct LlmResponse {
     pub id: Option<String>,
     /// The provider's identifier of the request, for asking its support.
     pub request_id: Option<String>,
+    /// What the provider says about its limits.
+    pub rate_limits: Option<Box<RateLimits>>,
 }
 
 impl LlmResponse {
@@ -87,12 +91,14 @@ impl LlmResponse {
         Self {
             text: text.into(),
             tool_calls: Vec::new(),
+            reasoning: Vec::new(),
             finish_reason: FinishReason::Stop,
             usage: Usage::default(),
             model: String::new(),
             timings: Timings::default(),
             id: None,
             request_id: None,
+            rate_limits: None,
         }
     }
 }

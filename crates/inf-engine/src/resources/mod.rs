@@ -7,6 +7,7 @@
 
 mod endpoint;
 mod endpoint_config;
+mod endpoint_maker;
 mod environment;
 mod pace;
 mod resource_config;

@@ -5,19 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use secrecy::SecretString;
 
 use super::endpoint::{Endpoint, Limits};
-use super::environment::{self, Lookup, interpolate, not_set};
+use super::endpoint_maker::{AT_LEAST_ONE, EndpointMaker};
+use super::environment::{self, Lookup};
 use super::traffic::{Traffic, Waiter};
-use super::{EndpointConfig, Provider, ResourceConfig, ResourceError, ResourceMetrics};
-use crate::clients::openai::{Dialect, OpenAiClient, OpenAiSettings};
-use crate::clients::simulated::SimulatedClient;
-use crate::clients::{HttpStack, LlmClient};
+use super::{EndpointConfig, ResourceConfig, ResourceError, ResourceMetrics};
+use crate::clients::LlmClient;
 use crate::document::{Problem, did_you_mean};
-
-const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
-const OPENAI_KEY: &str = "OPENAI_API_KEY";
 
 /// The endpoints behind the aliases, live: clients, limits, metrics.
 ///
@@ -120,224 +115,6 @@ impl ResourceManager {
     }
 }
 
-const AT_LEAST_ONE: &str = "0 calls at once is none: write 1 or more";
-
-/// Makes one endpoint and notes what is wrong with it.
-struct EndpointMaker<'m> {
-    place: String,
-    lookup: Lookup<'m>,
-    /// A stack for each time that opening a connection may take, made when the
-    /// first endpoint needs it: the time belongs to the pool.
-    http: &'m mut BTreeMap<Duration, HttpStack>,
-    problems: &'m mut Vec<Problem>,
-}
-
-/// The times of an endpoint, checked.
-struct Timeouts {
-    total: Duration,
-    connect: Duration,
-    first_byte: Option<Duration>,
-    idle: Option<Duration>,
-}
-
-/// Something is wrong, and it was noted.
-struct Noted;
-
-impl EndpointMaker<'_> {
-    fn client(&mut self, config: &EndpointConfig) -> Result<Arc<dyn LlmClient>, Noted> {
-        self.refuse_unused_keys(config);
-        let model = self.text("model", &config.model)?;
-        if config.provider == Provider::Simulated {
-            let settings = config.simulated.clone().unwrap_or_default();
-            return match SimulatedClient::new(model, settings) {
-                Ok(client) => Ok(Arc::new(client)),
-                Err(error) => Err(self.problem("simulated", error.to_string())),
-            };
-        }
-        let base_url = match (&config.base_url, config.provider) {
-            (Some(base_url), _) => self.text("base_url", base_url),
-            (None, Provider::OpenAi) => Ok(OPENAI_BASE_URL.to_owned()),
-            (None, _) => Err(self.problem(
-                "base_url",
-                "`openai-compatible` needs the address of the server, as in \
-                 `base_url: http://localhost:8000/v1`",
-            )),
-        };
-        let key = self.key(config);
-        let timeouts = self.timeouts(config);
-        let (base_url, key, timeouts) = (base_url?, key?, timeouts?);
-        let dialect = match config.provider {
-            Provider::OpenAi => Dialect::OpenAi,
-            _ => Dialect::Compatible,
-        };
-        let mut settings = OpenAiSettings::new(base_url, model)
-            .with_dialect(dialect)
-            .with_timeout(timeouts.total);
-        settings.first_byte_timeout = timeouts.first_byte;
-        settings.idle_timeout = timeouts.idle;
-        if let Some((name, key)) = key {
-            settings = settings.with_api_key(name, key);
-        }
-        let http = self.http(timeouts.connect)?;
-        match OpenAiClient::new(http, settings) {
-            Ok(client) => Ok(Arc::new(client)),
-            Err(error) => Err(self.problem("base_url", error.to_string())),
-        }
-    }
-
-    fn http(&mut self, connect_timeout: Duration) -> Result<HttpStack, Noted> {
-        if let Some(http) = self.http.get(&connect_timeout) {
-            return Ok(http.clone());
-        }
-        match HttpStack::with_connect_timeout(connect_timeout) {
-            Ok(http) => {
-                self.http.insert(connect_timeout, http.clone());
-                Ok(http)
-            }
-            Err(error) => Err(self.problem("provider", error.to_string())),
-        }
-    }
-
-    /// A key that means nothing for the provider is a mistake.
-    fn refuse_unused_keys(&mut self, config: &EndpointConfig) {
-        let keys: &[(&str, bool)] = if config.provider == Provider::Simulated {
-            &[
-                ("base_url", config.base_url.is_some()),
-                ("api_key_env", config.api_key_env.is_some()),
-                ("api_key", config.api_key.is_some()),
-                ("connect_timeout", config.connect_timeout.is_some()),
-                ("first_byte_timeout", config.first_byte_timeout.is_some()),
-                ("idle_timeout", config.idle_timeout.is_some()),
-            ]
-        } else {
-            &[("simulated", config.simulated.is_some())]
-        };
-        for (key, is_set) in keys {
-            if *is_set {
-                let message =
-                    "the provider has no use for this key: remove it, or set another `provider`";
-                self.problem(key, message);
-            }
-        }
-    }
-
-    /// The key and the name of its variable; `None` if none is sent.
-    fn key(&mut self, config: &EndpointConfig) -> Result<Option<(String, SecretString)>, Noted> {
-        if let Some(text) = &config.api_key {
-            let name = text
-                .strip_prefix("${")
-                .and_then(|rest| rest.strip_suffix('}'));
-            let Some(name) = name.filter(|_| config.api_key_env.is_none()) else {
-                return Err(self.problem(
-                    "api_key",
-                    "keys do not belong into files: write `api_key_env: NAME` with the name of an \
-                     environment variable, or `api_key: ${NAME}`, and not both",
-                ));
-            };
-            return self.key_from("api_key", name);
-        }
-        match (&config.api_key_env, config.provider) {
-            (Some(name), _) => self.key_from("api_key_env", name),
-            (None, Provider::OpenAi) => self.key_from("api_key_env", OPENAI_KEY),
-            (None, _) => Ok(None),
-        }
-    }
-
-    fn key_from(
-        &mut self,
-        place: &str,
-        name: &str,
-    ) -> Result<Option<(String, SecretString)>, Noted> {
-        if !environment::is_name(name) {
-            // It may be a key: it is not repeated.
-            return Err(self.problem(
-                place,
-                "this is not the name of an environment variable; if it is a key, take it out of \
-                 the file, `export OPENAI_API_KEY=…` and write `api_key_env: OPENAI_API_KEY`",
-            ));
-        }
-        match (self.lookup)(name) {
-            Some(key) => Ok(Some((name.to_owned(), SecretString::from(key)))),
-            None => Err(self.problem(place, not_set(name))),
-        }
-    }
-
-    fn limits(&mut self, config: &EndpointConfig) -> Limits {
-        let max_concurrent = config
-            .max_concurrent
-            .unwrap_or(EndpointConfig::DEFAULT_MAX_CONCURRENT);
-        if max_concurrent == 0 {
-            self.problem("max_concurrent", AT_LEAST_ONE);
-        }
-        // HTTP clients keep the time themselves and say what they waited for.
-        let timeout = match config.provider {
-            Provider::Simulated => self.timeout(config).ok(),
-            _ => None,
-        };
-        Limits {
-            max_concurrent,
-            timeout,
-            max_retries: config
-                .max_retries
-                .unwrap_or(EndpointConfig::DEFAULT_MAX_RETRIES),
-        }
-    }
-
-    /// The times of an HTTP endpoint; everything that is wrong with them is
-    /// noted.
-    fn timeouts(&mut self, config: &EndpointConfig) -> Result<Timeouts, Noted> {
-        let connect = config
-            .connect_timeout
-            .unwrap_or(EndpointConfig::DEFAULT_CONNECT_TIMEOUT);
-        let total = self.timeout(config);
-        let connect = self.time(
-            "connect_timeout",
-            connect,
-            "the seconds that opening a connection may take",
-        );
-        let first_byte = config.first_byte_timeout.map(|seconds| {
-            let meaning = "the seconds that the head of a reply may take";
-            self.time("first_byte_timeout", seconds, meaning)
-        });
-        let idle = config.idle_timeout.map(|seconds| {
-            let meaning = "the seconds that a server may be silent in the middle of a reply";
-            self.time("idle_timeout", seconds, meaning)
-        });
-        Ok(Timeouts {
-            total: total?,
-            connect: connect?,
-            first_byte: first_byte.transpose()?,
-            idle: idle.transpose()?,
-        })
-    }
-
-    fn timeout(&mut self, config: &EndpointConfig) -> Result<Duration, Noted> {
-        let seconds = config.timeout.unwrap_or(EndpointConfig::DEFAULT_TIMEOUT);
-        self.time("timeout", seconds, "the seconds that a call may take")
-    }
-
-    /// `seconds` under `key`, if they are a time that can pass.
-    fn time(&mut self, key: &str, seconds: f64, meaning: &str) -> Result<Duration, Noted> {
-        match Duration::try_from_secs_f64(seconds) {
-            Ok(time) if !time.is_zero() => Ok(time),
-            _ => Err(self.problem(key, format!("{seconds} is no time: write {meaning}"))),
-        }
-    }
-
-    fn text(&mut self, key: &str, text: &str) -> Result<String, Noted> {
-        match interpolate(text, self.lookup) {
-            Ok(text) => Ok(text),
-            Err(message) => Err(self.problem(key, message)),
-        }
-    }
-
-    fn problem(&mut self, key: &str, message: impl Into<String>) -> Noted {
-        let place = format!("{}.{key}", self.place);
-        self.problems.push(Problem::new(place, message));
-        Noted
-    }
-}
-
 /// What a pipeline can be bound to: a configuration, or a live manager that is
 /// shared.
 pub trait IntoResources {
@@ -378,7 +155,6 @@ impl IntoResources for &Arc<ResourceManager> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::simulated::SimulatedSettings;
 
     fn problems(text: &str) -> String {
         let config = ResourceConfig::from_text(text).unwrap();
@@ -473,30 +249,6 @@ endpoints:
             let expected = format!("endpoints.a.{key}: the provider has no use for this key");
             assert!(told.contains(&expected), "{expected}\n{told}");
         }
-    }
-
-    #[test]
-    fn endpoints_with_the_same_connect_timeout_share_a_stack() {
-        let mut http = BTreeMap::new();
-        let mut problems = Vec::new();
-        let endpoint = EndpointConfig::openai_compatible("http://h/v1", "m");
-        for endpoint in [
-            endpoint.clone(),
-            endpoint.clone().with_connect_timeout(10.0),
-            endpoint.clone().with_connect_timeout(2.5),
-            endpoint.clone().with_connect_timeout(2.5),
-            EndpointConfig::simulated(SimulatedSettings::default()),
-        ] {
-            let mut maker = EndpointMaker {
-                place: String::new(),
-                lookup: &|_| None,
-                http: &mut http,
-                problems: &mut problems,
-            };
-            assert!(maker.client(&endpoint).is_ok());
-        }
-        let times = [Duration::from_millis(2500), Duration::from_secs(10)];
-        assert!(http.keys().eq(&times), "{http:?}");
     }
 
     #[test]

@@ -35,6 +35,7 @@ async fn a_good_answer() {
         input_tokens: 9,
         output_tokens: 2,
         cached_tokens: 4,
+        ..Usage::default()
     };
     assert_eq!(response.usage, usage);
     assert!(response.timings.first_byte <= response.timings.total);
@@ -71,6 +72,7 @@ async fn a_typed_request() {
                 "required": ["name"]
             }),
         })),
+        ..LlmRequest::default()
     };
     let bounds = [
         (Dialect::OpenAi, "max_completion_tokens"),

@@ -43,7 +43,7 @@ impl LlmClient for Scripted {
                     answer.usage = Usage {
                         input_tokens: 7,
                         output_tokens: 3,
-                        cached_tokens: 0,
+                        ..Usage::default()
                     };
                     answer.timings.first_byte = Duration::from_millis(milliseconds / 2);
                     Ok(answer)

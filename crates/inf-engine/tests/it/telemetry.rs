@@ -219,6 +219,7 @@ impl LlmClient for Scripted {
                     input_tokens: 7,
                     output_tokens: 5,
                     cached_tokens: 3,
+                    ..Usage::default()
                 };
                 Ok(response)
             })

@@ -158,6 +158,7 @@ impl HttpStack {
             timings: Timings {
                 first_byte,
                 total: sent.elapsed(),
+                ..Timings::default()
             },
         })
     }

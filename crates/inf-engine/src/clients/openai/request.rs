@@ -1,10 +1,12 @@
 //! An [`LlmRequest`] as the JSON of a chat completion.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 use super::Dialect;
 use super::response_format::ResponseFormat;
-use crate::clients::{LlmRequest, Message, Role};
+use crate::clients::{LlmRequest, Message};
 
 /// The body of a chat completion, borrowed from the request.
 #[derive(Debug, Serialize)]
@@ -27,7 +29,7 @@ pub(super) struct ChatBody<'a> {
 #[derive(Debug, Serialize)]
 struct ChatMessage<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Cow<'a, str>,
 }
 
 impl<'a> ChatBody<'a> {
@@ -56,12 +58,8 @@ impl<'a> ChatBody<'a> {
 /// Writes them as they go, without a list of their own.
 fn write_messages<S: Serializer>(messages: &[Message], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(messages.iter().map(|message| ChatMessage {
-        role: match message.role {
-            Role::System => "system",
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        },
-        content: &message.content,
+        role: message.role.as_str(),
+        content: message.text(),
     }))
 }
 
@@ -72,7 +70,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::clients::OutputSchema;
+    use crate::clients::{OutputSchema, Role};
 
     fn check(dialect: Dialect, request: &LlmRequest, expected: &Value) {
         let format = request.output_schema.as_deref().map(ResponseFormat::new);
@@ -101,6 +99,7 @@ mod tests {
                 name: "Pair".to_owned(),
                 schema: json!({"type": "object", "properties": {"a": true}}),
             })),
+            ..LlmRequest::default()
         };
         let mut expected = json!({
             "model": "m",

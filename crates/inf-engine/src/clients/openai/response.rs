@@ -131,7 +131,7 @@ struct PromptTokensDetails {
 /// Reads a reply of status 200.
 ///
 /// A model that refuses to answer gives its refusal as the text, with
-/// [`FinishReason::ContentFilter`].
+/// [`FinishReason::Refusal`].
 pub(super) fn read_reply(
     reply: &HttpReply,
     context: &ErrorContext,
@@ -166,17 +166,19 @@ pub(super) fn read_reply(
         && text.is_empty()
     {
         text = refusal;
-        finish_reason = FinishReason::ContentFilter;
+        finish_reason = FinishReason::Refusal;
     }
     Ok(LlmResponse {
         text,
         tool_calls,
+        reasoning: Vec::new(),
         finish_reason,
         usage: completion.usage.map(usage).unwrap_or_default(),
         model: completion.model.unwrap_or_default(),
         timings: reply.timings,
         id: completion.id.and_then(text_of),
         request_id: reply.header(&REQUEST_ID).map(str::to_owned),
+        rate_limits: None,
     })
 }
 
@@ -230,6 +232,7 @@ fn usage(usage: WireUsage) -> Usage {
             .prompt_tokens_details
             .and_then(|details| details.cached_tokens)
             .unwrap_or_default(),
+        reasoning_tokens: 0,
     }
 }
 
@@ -318,7 +321,7 @@ mod tests {
             "message": {"content": null, "refusal": "I can't."}, "finish_reason": "stop"
         }));
         assert_eq!(response.text, "I can't.");
-        assert_eq!(response.finish_reason, FinishReason::ContentFilter);
+        assert_eq!(response.finish_reason, FinishReason::Refusal);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Answerer {
         }
         let prompt = request.prompt();
         if let Some(output) = &request.output_schema {
-            let value = self.schemas.value(&output.schema, prompt, digest);
+            let value = self.schemas.value(&output.schema, &prompt, digest);
             return value.map(|value| value.to_string()).map_err(|problem| {
                 let name = &output.name;
                 let message = format!(
@@ -121,11 +121,11 @@ impl Answerer {
             });
         }
         Ok(self.otherwise.fill(&Fillings {
-            prompt,
-            system: request.system().unwrap_or_default(),
+            prompt: &prompt,
+            system: &request.system().unwrap_or_default(),
             model,
             hash: &digest.hex(),
-            excerpt: &excerpt(prompt),
+            excerpt: &excerpt(&prompt),
         }))
     }
 }

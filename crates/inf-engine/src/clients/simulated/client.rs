@@ -173,10 +173,14 @@ impl SimulatedClient {
         response.usage = Usage {
             input_tokens: input_tokens(request).into(),
             output_tokens: answer.tokens.into(),
-            cached_tokens: 0,
+            ..Usage::default()
         };
         response.model.clone_from(&self.model);
-        response.timings = Timings { first_byte, total };
+        response.timings = Timings {
+            first_byte,
+            total,
+            ..Timings::default()
+        };
         response.id = Some(digest.call_id(occurrence));
         response.request_id = response.id.clone();
         PlannedCall {
@@ -439,6 +443,7 @@ mod tests {
         let timings = Timings {
             first_byte: Duration::from_millis(100),
             total: Duration::from_millis(104),
+            ..Timings::default()
         };
         assert_eq!(response.timings, timings);
         assert_eq!(start.elapsed(), timings.total);

@@ -1,6 +1,6 @@
 //! Where an answer ends, and how many tokens that makes.
 
-use super::super::{FinishReason, LlmRequest};
+use super::super::{FinishReason, LlmRequest, Part};
 
 /// English text has about four characters per token with every common
 /// tokenizer; a simulation needs no better.
@@ -13,12 +13,20 @@ fn tokens_of(characters: usize) -> u32 {
 
 /// The tokens of everything that `request` says.
 pub(super) fn input_tokens(request: &LlmRequest) -> u32 {
-    let messages = request.messages.iter();
-    tokens_of(
-        messages
-            .map(|message| message.content.chars().count())
-            .sum(),
-    )
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    tokens_of(parts.map(characters).sum())
+}
+
+fn characters(part: &Part) -> usize {
+    // What a picture costs depends on its size, which is not looked at.
+    const OF_IMAGE: usize = 1000;
+    match part {
+        Part::Text(text) => text.chars().count(),
+        Part::Image(_) => OF_IMAGE,
+        Part::Reasoning(reasoning) => reasoning.text.chars().count(),
+        Part::ToolCall(call) => call.name.len() + call.arguments.chars().count(),
+        Part::ToolResult(result) => result.content.chars().count(),
+    }
 }
 
 /// An answer as far as the request let it come.

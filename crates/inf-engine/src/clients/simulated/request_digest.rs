@@ -2,8 +2,9 @@
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use serde_json::json;
 
-use super::super::{LlmRequest, Role};
+use super::super::{Image, LlmRequest, Part, ToolChoice};
 
 /// The hash of a seed, a model and everything that a request asks.
 ///
@@ -32,13 +33,11 @@ impl RequestDigest {
         update(&mut hasher, model.as_bytes());
         update_count(&mut hasher, request.messages.len());
         for message in &request.messages {
-            let role: &[u8] = match message.role {
-                Role::System => b"system",
-                Role::User => b"user",
-                Role::Assistant => b"assistant",
-            };
-            update(&mut hasher, role);
-            update(&mut hasher, message.content.as_bytes());
+            update(&mut hasher, message.role.as_str().as_bytes());
+            match &*message.parts {
+                [Part::Text(text)] => update(&mut hasher, text.as_bytes()),
+                parts => parts.iter().for_each(|part| update_part(&mut hasher, part)),
+            }
         }
         update(
             &mut hasher,
@@ -55,6 +54,31 @@ impl RequestDigest {
         if let Some(schema) = &request.output_schema {
             update(&mut hasher, schema.name.as_bytes());
             update(&mut hasher, schema.schema.to_string().as_bytes());
+        }
+        // What came later is hashed only if it is asked, under a name: digests
+        // of older requests stay what they were.
+        let mut more = |name: &str, value: String| {
+            update(&mut hasher, name.as_bytes());
+            update(&mut hasher, value.as_bytes());
+        };
+        if let Some(top_p) = request.top_p {
+            more("top_p", top_p.to_string());
+        }
+        if let Some(seed) = request.seed {
+            more("seed", seed.to_string());
+        }
+        if let Some(effort) = request.reasoning_effort {
+            more("reasoning_effort", effort.as_str().to_owned());
+        }
+        for tool in &request.tools {
+            more("tool", format!("{:?}", (&tool.name, &tool.description)));
+            more("tool parameters", tool.parameters.to_string());
+        }
+        if request.tool_choice != ToolChoice::Auto {
+            more("tool_choice", format!("{:?}", request.tool_choice));
+        }
+        if let Some(extra) = &request.extra {
+            more("extra", json!(**extra).to_string());
         }
         Self(hasher.finalize().into())
     }
@@ -98,6 +122,38 @@ fn hex(bytes: [u8; 32]) -> String {
     blake3::Hash::from_bytes(bytes).to_hex()[..16].to_owned()
 }
 
+/// Hashes a part of a message that is more than a text.
+fn update_part(hasher: &mut blake3::Hasher, part: &Part) {
+    match part {
+        Part::Text(text) => {
+            update(hasher, b"text part");
+            update(hasher, text.as_bytes());
+        }
+        Part::Image(Image::Url(url)) => {
+            update(hasher, b"image url");
+            update(hasher, url.as_bytes());
+        }
+        Part::Image(Image::Bytes { media_type, data }) => {
+            update(hasher, b"image");
+            update(hasher, media_type.as_bytes());
+            update(hasher, data);
+        }
+        // What a model thought is no part of what it is asked.
+        Part::Reasoning(_) => {}
+        Part::ToolCall(call) => {
+            update(hasher, b"tool call");
+            update(hasher, call.name.as_bytes());
+            update(hasher, call.arguments.as_bytes());
+        }
+        Part::ToolResult(result) => {
+            update(hasher, b"tool result");
+            update(hasher, result.name.as_bytes());
+            update(hasher, &[u8::from(result.is_error)]);
+            update(hasher, result.content.as_bytes());
+        }
+    }
+}
+
 fn update(hasher: &mut blake3::Hasher, bytes: &[u8]) {
     update_count(hasher, bytes.len());
     hasher.update(bytes);
@@ -117,7 +173,9 @@ fn option<const N: usize>(bytes: Option<[u8; N]>) -> Vec<u8> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::super::{Message, OutputSchema};
+    use super::super::super::{
+        Message, OutputSchema, Reasoning, ReasoningEffort, Role, ToolCall, ToolResult, ToolSpec,
+    };
     use super::*;
 
     #[test]
@@ -134,11 +192,30 @@ mod tests {
             change(&mut request);
             RequestDigest::of(0, "m", &request)
         };
+        let tool = |name: &str, schema: bool| {
+            Arc::new(ToolSpec {
+                name: name.into(),
+                description: String::new(),
+                parameters: schema.into(),
+            })
+        };
+        let call = ToolCall {
+            id: "1".into(),
+            name: "t".into(),
+            arguments: "{}".into(),
+        };
+        let result = |is_error| ToolResult {
+            call_id: "1".into(),
+            name: "t".into(),
+            content: "{}".into(),
+            is_error,
+        };
+        let add = |request: &mut LlmRequest, part| request.messages[0].parts.push(part);
         let mut digests = vec![
             RequestDigest::of(0, "m", &base()),
             RequestDigest::of(1, "m", &base()),
             RequestDigest::of(0, "n", &base()),
-            with(&|request| request.messages[0].content = "b".into()),
+            with(&|request| request.messages[0].parts = vec![Part::Text("b".into())]),
             with(&|request| request.messages[0].role = Role::System),
             with(&|request| request.messages.push(Message::new(Role::User, "a"))),
             with(&|request| request.temperature = Some(0.0)),
@@ -148,11 +225,39 @@ mod tests {
             with(&|request| request.output_schema = schema("a", true.into())),
             with(&|request| request.output_schema = schema("b", true.into())),
             with(&|request| request.output_schema = schema("a", false.into())),
+            with(&|request| request.top_p = Some(0.5)),
+            with(&|request| request.seed = Some(1)),
+            with(&|request| request.reasoning_effort = Some(ReasoningEffort::Low)),
+            with(&|request| request.tools = vec![tool("t", true)]),
+            with(&|request| request.tools = vec![tool("t", false)]),
+            with(&|request| request.tools = vec![tool("u", true)]),
+            with(&|request| request.tool_choice = ToolChoice::Required),
+            with(&|request| request.tool_choice = ToolChoice::Tool("t".into())),
+            with(&|request| {
+                request.extra = json!({"k": 1}).as_object().cloned().map(Arc::new);
+            }),
+            with(&|request| add(request, Part::Text("a".into()))),
+            with(&|request| add(request, Part::Image(Image::url("a")))),
+            with(&|request| add(request, Part::Image(Image::bytes("a", "b")))),
+            with(&|request| add(request, Part::ToolCall(call.clone()))),
+            with(&|request| add(request, Part::ToolResult(result(false)))),
+            with(&|request| add(request, Part::ToolResult(result(true)))),
         ];
         let count = digests.len();
         digests.sort_by_key(|digest| digest.0);
         digests.dedup();
         assert_eq!(digests.len(), count);
+        let thought = with(&|request| add(request, Part::Reasoning(Reasoning::default())));
+        let same = with(&|request| {
+            add(
+                request,
+                Part::Reasoning(Reasoning {
+                    text: "Hm.".into(),
+                    block: None,
+                }),
+            );
+        });
+        assert_eq!(thought, same);
     }
 
     #[test]

@@ -8,14 +8,15 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Span, debug, info, info_span, warn};
 
 use super::{PauseReport, Progress, RunId, TaskOutcome};
 use crate::clients::{
-    ClientDescription, ClientErrorKind, FinishReason, LlmRequest, LlmResponse, Role,
+    ClientDescription, ClientErrorKind, FinishReason, Image, LlmRequest, LlmResponse, Part,
+    ToolCall,
 };
 use crate::execution::{ErrorKind, ExecutionError};
 use crate::telemetry::names;
@@ -399,12 +400,8 @@ impl CallSpan {
             return;
         }
         let messages = request.messages.iter().map(|message| {
-            let role = match message.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-            };
-            json!({"role": role, "parts": [{"type": "text", "content": message.content}]})
+            let parts: Vec<_> = message.parts.iter().map(part_json).collect();
+            json!({"role": message.role.as_str(), "parts": parts})
         });
         let messages: Vec<_> = messages.collect();
         self.span
@@ -443,15 +440,32 @@ impl CallSpan {
         if !response.text.is_empty() {
             parts.push(json!({"type": "text", "content": response.text}));
         }
-        parts.extend(response.tool_calls.iter().map(|call| {
-            json!({
-                "type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments,
-            })
-        }));
+        parts.extend(response.tool_calls.iter().map(tool_call_json));
         let messages = json!([{"role": "assistant", "parts": parts, "finish_reason": reason}]);
         self.span
             .record(names::OUTPUT_MESSAGES, display(Json(&messages)));
     }
+}
+
+/// A part of a message as the conventions have it. A picture is only said to be
+/// there: it would be larger than all the rest.
+fn part_json(part: &Part) -> Value {
+    match part {
+        Part::Text(text) => json!({"type": "text", "content": text}),
+        Part::Image(Image::Url(url)) if !url.starts_with("data:") => {
+            json!({"type": "uri", "modality": "image", "uri": url})
+        }
+        Part::Image(_) => json!({"type": "blob", "modality": "image"}),
+        Part::Reasoning(reasoning) => json!({"type": "reasoning", "content": reasoning.text}),
+        Part::ToolCall(call) => tool_call_json(call),
+        Part::ToolResult(result) => json!({
+            "type": "tool_call_response", "id": result.call_id, "response": result.content,
+        }),
+    }
+}
+
+fn tool_call_json(call: &ToolCall) -> Value {
+    json!({"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments})
 }
 
 /// The conventions' name for why a model stopped.
@@ -461,6 +475,7 @@ fn finish_reason(reason: &FinishReason) -> &str {
         FinishReason::Length => "length",
         FinishReason::ToolCalls => "tool_calls",
         FinishReason::ContentFilter => "content_filter",
+        FinishReason::Refusal => "refusal",
         FinishReason::Other(reason) => reason,
     }
 }

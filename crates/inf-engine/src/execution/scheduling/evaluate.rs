@@ -104,6 +104,7 @@ pub(crate) fn request(
         max_tokens: call.max_tokens,
         stop: call.stop.clone(),
         output_schema: plan.typed_output(node).map(TypedOutput::asked),
+        ..LlmRequest::default()
     })
 }
 

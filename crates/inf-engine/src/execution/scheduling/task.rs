@@ -47,6 +47,10 @@ pub(crate) struct TaskResult {
 }
 
 /// What came of a task.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large variant"
+)]
 pub(crate) enum Outcome {
     /// A call ended.
     Called(Result<LlmResponse, ClientError>),

@@ -95,6 +95,7 @@ impl Temper {
             input_tokens: prompt.len() as u64,
             output_tokens: answer.len() as u64,
             cached_tokens: hash(&[prompt]) % 5,
+            ..Usage::default()
         }
     }
 }
@@ -175,7 +176,7 @@ impl Peer {
 impl LlmClient for Peer {
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
         Box::pin(async move {
-            let prompt = request.prompt();
+            let prompt = &*request.prompt();
             let alias = ALIASES[self.alias];
             let (mut call, occurrence) = self.begin(prompt);
             let fate = self.temper.fate(alias, prompt, occurrence);

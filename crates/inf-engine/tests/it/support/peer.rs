@@ -29,8 +29,8 @@ impl LlmClient for Peer {
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
         Box::pin(async {
             let prompt = request.prompt();
-            self.asked.lock().unwrap().push(prompt.to_owned());
-            let (took, outcome) = (self.answers)(prompt);
+            self.asked.lock().unwrap().push(prompt.to_string());
+            let (took, outcome) = (self.answers)(&prompt);
             if took.is_zero() {
                 tokio::task::yield_now().await;
             } else {

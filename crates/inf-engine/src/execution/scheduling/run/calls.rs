@@ -430,8 +430,16 @@ struct Start {
 
 /// The value in an answer.
 fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Result<Value, Failure> {
-    if response.finish_reason == FinishReason::ContentFilter {
-        let message = format!("the provider withheld the answer: {}", response.text);
+    let withheld = match response.finish_reason {
+        FinishReason::ContentFilter => Some("the provider withheld the answer"),
+        FinishReason::Refusal => Some("the model refused to answer"),
+        _ => None,
+    };
+    if let Some(withheld) = withheld {
+        let message = match &*response.text {
+            "" => format!("{withheld} and gave no reason"),
+            why => format!("{withheld}: {why}"),
+        };
         let kind = ErrorKind::Call(ClientErrorKind::Refused);
         return Err(Failure::new(kind, message));
     }
