@@ -1,6 +1,7 @@
 //! [`in_background`]: a source that blocks, read on a thread of its own.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread::Builder;
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
@@ -9,9 +10,14 @@ use tokio::sync::mpsc;
 const AHEAD: usize = 64;
 
 /// Reads an iterator that may block, such as the lines of stdin, a channel of
-/// threads or the rows of a database, on the runtime's pool for blocking code.
-/// Runs go on while it waits. At most 64 items are read ahead; those that were
-/// read and not taken when the run ends are lost.
+/// threads or the rows of a database, on a thread of its own. Runs go on while
+/// it waits. At most 64 items are read ahead; those that were read and not taken
+/// when the run ends are lost.
+///
+/// The thread ends with the iterator, or with the first item that nobody wants
+/// any more. One that still waits then keeps neither the runtime nor the program
+/// from ending. It keeps no paused clock from going on either, unlike the
+/// runtime's own threads.
 ///
 /// ```
 /// use inf_engine::execution::in_background;
@@ -34,25 +40,31 @@ where
     S: IntoIterator<IntoIter: Send + 'static, Item: Send + 'static>,
 {
     let items = items.into_iter();
-    // Begun where it is first read: there is a runtime then.
+    // Begun when it is first read. A thread of the runtime's pool would keep the
+    // runtime from ending for as long as the iterator waits.
     let reading = async move {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let reading = tokio::task::spawn_blocking(move || {
-            for item in items {
-                // Nobody reads any more.
-                if sender.blocking_send(item).is_err() {
-                    break;
+        let read = move || {
+            let mut items = items;
+            loop {
+                let item = catch_unwind(AssertUnwindSafe(|| items.next()));
+                let is_last = item.is_err();
+                let Some(item) = item.transpose() else {
+                    return;
+                };
+                // Or nobody reads any more.
+                if sender.blocking_send(item).is_err() || is_last {
+                    return;
                 }
             }
-        });
-        stream::unfold((receiver, reading), |(mut receiver, reading)| async move {
-            match receiver.recv().await {
-                Some(item) => Some((item, (receiver, reading))),
-                None => match reading.await {
-                    Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-                    _ => None,
-                },
-            }
+        };
+        let thread = Builder::new().name("inf-engine-source".to_owned());
+        thread
+            .spawn(read)
+            .unwrap_or_else(|error| panic!("no thread to read a source could be started: {error}"));
+        stream::unfold(receiver, |mut receiver| async move {
+            let item = receiver.recv().await?;
+            Some((item.unwrap_or_else(|panic| resume_unwind(panic)), receiver))
         })
     };
     stream::once(reading).flatten()

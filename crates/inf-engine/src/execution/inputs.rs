@@ -12,7 +12,8 @@ pub(super) type InputStream<I> = Pin<Box<dyn Stream<Item = I> + Send>>;
 ///
 /// An iterator is asked where runs are scheduled: while it blocks, all runs of
 /// its manager wait. One that waits for its items is read with
-/// [`in_background`](super::in_background).
+/// [`in_background`](super::in_background); one that waits for another run
+/// (`run_blocking`) has to be, and gets an error from that run otherwise.
 ///
 /// `Kind` only keeps the two apart; the compiler infers it.
 pub trait Inputs<I, Kind> {

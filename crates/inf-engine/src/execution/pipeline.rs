@@ -3,8 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures_util::{Stream as _, StreamExt};
 use tokio::sync::{mpsc, watch};
@@ -213,12 +212,11 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             caller: Span::current(),
             results: sender,
             changes: watch::Sender::new(()),
-            shared: Arc::new(RunShared {
-                counters: RunCounters::new(total, &self.bound.endpoints, Instant::now()),
-                taken: AtomicUsize::new(0),
-                wants_room: AtomicBool::new(false),
-                not_begun: OnceLock::new(),
-            }),
+            shared: Arc::new(RunShared::new(RunCounters::new(
+                total,
+                &self.bound.endpoints,
+                Instant::now(),
+            ))),
         };
         ResultStream::new(Box::new(request), manager, results)
     }

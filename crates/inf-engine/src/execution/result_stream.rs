@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::inputs::InputStream;
 use super::scheduling::{Delivery, Event, EventSender, Input, RunRequest, RunShared};
@@ -134,10 +135,11 @@ impl<O> ResultStream<O> {
         let changes = Some(self.changes.clone());
         let updates = stream::unfold((changes, shared), move |(changes, shared)| async move {
             let mut changes = changes?;
-            let goes_on = changes.changed().await.is_ok();
+            let mut goes_on = changes.changed().await.is_ok();
             if goes_on {
-                tokio::time::sleep(interval).await;
+                shared.ended_within(interval).await;
                 changes.mark_unchanged();
+                goes_on = !shared.counters.has_ended();
             }
             let progress = shared.counters.progress();
             Some((progress, (goes_on.then_some(changes), shared)))
@@ -185,7 +187,11 @@ impl<O> ResultStream<O> {
             State::Running(events) => {
                 events.send(event);
             }
-            State::Unbegun(..) | State::Runtimeless { .. } => self.state = State::Ended,
+            State::Unbegun(..) | State::Runtimeless { .. } => {
+                let why = "the run was cancelled before it began".to_owned();
+                let _ = self.shared.not_begun.set((ErrorKind::Cancelled, why));
+                self.state = State::Ended;
+            }
             State::Ended => {}
         }
     }
@@ -209,6 +215,7 @@ impl<O> ResultStream<O> {
                 let Some(input) = input else {
                     // A stream may panic when it is asked again.
                     self.state = State::Ended;
+                    self.shared.note_ended(Instant::now());
                     return Poll::Ready(None);
                 };
                 let result = without_runtime(*next_index, input);

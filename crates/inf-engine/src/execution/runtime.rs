@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 
@@ -11,8 +12,41 @@ use tracing::Instrument as _;
 use super::{ErrorKind, ExecutionError};
 
 thread_local! {
-    /// Whether a host function runs on this thread in the place of a scheduler.
-    static IS_INLINE: Cell<bool> = const { Cell::new(false) };
+    static PLACE: Cell<Place> = const { Cell::new(Place::Elsewhere) };
+}
+
+/// Whose turn it is on a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A scheduler's: sources are asked for inputs, and observers are told.
+    Scheduler,
+    /// That of a host function that runs in the place of a scheduler.
+    HostFunction,
+    /// That of anything else, which may wait.
+    Elsewhere,
+}
+
+impl Place {
+    /// It is this one's turn until the guard is dropped.
+    fn take_turn(self) -> impl Drop {
+        struct Until(Place);
+        impl Drop for Until {
+            fn drop(&mut self) {
+                PLACE.set(self.0);
+            }
+        }
+        Until(PLACE.replace(self))
+    }
+}
+
+/// The work of a scheduler, during which nothing waits for a run.
+pub(super) async fn scheduling<F: Future>(work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    poll_fn(|context| {
+        let _turn = Place::Scheduler.take_turn();
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 /// What a host function is unwound with that waits for a run while a scheduler
@@ -22,26 +56,33 @@ pub(super) struct WaitsForRun;
 /// Calls code of the program in the place of a scheduler; the error is what it
 /// panicked with, or [`WaitsForRun`].
 pub(super) fn inline<R>(function: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
-    let was_inline = IS_INLINE.replace(true);
+    let _turn = Place::HostFunction.take_turn();
     // A function that panicked is called again with other inputs; what it left
     // behind is its own affair, as with any code that panics on a thread pool.
-    let result = catch_unwind(AssertUnwindSafe(function));
-    IS_INLINE.set(was_inline);
-    result
+    catch_unwind(AssertUnwindSafe(function))
 }
 
 /// Runs `future` to its end on a runtime of this library, which all such calls
 /// share: connections stay open from one to the next.
 ///
-/// Inside of [`inline`] this unwinds: the run might need the scheduler, or the
-/// room of calls that have ended and that the scheduler does not know of yet.
+/// In the place of a scheduler it does not wait, because the run might need that
+/// scheduler, or the room of calls that have ended and that the scheduler does
+/// not know of yet: inside of [`inline`] this unwinds, and everywhere else it is
+/// an error.
 pub(super) fn block_on<F: Future + Send>(future: F) -> Result<F::Output, ExecutionError>
 where
     F::Output: Send,
 {
     static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
-    if IS_INLINE.get() {
-        resume_unwind(Box::new(WaitsForRun));
+    match PLACE.get() {
+        Place::HostFunction => resume_unwind(Box::new(WaitsForRun)),
+        Place::Scheduler => {
+            let message = "a source of inputs or an observer can't wait for a run, because all runs \
+                           wait for it: read such a source with `in_background`, and have an \
+                           observer send what it is told through a channel";
+            return Err(ExecutionError::new(ErrorKind::Runtime, message));
+        }
+        Place::Elsewhere => {}
     }
     let runtime = RUNTIME.get_or_init(|| {
         let runtime = Builder::new_multi_thread()

@@ -2,14 +2,14 @@
 //! streams that are dropped.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use inf_engine::execution::{
-    ErrorKind, ExecutionSettings, InputReport, Observer, PauseReport, ResultStream, RunReport,
-    TaskReport, in_background,
+    ErrorKind, ExecutionSettings, InputReport, Observer, PauseReport, Profile, ResultStream,
+    RunReport, TaskReport, in_background,
 };
 use inf_engine::graph::{GraphBuilder, NodeRef, Shape};
 use inf_engine::prelude::*;
@@ -306,8 +306,13 @@ async fn a_server_that_counts_too_many_tokens_hurts_nobody() {
         (Duration::from_secs(1), response)
     });
     let shared = resources([("a", &peer, usize::MAX)]);
-    let results = one_call(&shared).run_batch(texts(3)).await;
+    let profile = Profile::new();
+    let profiled = ExecutionSettings::default().with_profile(&profile);
+    let pipeline = one_call(&shared).with_settings(profiled);
+    let results = pipeline.run_batch(texts(3)).await;
     assert!(results.iter().all(|result| result.output.is_ok()));
+    let text = profile.summary().to_string();
+    assert!(text.contains(&u64::MAX.to_string()), "{text}");
     let mut metrics = shared.metrics()["a"].clone();
     metrics += &shared.metrics()["a"];
     assert_eq!(metrics.usage.input_tokens, u64::MAX);
@@ -398,4 +403,159 @@ async fn an_iterator_that_waits_is_read_in_the_background() {
     let read = pipeline.stream(in_background(panics)).collect::<Vec<_>>();
     let panic = AssertUnwindSafe(read).catch_unwind().await.unwrap_err();
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"no more"));
+}
+
+/// Whether `body` ends, which may take ten seconds.
+fn ends(body: impl FnOnce() + Send + 'static) -> bool {
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        body();
+        let _ = sender.send(());
+    });
+    ended.recv_timeout(Duration::from_secs(10)).is_ok()
+}
+
+/// Waits for a run where all runs wait for it.
+struct WaitsForRun(Pipeline<String, String>, Arc<Mutex<Vec<ErrorKind>>>);
+
+impl WaitsForRun {
+    fn wait(&self) {
+        if let Err(error) = self.0.run_blocking("x".to_owned()) {
+            self.1.lock().unwrap().push(error.kind);
+        }
+    }
+}
+
+impl Observer for WaitsForRun {
+    fn task_ended(&self, _: &TaskReport<'_>) {
+        self.wait();
+    }
+}
+
+#[test]
+fn sources_and_observers_that_wait_for_a_run_are_told_that_they_can_not() {
+    let shared = resources([("a", &Peer::new(|_| (Duration::ZERO, answer())), 1)]);
+    let pipeline = one_call(&shared);
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let waits = || Arc::new(WaitsForRun(pipeline.clone(), Arc::clone(&found)));
+
+    let observed = pipeline.with_settings(ExecutionSettings::default().with_observer(waits()));
+    let body = move || assert_eq!(observed.run_batch_blocking(texts(5)).unwrap().len(), 5);
+    assert!(ends(body), "an observer");
+    assert_eq!(
+        std::mem::take(&mut *found.lock().unwrap()),
+        [ErrorKind::Runtime; 5]
+    );
+
+    let (waits, read) = (waits(), pipeline.clone());
+    let body = move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let inputs = texts(50).inspect(move |_| waits.wait());
+        let kinds = runtime.block_on(async { rest(read.stream(inputs)).await });
+        assert_eq!(kinds, ["ok"; 50]);
+    };
+    assert!(ends(body), "a source");
+    assert_eq!(*found.lock().unwrap(), [ErrorKind::Runtime; 50]);
+}
+
+#[test]
+fn a_source_that_still_waits_keeps_no_runtime_from_ending() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    sender.send("first".to_owned()).unwrap();
+    let body = move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let shared = resources([("a", &Peer::new(|_| (Duration::ZERO, answer())), 1)]);
+        runtime.block_on(async {
+            let mut results = one_call(&shared).stream(in_background(receiver));
+            results.next().await.unwrap().output.unwrap();
+        });
+    };
+    assert!(ends(body));
+    drop(sender);
+}
+
+#[test]
+fn a_stream_without_a_runtime_says_whether_it_ended_early() {
+    let shared = resources([("a", &Peer::of_a_second(), 2)]);
+    let mut results = one_call(&shared).stream(texts(2));
+    while results.next().now_or_never().unwrap().is_some() {}
+    assert_eq!(results.ended_early(), None, "each input has its error");
+    let mut results = one_call(&shared).stream(texts(2));
+    results.cancel();
+    assert!(results.next().now_or_never().unwrap().is_none());
+    let why = results.ended_early().unwrap().to_string();
+    assert_eq!(why, "the run was cancelled before it began");
+}
+
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("dropped");
+        }
+    }
+}
+
+impl Observer for Fragile {
+    fn task_ended(&self, _: &TaskReport<'_>) {
+        panic!("told");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_panics_when_it_is_dropped_ends_no_other_run() {
+    let shared = resources([("a", &Peer::of_a_second(), 2)]);
+    let other = one_call(&shared).stream(texts(10));
+    let source = Fragile;
+    let waits = stream::pending().inspect(move |_: &String| {
+        let _ = &source;
+    });
+    let mut late = one_call(&shared).stream(waits.boxed());
+    let read = timeout(Duration::from_secs(1), late.next());
+    assert!(read.await.is_err(), "it waits for its source");
+    drop(late);
+    let observed = ExecutionSettings::default().with_observer(Arc::new(Fragile));
+    let observed = {
+        let pipeline = one_call(&shared).with_settings(observed);
+        pipeline.stream(texts(3))
+    };
+    let panic = AssertUnwindSafe(rest(observed)).catch_unwind().await;
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"told"));
+    assert_eq!(rest(other).await, ["ok"; 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_dropped_at_any_moment_leaves_nothing_in_flight() {
+    for moment in 0..100 {
+        let peer = Peer::new(|prompt| (Duration::from_millis(prompt.len() as u64 * 7), answer()));
+        let shared = resources([("a", &peer, 3)]);
+        let mut results = one_call(&shared).stream(texts(30));
+        for _ in 0..moment {
+            tokio::task::yield_now().await;
+            if moment % 3 == 0 {
+                let _ = results.next().now_or_never();
+            }
+            if moment % 7 == 1 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        let updates = results.progress_updates(Duration::ZERO);
+        drop(results);
+        let last = updates.collect::<Vec<_>>().await.pop().unwrap();
+        assert_eq!(last.inputs_in_flight, 0, "{moment}");
+        assert_eq!(
+            (last.endpoints[0].in_flight, last.endpoints[0].waiting),
+            (0, 0)
+        );
+        sleep(Duration::from_millis(1)).await;
+        let metrics = &shared.metrics()["a"];
+        assert_eq!(metrics.in_flight, 0, "{moment}");
+        assert_eq!(
+            metrics.requests,
+            metrics.successes + metrics.cancelled,
+            "{moment}"
+        );
+    }
 }

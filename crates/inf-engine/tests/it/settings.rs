@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use inf_engine::execution::{
-    Cancellation, ErrorKind, ErrorPolicy, ExecutionManager, ExecutionSettings, Observer, TaskReport,
+    Cancellation, ErrorKind, ErrorPolicy, ExecutionManager, ExecutionSettings, Observer, Progress,
+    TaskReport,
 };
 use inf_engine::prelude::*;
 use inf_engine::resources::ResourceManager;
@@ -426,4 +427,50 @@ async fn progress_can_be_read_apart_from_the_results() {
     assert!(ended.is_sorted());
     let within = |update: &inf_engine::execution::Progress| update.endpoints[0].in_flight <= 2;
     assert!(updates.iter().all(within));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_the_progress_does_not_wait_for_longer_than_the_run() {
+    let shared = resources([("a", &Peer::of_a_second(), 2)]);
+    let results = one_call(&shared).stream(texts(4));
+    let updates = results.progress_updates(Duration::from_hours(1));
+    let start = Instant::now();
+    let (kinds, updates) = tokio::join!(rest(results), updates.collect::<Vec<_>>());
+    assert_eq!(kinds, ["ok"; 4]);
+    assert_eq!(start.elapsed().as_secs(), 2);
+    let ended: Vec<usize> = updates.iter().map(Progress::inputs_ended).collect();
+    assert_eq!(ended, [4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_at_their_limits_mean_what_they_say() {
+    let shared = resources([("a", &Peer::of_a_second(), 1)]);
+    let run = async |settings: ExecutionSettings| {
+        let pipeline = LlmInference::new("a")
+            .priority(i32::MAX)
+            .with_priority(i32::MAX);
+        let pipeline = pipeline.bind(&shared).unwrap().with_settings(settings);
+        rest(pipeline.stream(texts(3))).await
+    };
+    let none = settings()
+        .with_max_concurrent(0)
+        .with_max_inputs_in_flight(0)
+        .with_max_results_waiting(0)
+        .with_manager(&ExecutionManager::new(0))
+        .with_priority(i32::MIN);
+    assert_eq!(run(none).await, ["ok"; 3]);
+    let most = settings()
+        .with_max_concurrent(usize::MAX)
+        .with_max_inputs_in_flight(usize::MAX)
+        .with_max_results_waiting(usize::MAX)
+        .with_manager(&ExecutionManager::new(usize::MAX))
+        .with_max_retries(u32::MAX)
+        .with_task_timeout(Duration::MAX)
+        .with_run_timeout(Duration::MAX)
+        .with_priority(i32::MAX);
+    assert_eq!(run(most).await, ["ok"; 3]);
+    let no_time = settings().with_run_timeout(Duration::ZERO);
+    assert_eq!(run(no_time).await, [] as [&str; 0]);
+    let no_time = settings().with_task_timeout(Duration::ZERO);
+    assert_eq!(run(no_time).await, ["timeout"; 3]);
 }

@@ -17,7 +17,9 @@ use crate::graph::{GraphNode, InferenceGraph, NodeRef};
 /// The methods are called by the scheduler, one after the other and in the
 /// order of what happened; while one works, no call is started. What takes
 /// longer than a few microseconds belongs elsewhere: send it there through a
-/// channel. All of them do nothing unless written.
+/// channel. A run that is waited for in one of them (`run_blocking`) is an
+/// error, because it could wait for the scheduler. All of them do nothing unless
+/// written.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -10,6 +10,7 @@ use tokio::runtime::{Handle, Id};
 use super::run::RunRequest;
 use super::scheduler::{Event, EventSender, Scheduler};
 use crate::execution::RunId;
+use crate::execution::runtime::scheduling;
 
 /// Runs many batches at once, and bounds how many inputs are under way over
 /// all of them.
@@ -95,7 +96,7 @@ impl ExecutionManager {
         {
             schedulers.retain(|_, events| !events.is_closed());
             let (scheduler, events) = Scheduler::new(self.0.max_executions);
-            runtime.spawn(scheduler.work());
+            runtime.spawn(scheduling(scheduler.work()));
             schedulers.insert(runtime.id(), events);
         }
         let events = &schedulers[&runtime.id()];

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
@@ -85,6 +85,35 @@ pub(crate) struct RunShared {
     pub(crate) wants_room: AtomicBool,
     /// Why inputs were never begun, if any were not.
     pub(crate) not_begun: OnceLock<(ErrorKind, String)>,
+    /// Tells who waits for the end of the run.
+    end: Notify,
+}
+
+impl RunShared {
+    pub(crate) fn new(counters: RunCounters) -> Self {
+        Self {
+            counters,
+            taken: AtomicUsize::new(0),
+            wants_room: AtomicBool::new(false),
+            not_begun: OnceLock::new(),
+            end: Notify::new(),
+        }
+    }
+
+    /// Notes that the run has ended.
+    pub(crate) fn note_ended(&self, at: Instant) {
+        self.counters.counts().ended = Some(at);
+        self.end.notify_waiters();
+    }
+
+    /// Waits for the end of the run, but no longer than `most`.
+    pub(crate) async fn ended_within(&self, most: Duration) {
+        // Asked for before looking, so that an end in between is not missed.
+        let end = self.end.notified();
+        if !self.counters.has_ended() {
+            let _ = tokio::time::timeout(most, end).await;
+        }
+    }
 }
 
 /// A run, as the scheduler keeps it.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures_util::future::{AbortHandle as Waiting, Abortable, Aborted, BoxFuture};
+use futures_util::future::{AbortHandle as Waiting, Abortable, BoxFuture};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use rustc_hash::FxHashMap;
@@ -246,7 +246,9 @@ impl Scheduler {
             _ = self.inbox.recv_many(events, EVENTS_A_TURN) => {}
             () = waiter.room(), if waits_for_room => {}
             () = until(next_at), if next_at.is_some() => {}
-            Some(arrival) = self.arrivals.next() => self.arrive(arrival),
+            arrival = next_arrival(&mut self.arrivals), if !self.arrivals.is_empty() => {
+                self.arrive(arrival);
+            }
         }
     }
 
@@ -300,14 +302,23 @@ impl Scheduler {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run.end(board))) {
             let _ = results.send(Delivery::Panicked(panic));
         }
-        let runs = &self.runs;
-        self.board.timers.tidy(|run| !runs.contains_key(&run));
+        self.tidy();
     }
 
     fn end_with_panic(&mut self, id: RunId, panic: Panic) {
         if let Some(run) = self.runs.remove(&id) {
-            run.end_with_panic(&mut self.board, panic);
+            let board = &mut self.board;
+            // What its source or its observers panic with when they are dropped
+            // comes on top of what was told already.
+            let end = AssertUnwindSafe(|| run.end_with_panic(board, panic));
+            let _ = catch_unwind(end);
+            self.tidy();
         }
+    }
+
+    fn tidy(&mut self) {
+        let runs = &self.runs;
+        self.board.timers.tidy(|run| !runs.contains_key(&run));
     }
 
     // Admission.
@@ -390,16 +401,15 @@ impl Scheduler {
             if self.arrivals.is_empty() {
                 return;
             }
-            match self.arrivals.next().now_or_never() {
-                Some(Some(arrival)) => self.arrive(arrival),
-                _ => return,
+            match next_arrival(&mut self.arrivals).now_or_never() {
+                Some(arrival) => self.arrive(arrival),
+                None => return,
             }
         }
     }
 
-    fn arrive(&mut self, arrival: Result<Arrival, Aborted>) {
-        // Nobody waits for what was aborted.
-        let Ok((id, source, input)) = arrival else {
+    fn arrive(&mut self, arrival: Option<Arrival>) {
+        let Some((id, source, input)) = arrival else {
             return;
         };
         self.board.now = Instant::now();
@@ -480,6 +490,16 @@ impl Drop for Scheduler {
 async fn wait_for(run: RunId, mut source: InputStream<Input>) -> Arrival {
     let input = AssertUnwindSafe(source.next()).catch_unwind().await;
     (run, source, input)
+}
+
+/// The next input that arrives; `None` for one that nobody waits for any more.
+/// Its source is dropped then, and what it panics with has nobody left to be
+/// told to.
+async fn next_arrival(
+    arrivals: &mut FuturesUnordered<Abortable<BoxFuture<'static, Arrival>>>,
+) -> Option<Arrival> {
+    let arrival = AssertUnwindSafe(arrivals.next()).catch_unwind().await;
+    arrival.ok()??.ok()
 }
 
 async fn until(time: Option<Instant>) {

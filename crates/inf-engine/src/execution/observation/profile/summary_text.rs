@@ -191,7 +191,11 @@ fn nodes(nodes: &[NodeSummary]) -> Table<9> {
             timed(node.took),
             timed(node.mean),
             timed(node.p99),
-            match node.usage.input_tokens + node.usage.output_tokens {
+            match node
+                .usage
+                .input_tokens
+                .saturating_add(node.usage.output_tokens)
+            {
                 0 => String::new(),
                 tokens => tokens.to_string(),
             },

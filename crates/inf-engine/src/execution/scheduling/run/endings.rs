@@ -126,7 +126,7 @@ impl Run {
     /// Leaves the scheduler, when everything has ended.
     pub(crate) fn end(mut self, board: &mut Board) {
         self.leave(board);
-        self.shared.counters.counts().ended = Some(board.now);
+        self.shared.note_ended(board.now);
         self.spans.tell_ended(|| self.shared.counters.progress());
         self.tell_run(board, Observer::run_ended);
         self.changes.send_replace(());
@@ -142,8 +142,8 @@ impl Run {
             let mut counts = self.shared.counters.counts();
             counts.inputs_cancelled += std::mem::take(&mut counts.inputs_in_flight);
             counts.at_endpoint.fill((0, 0));
-            counts.ended = Some(board.now);
         }
+        self.shared.note_ended(board.now);
         self.spans.tell_panicked();
         // An observer may be what panicked: it is not asked whether it does again.
         let told = || self.tell_run(board, Observer::run_ended);
