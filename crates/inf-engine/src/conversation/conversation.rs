@@ -14,7 +14,8 @@ use super::{Image, Message, Part, Role};
 /// is a text, or `{"image": …}` with a URL (`https://…`, `data:…`) or with
 /// `{"media_type": "image/png", "data": "<base64>"}`; what else a conversation
 /// with tools has is `{"reasoning": …}`, `{"tool_call": …}` and
-/// `{"tool_result": …}`, with the fields of the types of these names.
+/// `{"tool_result": …}`, with the fields of the types of these names. A list in
+/// place of a message is an earlier conversation, and stands for its messages.
 ///
 /// ```
 /// use inf_engine::conversation::{Conversation, Image};

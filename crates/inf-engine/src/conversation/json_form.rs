@@ -116,9 +116,19 @@ fn conversation(json: Json) -> Result<Conversation, String> {
             shown(&json)
         ));
     };
-    let messages = messages.into_iter().enumerate();
-    let read = |(place, json)| message(json).map_err(|why| format!("message {place}: {why}"));
-    messages.map(read).collect()
+    let mut read = Conversation::default();
+    for (place, json) in messages.into_iter().enumerate() {
+        let at = |why| format!("message {place}: {why}");
+        match json {
+            // What was said before, as it is put together in a pipeline.
+            Json::Array(earlier) => {
+                let earlier = conversation(Json::Array(earlier)).map_err(at)?;
+                read.messages.extend(earlier.messages);
+            }
+            json => read.messages.push(message(json).map_err(at)?),
+        }
+    }
+    Ok(read)
 }
 
 fn message(json: Json) -> Result<Message, String> {
@@ -260,7 +270,10 @@ impl JsonSchema for Conversation {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "array", "items": Message::json_schema(generator)})
+        let mut message = Message::json_schema(generator);
+        // A conversation in place of a message stands for its messages.
+        message.insert("type".to_owned(), serde_json::json!(["object", "array"]));
+        json_schema!({"type": "array", "items": message})
     }
 }
 

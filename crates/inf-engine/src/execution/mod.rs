@@ -9,6 +9,7 @@
 //! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s and, as
 //! spans and events, to whoever listens: [`telemetry`](crate::telemetry).
 
+mod answer_json;
 mod batch_result;
 mod bind;
 mod execution_error;
@@ -33,7 +34,7 @@ pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
     InputReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
-    RunReport, SlowAttempt, TaskOutcome, TaskReport, Waits,
+    RunReport, SlowAttempt, TaskOutcome, TaskReport, ToolOutcome, ToolReport, Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;

@@ -13,10 +13,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("conversation", &["document"]),
     ("value", &["document"]),
     ("parameter", &["document", "value"]),
-    (
-        "graph",
-        &["document", "conversation", "value", "parameter"],
-    ),
+    ("graph", &["document", "conversation", "value", "parameter"]),
     (
         "trace",
         &["document", "conversation", "value", "parameter", "graph"],

@@ -1,12 +1,13 @@
 //! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
 //! to their results. How inputs are taken is in `admission`, its calls are in
-//! `calls`, how it ends is in `endings`, and what its observers are told in
-//! `reports`.
+//! `calls`, what follows an answer that is not the last in `turns`, how
+//! it ends is in `endings`, and what its observers are told in `reports`.
 
 mod admission;
 mod calls;
 mod endings;
 mod reports;
+mod turns;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -134,6 +135,7 @@ struct Limits {
     max_results_waiting: usize,
     error_policy: ErrorPolicy,
     max_retries: Option<u32>,
+    max_reasks: u32,
     task_timeout: Option<Duration>,
     hedging: Option<Hedging>,
 }
@@ -171,6 +173,9 @@ impl Run {
                 .unwrap_or(ExecutionSettings::DEFAULT_MAX_RESULTS_WAITING),
             error_policy: settings.error_policy.unwrap_or_default(),
             max_retries: settings.max_retries,
+            max_reasks: settings
+                .max_reasks
+                .unwrap_or(ExecutionSettings::DEFAULT_MAX_REASKS),
             task_timeout: settings.task_timeout,
             hedging: settings.hedging.filter(|hedging| !hedging.is_off()),
         };
@@ -331,7 +336,9 @@ impl Run {
             node,
             serial: attempted.serial,
             attempt: 1,
+            turn: 1,
             is_hedge: false,
+            tool: None,
             endpoint: None,
             ready: board.now,
             queued: board.now,
