@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 /// the length, and at this one a quarter of a second.
 const LONGEST_REPAIRED: usize = 16 * 1024;
 
-/// The most places in a text at which JSON is looked for.
-const MOST_BEGINNINGS: usize = 64;
+/// The most parts of a text that may be JSON.
+const MOST_PARTS: usize = 64;
 
 /// Why there is no value in an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,16 +46,13 @@ pub(super) fn find<T>(
             None
         }
     };
-    for inside in fenced(text).chain([text]) {
-        if let Some(found) = values_in(inside).find_map(&mut try_accept) {
-            return Ok(found);
-        }
+    let parts = || fenced(text).chain([text]).flat_map(closed_parts);
+    let whole = parts().filter_map(|part| serde_json::from_str(part).ok());
+    if let Some(found) = whole.into_iter().find_map(&mut try_accept) {
+        return Ok(found);
     }
-    if !is_cut {
-        let repaired = fenced(text).chain([text]).filter_map(repaired);
-        if let Some(found) = repaired.into_iter().find_map(&mut try_accept) {
-            return Ok(found);
-        }
+    if !is_cut && let Some(found) = parts().filter_map(repaired).find_map(&mut try_accept) {
+        return Ok(found);
     }
     Err(misfit.map_or(NoValue::NotJson(not_json), NoValue::Misfit))
 }
@@ -69,54 +66,52 @@ fn fenced(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The lists and objects in a text, as they stand.
-fn values_in(text: &str) -> impl Iterator<Item = Json> {
+/// The parts of a text from a bracket to the one that closes it, outermost
+/// alone: what is inside of something broken is not the answer. A bracket that
+/// nothing closes is where an answer was cut, and the end.
+fn closed_parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
-    let mut beginnings = 0;
-    std::iter::from_fn(move || {
-        while beginnings < MOST_BEGINNINGS {
-            beginnings += 1;
-            rest = &rest[rest.find(['{', '['])?..];
-            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Json>();
-            if let Some(Ok(json)) = values.next() {
-                rest = &rest[values.byte_offset()..];
-                return Some(json);
-            }
-            // A bracket is one byte.
-            rest = &rest[1..];
-        }
-        None
-    })
+    let parts = std::iter::from_fn(move || {
+        let from = &rest[rest.find(['{', '['])?..];
+        // Quotes that were left unescaped hide brackets.
+        let end = end_of(from, true).or_else(|| end_of(from, false))?;
+        let (part, after) = from.split_at(end);
+        rest = after;
+        Some(part)
+    });
+    parts.take(MOST_PARTS)
 }
 
-/// The value that a text of almost JSON means, if it is closed.
+/// Where the bracket is closed that `text` begins with; what is in quotes
+/// counts for nothing if they are heeded.
+fn end_of(text: &str, heeds_quotes: bool) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut is_quoted = false;
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' if is_quoted => drop(characters.next()),
+            '"' if heeds_quotes => is_quoted = !is_quoted,
+            '{' | '[' if !is_quoted => depth += 1,
+            '}' | ']' if !is_quoted => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The value that a text of almost JSON means.
 fn repaired(text: &str) -> Option<Json> {
-    let from = text.find(['{', '['])?;
-    let until = text.rfind(['}', ']'])?;
-    let text = text.get(from..=until)?;
-    if text.len() > LONGEST_REPAIRED || !is_closed(text) {
+    if text.len() > LONGEST_REPAIRED {
         return None;
     }
     let text = jsonrepair_rs::jsonrepair(text).ok()?;
     serde_json::from_str(&text).ok()
-}
-
-/// Whether as many brackets are closed as are opened, outside of quotes. One that
-/// is cut is open, and a repair would hide that.
-fn is_closed(text: &str) -> bool {
-    let mut depth = 0i64;
-    let mut is_quoted = false;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if is_quoted => drop(characters.next()),
-            '"' => is_quoted = !is_quoted,
-            '{' | '[' if !is_quoted => depth += 1,
-            '}' | ']' if !is_quoted => depth -= 1,
-            _ => {}
-        }
-    }
-    depth <= 0
 }
 
 #[cfg(test)]
@@ -163,6 +158,11 @@ mod tests {
         check("{'x': 'it'}", &json!({"x": "it"}));
         check("Sure: {x: True, y: None}", &json!({"x": true, "y": null}));
         check("{\"x\": 1, // one\n \"y\": 2}", &json!({"x": 1, "y": 2}));
+        check(
+            "{\"x\": [1,], \"y\": {\"x\": 5}}",
+            &json!({"x": [1], "y": {"x": 5}}),
+        );
+        check("{\"x\": \"a \"b c\",}", &json!({"x": "a \"b c"}));
         check("{\"x\": 1 \"y\": 2}", &json!({"x": 1, "y": 2}));
         check("{\"x\": \"two\nlines\"}", &json!({"x": "two\nlines"}));
         check(

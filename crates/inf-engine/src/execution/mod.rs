@@ -23,6 +23,7 @@ mod result_stream;
 mod runtime;
 mod scheduling;
 mod settings;
+mod tokens;
 mod typed_output;
 
 pub use batch_result::{BatchResult, ExecutionTimings};
@@ -41,3 +42,4 @@ pub use plan::Plan;
 pub use result_stream::ResultStream;
 pub use scheduling::ExecutionManager;
 pub use settings::{Cancellation, ErrorPolicy, ExecutionSettings, Hedging, spawn};
+pub use tokens::{TokenEvent, TokenPiece, TokenStream};

@@ -10,6 +10,7 @@ use super::conversation::{Conversation, ToolRun};
 use super::evaluate::{self, Failure};
 use super::task::ExecutionId;
 use crate::clients::Usage;
+use crate::execution::tokens::TokenSink;
 use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
@@ -59,6 +60,8 @@ pub(crate) struct Running {
     pub(crate) task: AbortHandle,
     /// Open until what became of it is known.
     pub(crate) span: Span,
+    /// Who hears the pieces of its answer.
+    pub(crate) tokens: Option<TokenSink>,
 }
 
 /// What nobody waits for any more is given up, also where code of the program

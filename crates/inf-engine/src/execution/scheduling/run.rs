@@ -36,6 +36,7 @@ use crate::execution::observation::{
     InputReport, Observer, RunCounters, RunId, RunSpans, TaskOutcome,
 };
 use crate::execution::settings::{within, within_blocking};
+use crate::execution::tokens::RunTokens;
 use crate::execution::{
     BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
@@ -103,6 +104,7 @@ pub(crate) struct Run {
     is_inside: bool,
     observers: Vec<Arc<dyn Observer>>,
     spans: RunSpans,
+    tokens: Option<RunTokens>,
     results: mpsc::UnboundedSender<Delivery>,
     changes: watch::Sender<()>,
     shared: Arc<RunShared>,
@@ -197,6 +199,8 @@ impl Run {
             shared.counters.inputs_total(),
             settings.recorded_content.unwrap_or(false),
         );
+        let tokens = settings.tokens();
+        let tokens = tokens.map(|listener| RunTokens::new(listener, id, bound.plan.graph()));
         Self {
             id,
             parameters,
@@ -206,6 +210,7 @@ impl Run {
             ending,
             observers: settings.observers().to_vec(),
             spans,
+            tokens,
             results,
             changes,
             shared,
@@ -345,6 +350,7 @@ impl Run {
             started: board.now,
             task,
             span,
+            tokens: None,
         });
     }
 

@@ -11,9 +11,12 @@ use tracing::Instrument;
 use super::answer::Answer;
 use super::evaluate::{Failure, panic_text, panicked};
 use super::scheduler::{Event, EventSender};
-use crate::clients::{ClientError, ClientErrorKind, LlmRequest, LlmResponse, Retry, ToolCall};
+use crate::clients::{
+    ClientError, ClientErrorKind, Delta, DeltaSink, LlmRequest, LlmResponse, Retry, ToolCall,
+};
 use crate::execution::observation::{CallSpan, ToolSpan};
 use crate::execution::settings::within;
+use crate::execution::tokens::TokenSink;
 use crate::execution::{ErrorKind, ExecutionSettings, Plan, RunId};
 use crate::graph::{HostError, NodeRef, Tool};
 use crate::resources::Permit;
@@ -70,6 +73,8 @@ pub(crate) struct CallTask {
     pub(crate) request: LlmRequest,
     pub(crate) timeout: Option<Duration>,
     pub(crate) span: CallSpan,
+    /// Who hears the pieces of its answer as they come.
+    pub(crate) tokens: Option<TokenSink>,
 }
 
 /// Makes one call and tells the scheduler; the permit is given back also when
@@ -82,10 +87,13 @@ pub(crate) async fn call(task: CallTask, events: EventSender) {
         request,
         timeout,
         span,
+        tokens,
     } = task;
     span.note_request(&request);
     // A client that panics fails this call and nothing else.
-    let sending = AssertUnwindSafe(permit.send(&request)).catch_unwind();
+    let mut sink = tokens.map(|tokens| move |delta: Delta<'_>| tokens.take(delta));
+    let sink = sink.as_mut().map(|sink| sink as &mut DeltaSink<'_>);
+    let sending = AssertUnwindSafe(permit.send(&request, sink)).catch_unwind();
     let sending = sending.instrument(span.span().clone()).map(|sent| {
         sent.unwrap_or_else(|panic| {
             let why = panic_text(panic.as_ref());

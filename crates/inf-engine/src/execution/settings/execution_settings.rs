@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Cancellation, Hedging};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
-use crate::execution::{ExecutionManager, Observer, Profile, Progress, TaskReport};
+use crate::execution::tokens::TokenListener;
+use crate::execution::{ExecutionManager, Observer, Profile, Progress, TaskReport, TokenStream};
 
 /// What an error of one input means for the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,6 +94,7 @@ pub struct ExecutionSettings {
     /// recorded on spans and events; not by default. See
     /// [`telemetry`](crate::telemetry).
     pub recorded_content: Option<bool>,
+    tokens: Option<Arc<TokenListener>>,
     cancellations: Vec<Cancellation>,
     observers: Vec<Arc<dyn Observer>>,
     /// Whether they are those of a scope inside of a host function.
@@ -196,6 +198,14 @@ impl ExecutionSettings {
         self
     }
 
+    /// Gives the answers of runs to `tokens`, piece by piece. Of several layers
+    /// that have one, the nearest counts.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: &TokenStream) -> Self {
+        self.tokens = Some(Arc::clone(tokens.listener()));
+        self
+    }
+
     /// Ends runs when `cancellation` is cancelled. It comes on top of those of
     /// other layers.
     #[must_use]
@@ -274,6 +284,7 @@ impl ExecutionSettings {
             hedging: self.hedging.or(below.hedging),
             manager: self.manager.or_else(|| below.manager.clone()),
             recorded_content: self.recorded_content.or(below.recorded_content),
+            tokens: self.tokens.or_else(|| below.tokens.clone()),
             cancellations,
             observers: self.observers,
             is_inside: self.is_inside || below.is_inside,
@@ -288,6 +299,10 @@ impl ExecutionSettings {
 
     pub(crate) fn is_inside(&self) -> bool {
         self.is_inside
+    }
+
+    pub(crate) fn tokens(&self) -> Option<&Arc<TokenListener>> {
+        self.tokens.as_ref()
     }
 
     pub(crate) fn cancellations(&self) -> &[Cancellation] {
@@ -315,6 +330,7 @@ impl fmt::Debug for ExecutionSettings {
             .field("hedging", &self.hedging)
             .field("manager", &self.manager)
             .field("recorded_content", &self.recorded_content)
+            .field("tokens", &self.tokens.is_some())
             .field("cancellations", &self.cancellations.len())
             .field("observers", &self.observers.len())
             .finish_non_exhaustive()

@@ -413,6 +413,7 @@ mod tests {
                 node,
                 alias: None,
                 attempt: 1,
+                turn: 1,
                 is_hedge: false,
                 ready,
                 queued,

@@ -139,6 +139,9 @@ impl Run {
             self.spans.tell_hedge(&span, about);
         }
         let events = board.events.clone();
+        let tokens = self.tokens.as_ref();
+        let tokens =
+            tokens.and_then(|tokens| tokens.sink(node.index(), execution.index, (attempt, turn)));
         let call = CallTask {
             attempted,
             plan: Arc::clone(&bound.plan),
@@ -146,6 +149,8 @@ impl Run {
             request,
             timeout,
             span: call_span,
+            // Two answers at once would be read as one.
+            tokens: tokens.clone().filter(|_| !start.is_hedge),
         };
         let call = task::call(call, events);
         let task = tokio::spawn(call).abort_handle();
@@ -171,6 +176,7 @@ impl Run {
             started: board.now,
             task,
             span,
+            tokens,
         });
         if !start.is_hedge {
             self.plan_hedge(board, attempted, start.place, Duration::ZERO);
@@ -292,6 +298,9 @@ impl Run {
                         // The first answer counts.
                         for other in execution.take_all_running(Some(node)) {
                             self.give_up(board, &mut execution, &other);
+                        }
+                        if let Some(tokens) = &running.tokens {
+                            tokens.take_whole(&response.text);
                         }
                         let told = Some((response.timings.first_byte, response.usage));
                         let answer = (answer, &response);

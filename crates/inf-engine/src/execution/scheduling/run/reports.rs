@@ -41,6 +41,9 @@ impl Run {
             return;
         }
         self.spans.note_outcome(&running.span, outcome);
+        if let Some(tokens) = &running.tokens {
+            tokens.end(outcome);
+        }
         for observer in &self.observers {
             observer.task_ended(&TaskReport {
                 run: self.id,

@@ -161,6 +161,7 @@ impl Run {
             started: board.now,
             task,
             span: span.span().clone(),
+            tokens: None,
         });
     }
 
