@@ -48,6 +48,7 @@
 //! | [`resources`] | aliases, endpoints, limits, metrics |
 //! | [`clients`] | providers: OpenAI-compatible servers, the simulated one |
 //! | [`telemetry`] | spans and events for `tracing`, traces for OpenTelemetry |
+//! | [`conversation`] | messages, images, tool calls: what models are told and say |
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |
 //!
 //! To write a provider of your own implement [`clients::LlmClient`] and give it
@@ -56,6 +57,7 @@
 extern crate self as inf_engine;
 
 pub mod clients;
+pub mod conversation;
 pub mod document;
 pub mod execution;
 pub mod files;

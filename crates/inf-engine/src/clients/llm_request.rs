@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Message, Role, ToolChoice, ToolSpec};
+use super::{Message, ReasoningEffort, Role, ToolChoice, ToolSpec};
 
 /// The JSON schema that an answer has to satisfy.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,36 +48,6 @@ pub struct LlmRequest {
 
 /// Fields of a provider's own body.
 pub type ExtraFields = serde_json::Map<String, serde_json::Value>;
-
-/// How much a reasoning model thinks before it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ReasoningEffort {
-    /// Not at all, where a model can do without.
-    None,
-    /// As little as it can.
-    Minimal,
-    /// A little.
-    Low,
-    /// As most models do unasked.
-    Medium,
-    /// Much.
-    High,
-}
-
-impl ReasoningEffort {
-    /// The effort as pipeline files and most providers write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Minimal => "minimal",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
 
 impl LlmRequest {
     /// A request with one user message.

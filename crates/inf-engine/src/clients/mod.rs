@@ -16,18 +16,19 @@ mod http;
 mod llm_client;
 mod llm_request;
 mod llm_response;
-mod message;
 pub mod openai;
 mod rate_limits;
 pub mod simulated;
-mod tool;
 
 pub use client_description::ClientDescription;
 pub use client_error::{ClientError, ClientErrorKind, Retry};
 pub use http::HttpStack;
 pub use llm_client::{Delta, DeltaSink, LlmClient, LlmFuture};
-pub use llm_request::{ExtraFields, LlmRequest, OutputSchema, ReasoningEffort};
+pub use llm_request::{ExtraFields, LlmRequest, OutputSchema};
 pub use llm_response::{FinishReason, LlmResponse, Timings, Usage};
-pub use message::{Image, Message, Part, Reasoning, Role, ToolResult};
 pub use rate_limits::{Allowance, RateLimits};
-pub use tool::{ToolCall, ToolChoice, ToolSpec};
+
+pub use crate::conversation::{
+    Image, Message, Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice, ToolResult,
+    ToolSpec,
+};

@@ -19,12 +19,12 @@ pub enum BindError {
     /// The resources are not usable.
     #[error(transparent)]
     Resources(#[from] ResourceError),
-    /// The graph needs what is not there: endpoints, host functions.
+    /// The graph needs what is not there: endpoints, host functions, tools.
     #[error("{0}")]
     Missing(MissingResources),
 }
 
-/// Endpoints and host functions that a graph needs and that are not there.
+/// Endpoints, host functions and tools that a graph needs and that are not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingResources {
     /// Each of them; never empty.
@@ -182,6 +182,15 @@ fn find_endpoints(
             format!(
                 "the host function `{function}` is Rust code, which a pipeline file does not hold: run \
                  the pipeline from a Rust program that gives it with `with_host_functions`"
+            ),
+        ));
+    }
+    for (node, tool) in graph.missing_tools() {
+        problems.push(Problem::new(
+            format!("node `{}`", graph.node(node).name()),
+            format!(
+                "the tool `{tool}` is Rust code, which a pipeline file does not hold: run the pipeline \
+                 from a Rust program that gives it with `with_tools`"
             ),
         ));
     }

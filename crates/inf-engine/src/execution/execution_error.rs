@@ -21,6 +21,9 @@ pub struct ExecutionError {
     pub kind: ErrorKind,
     /// The cause, for people.
     pub message: String,
+    /// What the model answered, if an answer is what is wrong: whole, or its
+    /// first 256 KiB.
+    pub answer: Option<Box<str>>,
     /// What was tried before this error, oldest first; the last attempt, which
     /// is this error, not included.
     pub earlier_attempts: Box<[Attempt]>,
@@ -39,7 +42,8 @@ pub struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The input could not be read or is not of the pipeline's input type.
+    /// The input could not be read or is not of the pipeline's input type, or
+    /// what a call is given of it is no conversation.
     InvalidInput,
     /// A node refers to a part that a value does not have.
     MissingValue,
@@ -49,6 +53,8 @@ pub enum ErrorKind {
     Call(ClientErrorKind),
     /// What a model answered is not of the type that was asked for.
     InvalidOutput,
+    /// A model still called tools in the last turn that it has.
+    TooManyTurns,
     /// A task took longer than the settings allow.
     Timeout,
     /// It was stopped before it was done.
@@ -66,6 +72,7 @@ impl ErrorKind {
             Self::HostFunction => "host_function",
             Self::Call(kind) => kind.as_str(),
             Self::InvalidOutput => "invalid_output",
+            Self::TooManyTurns => "too_many_turns",
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
             Self::Runtime => "runtime",
@@ -82,6 +89,7 @@ impl ExecutionError {
             location: None,
             kind,
             message: message.into(),
+            answer: None,
             earlier_attempts: Box::default(),
         }
     }

@@ -9,6 +9,7 @@
 //! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s and, as
 //! spans and events, to whoever listens: [`telemetry`](crate::telemetry).
 
+mod answer_json;
 mod batch_result;
 mod bind;
 mod execution_error;
@@ -22,6 +23,7 @@ mod result_stream;
 mod runtime;
 mod scheduling;
 mod settings;
+mod tokens;
 mod typed_output;
 
 pub use batch_result::{BatchResult, ExecutionTimings};
@@ -33,10 +35,11 @@ pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
     InputReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
-    RunReport, SlowAttempt, TaskOutcome, TaskReport, Waits,
+    RunReport, SlowAttempt, TaskOutcome, TaskReport, ToolOutcome, ToolReport, Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use result_stream::ResultStream;
 pub use scheduling::ExecutionManager;
 pub use settings::{Cancellation, ErrorPolicy, ExecutionSettings, Hedging, spawn};
+pub use tokens::{TokenEvent, TokenPiece, TokenStream};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::typed_output::TypedOutput;
-use crate::graph::{InferenceGraph, NodeRef, Operation, Reference};
+use crate::conversation::ToolSpec;
+use crate::graph::{GraphNode, InferenceGraph, NodeRef, Operation, Reference};
 
 /// A graph prepared for running: who waits for whom, as flat arrays that all
 /// executions share.
@@ -20,6 +21,8 @@ pub struct Plan {
     remaining: Vec<u32>,
     /// What a typed call asks for and how its answer is read.
     typed_outputs: Vec<Option<TypedOutput>>,
+    /// What models are told of their tools, by node; empty if no node has any.
+    tool_specs: Vec<Vec<Arc<ToolSpec>>>,
 }
 
 /// For each node a list of others, all behind each other.
@@ -83,7 +86,17 @@ impl Plan {
             }
             _ => None,
         });
+        let has_tools = nodes
+            .iter()
+            .any(|node| !node.operation().tools().is_empty());
+        let specs_of = |node: &GraphNode| {
+            let names = node.operation().tools().iter();
+            let tools = names.filter_map(|name| graph.tool(name));
+            tools.map(|tool| Arc::clone(tool.spec())).collect()
+        };
+        let tool_specs = nodes.iter().filter(|_| has_tools).map(specs_of).collect();
         Self {
+            tool_specs,
             typed_outputs: typed_outputs.collect(),
             dependencies: Adjacency::new(&dependencies),
             dependents: Adjacency::new(&dependents),
@@ -114,6 +127,11 @@ impl Plan {
     /// The most nodes on a way from `node` to the end, itself included.
     pub(super) fn remaining(&self, node: NodeRef) -> u32 {
         self.remaining[node.index()]
+    }
+
+    /// What the model is told of the tools of `node`.
+    pub(super) fn tool_specs(&self, node: NodeRef) -> &[Arc<ToolSpec>] {
+        self.tool_specs.get(node.index()).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn typed_output(&self, node: NodeRef) -> Option<&TypedOutput> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
+use super::answer_json::{self, NoValue};
 use crate::clients::{FinishReason, LlmResponse, OutputSchema};
 use crate::document::shorten;
 use crate::value::{Schema, Value};
@@ -47,30 +48,61 @@ impl TypedOutput {
         Arc::clone(&self.asked)
     }
 
-    /// The value in an answer, or a sentence that says why there is none.
-    pub(super) fn read(&self, response: &LlmResponse) -> Result<Value, String> {
-        let answer = format!("`{}`", shorten(&response.text, 200));
-        let cut = match response.finish_reason {
-            FinishReason::Length => " (it was cut off: raise `max_tokens`)",
-            _ => "",
-        };
-        let json: Json = serde_json::from_str(json_text(&response.text)).map_err(|error| {
-            format!("the answer is not JSON{cut}: {error}; it was: {answer}{ADVICE}")
-        })?;
-        let json = match json {
+    /// The value in an answer, or why there is none.
+    pub(super) fn read(&self, response: &LlmResponse) -> Result<Value, Misfit> {
+        let is_cut = response.finish_reason == FinishReason::Length;
+        let found = answer_json::find(&response.text, is_cut, |json| {
+            let json = self.unwrap(json);
+            let checked = self.schema.check(&json);
+            checked.map_err(|error| error.to_string())?;
+            Ok(Value::from(json))
+        });
+        found.map_err(|no_value| {
+            let answer = format!("`{}`", shorten(&response.text, 200));
+            let cut = if is_cut {
+                " (it was cut off: raise `max_tokens`)"
+            } else {
+                ""
+            };
+            let (message, why) = match no_value {
+                NoValue::NotJson(error) => (
+                    format!("the answer is not JSON{cut}: {error}"),
+                    format!("it is not JSON: {error}"),
+                ),
+                NoValue::Misfit(error) => (
+                    format!("the answer is not of the asked type{cut}: {error}"),
+                    format!("it is JSON of another form: {error}"),
+                ),
+            };
+            Misfit {
+                message: format!("{message}; it was: {answer}{ADVICE}"),
+                // Another one would be cut off as well.
+                why: Some(why).filter(|_| !is_cut),
+            }
+        })
+    }
+
+    /// The value in its wrapper, or without one if the model left that out.
+    fn unwrap(&self, json: Json) -> Json {
+        match json {
             Json::Object(mut fields) if self.is_wrapped && fields.len() == 1 => {
-                match fields.remove(WRAPPER) {
+                match fields.shift_remove(WRAPPER) {
                     Some(value) => value,
                     None => Json::Object(fields),
                 }
             }
             json => json,
-        };
-        self.schema.check(&json).map_err(|error| {
-            format!("the answer is not of the asked type: {error}; it was: {answer}{ADVICE}")
-        })?;
-        Ok(Value::from(json))
+        }
     }
+}
+
+/// Why there is no value in an answer.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// For people.
+    pub(super) message: String,
+    /// For the model, if it may do better when it is asked again.
+    pub(super) why: Option<String>,
 }
 
 /// An object with the value as its one field; definitions stay at the root,
@@ -139,23 +171,6 @@ fn schema_name(node_name: &str) -> String {
     node_name.chars().map(plain).take(64).collect()
 }
 
-/// The JSON in an answer: models put it after their thoughts or into a fence
-/// even when they are asked not to.
-fn json_text(answer: &str) -> &str {
-    let mut text = answer.trim();
-    if text.starts_with("<think>")
-        && let Some((_, after)) = text.split_once("</think>")
-    {
-        text = after.trim();
-    }
-    if let Some(fenced) = text.strip_prefix("```")
-        && let Some((fenced, _)) = fenced.rsplit_once("```")
-    {
-        text = fenced.strip_prefix("json").unwrap_or(fenced).trim();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +180,9 @@ mod tests {
         let read = output.read(&LlmResponse::from_text(answer));
         match (read, expected) {
             (Ok(value), Ok(expected)) => assert_eq!(value, Value::from(expected)),
-            (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+            (Err(misfit), Err(expected)) => {
+                assert!(misfit.message.contains(expected), "{misfit:?}");
+            }
             (read, _) => panic!("{answer}: {read:?}"),
         }
     }

@@ -2,13 +2,16 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::graph_error::{GraphError, Problem};
 use super::inference_graph::{GraphParameter, InferenceGraph};
 use super::pipeline_file::PARAMETERS;
 use super::reference::is_identifier;
 use super::{Accessor, GraphNode, HostFunction, LlmCall, NodeRef, Operation, ParameterRef};
-use super::{Reference, Shape};
+use super::{Reference, Shape, Tool};
 use crate::document::did_you_mean;
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
@@ -39,6 +42,8 @@ pub struct GraphBuilder {
     nodes: Vec<GraphNode>,
     parameters: Vec<GraphParameter>,
     host_functions: Vec<Option<HostFunction>>,
+    tools: IndexMap<Arc<str>, Tool>,
+    tool_problems: Vec<Problem>,
 }
 
 impl GraphBuilder {
@@ -50,6 +55,8 @@ impl GraphBuilder {
             nodes: vec![GraphNode::new(INPUT, Operation::Input)],
             parameters: Vec::new(),
             host_functions: vec![None],
+            tools: IndexMap::new(),
+            tool_problems: Vec::new(),
         }
     }
 
@@ -63,6 +70,22 @@ impl GraphBuilder {
     /// Gives `node` the code of the host function that it calls.
     pub fn set_host_function(&mut self, node: NodeRef, function: HostFunction) {
         self.host_functions[node.index()] = Some(function);
+    }
+
+    /// Gives the calls that name it the code of a tool.
+    pub fn add_tool(&mut self, tool: Tool) {
+        let name = tool.name();
+        let place = format!("tool `{name}`");
+        let known = self.tools.get(name);
+        if known.is_some_and(|known| !known.is_same(&tool)) {
+            let message = "two tools have this name and are other code, or are described in other \
+                           words: give each a name of its own";
+            self.tool_problems.push(Problem::new(place, message));
+        } else if known.is_none() {
+            let problem = tool.problem().map(|text| Problem::new(place, text));
+            self.tool_problems.extend(problem);
+            self.tools.insert(name.into(), tool);
+        }
     }
 
     /// Adds a parameter under `path`.
@@ -113,6 +136,7 @@ impl GraphBuilder {
             parameters: self.parameters,
             output,
             host_functions,
+            tools: self.tools,
         })
     }
 
@@ -204,8 +228,8 @@ impl GraphBuilder {
                 ));
             }
             if let Operation::Llm(call) = &node.operation {
-                let wrong = call_problems(call);
-                problems.extend(wrong.into_iter().map(|text| Problem::new(&place, text)));
+                let wrong = call.problems().into_iter();
+                problems.extend(wrong.map(|text| Problem::new(&place, text)));
             }
             let mut parts = |reference| problems.extend(self.part_problem(&place, reference));
             node.operation.visit_references(&mut parts);
@@ -217,6 +241,7 @@ impl GraphBuilder {
         let mut parts = |reference| problems.extend(self.part_problem("output", reference));
         output.visit_references(&mut parts);
         problems.extend(self.ambiguous_functions());
+        problems.extend(self.tool_problems.iter().cloned());
         let mut paths = HashSet::new();
         for GraphParameter { path, parameter } in &self.parameters {
             let place = format!("parameter `{path}`");
@@ -315,25 +340,4 @@ impl GraphBuilder {
         }
         None
     }
-}
-
-fn call_problems(call: &LlmCall) -> Vec<String> {
-    let mut problems = Vec::new();
-    if call.alias.as_str().trim().is_empty() {
-        problems.push("the alias is empty: name the model to call, as in `llm: fast`".to_owned());
-    }
-    if let Some(temperature) = call.temperature
-        && !(temperature.is_finite() && temperature >= 0.0)
-    {
-        problems.push(format!(
-            "the temperature is {temperature}, but it must be 0 or more"
-        ));
-    }
-    if call.max_tokens == Some(0) {
-        problems.push("`max_tokens` is 0, but an answer needs at least 1".to_owned());
-    }
-    if let Some(Err(error)) = call.output.as_ref().map(Schema::validate) {
-        problems.push(format!("output: {error}"));
-    }
-    problems
 }

@@ -1,6 +1,10 @@
 //! [`InferenceGraph`]: a pipeline as data.
 
-use super::{GraphNode, HostFunction, HostFunctions, NodeRef, Operation, Shape};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{GraphNode, HostFunction, HostFunctions, NodeRef, Operation, Shape, Tool};
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
 
@@ -42,6 +46,8 @@ pub struct InferenceGraph {
     pub(super) output: Shape,
     /// By node; `None` where a node calls none, or its function is missing.
     pub(super) host_functions: Vec<Option<HostFunction>>,
+    /// Those that calls name and that are there.
+    pub(super) tools: IndexMap<Arc<str>, Tool>,
 }
 
 impl InferenceGraph {
@@ -132,6 +138,58 @@ impl InferenceGraph {
                 && let Some(function) = functions.get(&call.function)
             {
                 *slot = Some(function.clone());
+            }
+        }
+        self
+    }
+
+    /// The tool under `name`, if calls of the graph name it and the graph has it.
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools.get(name)
+    }
+
+    /// The tools that calls name and that the graph does not have: it was read
+    /// from a file, which holds no code. Give it the tools with
+    /// [`with_tools`](Self::with_tools).
+    pub fn missing_tools(&self) -> Vec<(NodeRef, &str)> {
+        let named = self.enumerate().flat_map(|(node, found)| {
+            let names = found.operation.tools().iter();
+            names.map(move |name| (node, &**name))
+        });
+        named
+            .filter(|(_, name)| self.tool(name).is_none())
+            .collect()
+    }
+
+    /// The same graph with tools, found by name. Those that no call names are
+    /// left out.
+    ///
+    /// ```
+    /// use inf_engine::graph::Tool;
+    /// use inf_engine::prelude::*;
+    ///
+    /// let graph = InferenceGraph::from_text(r#"
+    /// version: 1
+    /// name: clock
+    /// nodes:
+    ///   answer: { llm: smart, prompt: "{input}", tools: [today] }
+    /// output: answer
+    /// "#)?;
+    /// assert_eq!(graph.missing_tools().len(), 1);
+    /// let today = Tool::new("today", "The date.", |(): ()| async { "2026-11-26" });
+    /// let graph = graph.with_tools([today]);
+    /// assert!(graph.missing_tools().is_empty());
+    /// # Ok::<(), inf_engine::graph::PipelineFileError>(())
+    /// ```
+    #[must_use]
+    pub fn with_tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
+        for tool in tools {
+            let mut nodes = self.nodes.iter();
+            if nodes.any(|node| {
+                let names = node.operation.tools();
+                names.iter().any(|name| **name == *tool.name())
+            }) {
+                self.tools.insert(tool.name().into(), tool);
             }
         }
         self

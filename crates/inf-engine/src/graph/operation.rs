@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NodeRef, ParameterRef, Reference, Shape, Template};
-use crate::value::{Schema, Value};
+use super::{LlmCall, NodeRef, ParameterRef, Reference, Shape, Template};
+use crate::value::Value;
 
 /// The name under which a pipeline calls a model; which endpoint that is, is
 /// said outside the code, in a resource configuration.
@@ -51,41 +51,6 @@ pub enum Operation {
         /// From what.
         input: Shape,
     },
-}
-
-/// One call of a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LlmCall {
-    /// Which model, by alias.
-    pub alias: Alias,
-    /// The system prompt.
-    pub system: Option<Template>,
-    /// The user message.
-    pub prompt: Template,
-    /// Sampling temperature; the provider's default if `None`.
-    pub temperature: Option<f64>,
-    /// The most tokens of the answer; the provider's default if `None`.
-    pub max_tokens: Option<u32>,
-    /// Texts at which the model stops.
-    pub stop: Vec<String>,
-    /// The schema of a typed output; plain text if `None`.
-    pub output: Option<Schema>,
-}
-
-impl LlmCall {
-    /// A call of the model behind `alias` with `prompt` and the provider's
-    /// defaults.
-    pub fn new(alias: impl Into<Alias>, prompt: Template) -> Self {
-        Self {
-            alias: alias.into(),
-            system: None,
-            prompt,
-            temperature: None,
-            max_tokens: None,
-            stop: Vec::new(),
-            output: None,
-        }
-    }
 }
 
 /// A call of a function that the host program provides under a name.
@@ -143,10 +108,7 @@ impl Operation {
     pub(crate) fn visit_references<'s>(&'s self, visit: &mut dyn FnMut(&'s Reference)) {
         match self {
             Self::Input => {}
-            Self::Llm(call) => {
-                let templates = call.system.iter().chain([&call.prompt]);
-                templates.flat_map(Template::references).for_each(visit);
-            }
+            Self::Llm(call) => call.visit_references(visit),
             Self::Prompt(template) => template.references().for_each(visit),
             Self::Host(HostCall { input, .. })
             | Self::Compute { input, .. }
@@ -165,13 +127,18 @@ impl Operation {
         nodes
     }
 
+    /// The names of the tools that this operation gives to a model.
+    pub(crate) fn tools(&self) -> &[Arc<str>] {
+        match self {
+            Self::Llm(call) => &call.tools,
+            _ => &[],
+        }
+    }
+
     /// The parameters that this operation reads, in the order of their use.
     pub fn parameters(&self) -> Vec<ParameterRef> {
         match self {
-            Self::Llm(call) => {
-                let templates = call.system.iter().chain([&call.prompt]);
-                templates.flat_map(Template::parameters).collect()
-            }
+            Self::Llm(call) => call.templates().flat_map(Template::parameters).collect(),
             Self::Prompt(template) => template.parameters().collect(),
             _ => Vec::new(),
         }
@@ -184,6 +151,9 @@ impl Operation {
                 call.prompt.renumber(new);
                 if let Some(system) = &mut call.system {
                     system.renumber(new);
+                }
+                if let Some(messages) = &mut call.messages {
+                    messages.renumber(new);
                 }
             }
             Self::Prompt(template) => template.renumber(new),

@@ -10,7 +10,8 @@ use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
 use super::traffic::{Traffic, Waiter};
 use crate::clients::{
-    ClientDescription, ClientError, ClientErrorKind, LlmClient, LlmRequest, LlmResponse, Retry,
+    ClientDescription, ClientError, ClientErrorKind, DeltaSink, LlmClient, LlmRequest, LlmResponse,
+    Retry,
 };
 
 /// What is behind an alias, live and shared by all runs.
@@ -50,9 +51,14 @@ impl Permit {
         self.endpoint.description()
     }
 
-    /// Sends a request and notes what became of it.
-    pub(crate) async fn send(&self, request: &LlmRequest) -> Result<LlmResponse, ClientError> {
-        self.endpoint.send(request, self.since).await
+    /// Sends a request and notes what became of it. The pieces of its answer go
+    /// to `sink`, if there is one.
+    pub(crate) async fn send(
+        &self,
+        request: &LlmRequest,
+        sink: Option<&mut DeltaSink<'_>>,
+    ) -> Result<LlmResponse, ClientError> {
+        self.endpoint.send(request, sink, self.since).await
     }
 
     /// Gives it back on behalf of `own`, who looks for room next anyway.
@@ -157,11 +163,15 @@ impl Endpoint {
     async fn send(
         &self,
         request: &LlmRequest,
+        sink: Option<&mut DeltaSink<'_>>,
         permitted: Instant,
     ) -> Result<LlmResponse, ClientError> {
         let start = Instant::now();
         let request_of = self.metrics.begin();
-        let call = self.client.send(request);
+        let call = match sink {
+            None => self.client.send(request),
+            Some(sink) => self.client.stream(request, sink),
+        };
         let outcome = match self.timeout {
             Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
                 let seconds = timeout.as_secs_f64();

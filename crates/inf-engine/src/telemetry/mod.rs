@@ -8,11 +8,13 @@
 //! |---|---|---|
 //! | `run` | INFO | a run, inside the span in which its `run`, `run_batch` or `stream` is called (a future: awaited) |
 //! | `call` | INFO | an attempt of a call, inside its run; what the client says is inside it |
+//! | `tool` | INFO | a tool that a model called, inside its run |
 //! | `host` | INFO | a host function that does not run on the spot, inside its run |
 //!
 //! | event | level | inside | when |
 //! |---|---|---|---|
 //! | `retry` | WARN | the attempt | a call failed and will be tried again |
+//! | `reask` | WARN | the attempt | an answer is not of the asked type, and the model is asked again |
 //! | `rate_limited` | DEBUG | the attempt | a call was refused for a limit and waits for its turn again |
 //! | `hedge` | DEBUG | the second attempt | a call takes long and is sent a second time |
 //! | `endpoint_paused` | INFO | the run | an endpoint is left alone for a while |
@@ -28,9 +30,9 @@
 //!
 //! **Prompts and answers** are recorded only if
 //! [`with_recorded_content(true)`](crate::execution::ExecutionSettings::with_recorded_content)
-//! says so: the messages on the span of a call, and messages of errors that may
-//! quote them (of values, of host functions, and of requests that a server
-//! refused). Keys and headers never are. What a server says when it fails is
+//! says so: the messages on the span of a call, the arguments and results of tools,
+//! and messages of errors that may quote them (of values, of host functions, of
+//! tools, and of requests that a server refused). Keys and headers never are. What a server says when it fails is
 //! recorded as it is; one that repeats prompts in an error 500 is not seen
 //! through.
 //!

@@ -31,9 +31,13 @@ pub const NODE: &str = "node";
 pub const ENDPOINT: &str = "endpoint";
 /// Which attempt of its node it is, from 1; refusals for a limit do not count.
 pub const ATTEMPT: &str = "attempt";
+/// Which turn of its node's conversation it is, from 1: more than one if the
+/// model called tools or was asked again.
+pub const TURN: &str = "turn";
 /// Whether it is the second request for a call that took long.
 pub const HEDGE: &str = "hedge";
-/// What became of an attempt: `completed`, `failed`, `retried`, `rate_limited`
+/// What became of an attempt: `completed`, `failed`, `retried`, `reasked`,
+/// `called_tools`, `rate_limited` or `cancelled`; of a tool: `completed`, `failed`
 /// or `cancelled`.
 pub const OUTCOME: &str = "outcome";
 /// Seconds until a call is tried again, or until an endpoint is called again.
@@ -59,7 +63,7 @@ pub const SERVER_PORT: &str = "server.port";
 
 // Conventions for generative AI.
 
-/// What is asked for; always `chat`.
+/// What is done: `chat`, or `execute_tool`.
 pub const OPERATION_NAME: &str = "gen_ai.operation.name";
 /// The provider, by the conventions' name for it.
 pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
@@ -67,6 +71,10 @@ pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
 /// The sampling temperature that was asked for.
 pub const REQUEST_TEMPERATURE: &str = "gen_ai.request.temperature";
+/// The nucleus sampling that was asked for.
+pub const REQUEST_TOP_P: &str = "gen_ai.request.top_p";
+/// What random draws were asked to begin with.
+pub const REQUEST_SEED: &str = "gen_ai.request.seed";
 /// The most tokens that the answer may have.
 pub const REQUEST_MAX_TOKENS: &str = "gen_ai.request.max_tokens";
 /// The texts at which the model stops, as a JSON list.
@@ -85,6 +93,16 @@ pub const USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub const USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 /// Those of the request's tokens that the provider had cached.
 pub const USAGE_CACHED_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+/// The name of a tool, as the model wrote it.
+pub const TOOL_NAME: &str = "gen_ai.tool.name";
+/// What kind of tool it is; always `function`.
+pub const TOOL_TYPE: &str = "gen_ai.tool.type";
+/// The identifier of a call of a tool.
+pub const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
+/// The arguments that the model wrote, if content is recorded.
+pub const TOOL_CALL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
+/// What the tool gave, if content is recorded.
+pub const TOOL_CALL_RESULT: &str = "gen_ai.tool.call.result";
 /// The messages of the request, as JSON, if content is recorded.
 pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
 /// The answer, as JSON, if content is recorded.

@@ -6,10 +6,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Proxy;
+use crate::conversation::Conversation;
 use crate::document::shorten;
 use crate::graph::{
     Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem,
-    Shape, SourceLocation, Template,
+    Shape, SourceLocation, Template, Tool,
 };
 use crate::parameter::Parameter;
 use crate::value::Value;
@@ -48,10 +49,13 @@ pub(super) enum Step {
     },
     Prompt(Template),
     Pack(Shape),
-    /// The prompt of the call is the text of the node `prompt`.
+    /// What the call asks is the value of the node `asked`: a prompt, or a
+    /// conversation.
     Llm {
         call: LlmCall,
-        prompt: NodeRef,
+        asked: NodeRef,
+        is_conversation: bool,
+        tools: Vec<Tool>,
     },
     Host {
         function: HostFunction,
@@ -309,10 +313,19 @@ pub(crate) fn prioritize(priority: i32) -> impl Drop {
     })
 }
 
+/// What a model is asked.
+pub(crate) enum Asked {
+    /// A text.
+    Prompt(Proxy<String>),
+    /// A whole conversation.
+    Conversation(Proxy<Conversation>),
+}
+
 /// Records a call of a model by the module whose `forward` runs.
 #[track_caller]
 pub(crate) fn record_call<T>(
-    prompt: Proxy<String>,
+    asked: Asked,
+    tools: &[Tool],
     priority: i32,
     make: impl FnOnce(&mut Recorder<'_>) -> LlmCall,
 ) -> Proxy<T> {
@@ -324,10 +337,15 @@ pub(crate) fn record_call<T>(
             outer,
             location,
         };
-        let prompt = recorder.node(prompt);
+        let (asked, is_conversation) = match asked {
+            Asked::Prompt(prompt) => (recorder.node(prompt), false),
+            Asked::Conversation(conversation) => (recorder.node(conversation), true),
+        };
         let step = Step::Llm {
             call: make(&mut recorder),
-            prompt,
+            asked,
+            is_conversation,
+            tools: tools.to_vec(),
         };
         let proxy: Proxy<T> = context.push(step, location);
         let node = &mut context.nodes[proxy.node().index()];

@@ -99,11 +99,24 @@ impl Lowering<'_> {
                 }
                 self.add(node, "prompt", Operation::Prompt(template)).into()
             }
-            Step::Llm { call, prompt } => {
-                let prompt = self.template(&Template::of(*prompt));
+            Step::Llm {
+                call,
+                asked,
+                is_conversation,
+                tools,
+            } => {
+                let (messages, prompt) = if *is_conversation {
+                    (Some(self.shape(*asked)), Template::default())
+                } else {
+                    (None, self.template(&Template::of(*asked)))
+                };
+                for tool in tools {
+                    self.builder.add_tool(tool.clone());
+                }
                 let system = call.system.as_ref().map(|system| self.template(system));
                 let call = LlmCall {
                     system,
+                    messages,
                     prompt,
                     ..call.clone()
                 };
@@ -288,7 +301,7 @@ fn uses(nodes: &[TraceNode]) -> Vec<usize> {
             Step::Access { of, .. } => count(*of),
             Step::Prompt(template) => template.references().for_each(|hole| count(hole.node)),
             Step::Pack(shape) => shape.visit_references(&mut |part| count(part.node)),
-            Step::Llm { prompt, .. } => count(*prompt),
+            Step::Llm { asked, .. } => count(*asked),
             Step::Host { input, .. } | Step::Compute { input, .. } => count(*input),
         }
     }

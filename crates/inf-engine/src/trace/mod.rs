@@ -7,10 +7,11 @@
 //! into the one call that uses it, so that only work remains as nodes.
 //!
 //! What can be done with a proxy: `access` (fields, elements, entries), `pack`
-//! (tuples, lists, maps and structs of proxies), `host` (Rust code as nodes)
-//! and `prompt` (text with holes).
+//! (tuples, lists, maps and structs of proxies), `host` (Rust code as nodes),
+//! `prompt` (text with holes) and `chat` (conversations, also with pictures).
 
 mod access;
+mod chat;
 pub(crate) mod context;
 mod host;
 mod into_proxy;
@@ -21,6 +22,7 @@ mod proxy;
 mod tracer;
 
 pub use access::{ListData, MapData};
+pub use chat::Chat;
 pub use host::apply;
 pub use into_proxy::IntoProxy;
 #[doc(hidden)]

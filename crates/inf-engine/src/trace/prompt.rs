@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::Proxy;
-use super::context::{Step, propose_name, record};
+use super::context::{Step, note_problem, propose_name, record};
+use crate::conversation::Image;
 use crate::graph::{NodeRef, SourceLocation, Template, TemplatePart};
 use crate::parameter::Parameter;
 
@@ -34,12 +35,26 @@ pub trait PromptValue {
 }
 
 impl<T> PromptValue for Proxy<T> {
+    #[track_caller]
     fn prompt_part(&self) -> PromptPart {
+        refuse_image::<T>();
         PromptPart::Proxy(self.retyped())
     }
 }
 
+/// A picture has a text, which is a megabyte of base64 and tells a model
+/// nothing. The compiler can't be asked for "any type but that one".
+#[track_caller]
+fn refuse_image<T>() {
+    if std::any::type_name::<T>() == std::any::type_name::<Image>() {
+        let message = "a picture can't be put into a text: show it with `Chat::new().user(…).image(…)` \
+                       to an `LlmInference::chat`";
+        note_problem(SourceLocation::caller(), message.to_owned());
+    }
+}
+
 impl<T> PromptValue for &Proxy<T> {
+    #[track_caller]
     fn prompt_part(&self) -> PromptPart {
         (**self).prompt_part()
     }

@@ -5,7 +5,10 @@ mod profile;
 mod progress;
 mod spans;
 
-pub use observer::{InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport};
+pub use observer::{
+    InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport, ToolOutcome,
+    ToolReport,
+};
 pub(super) use observer::{OnComplete, OnFailed, OnProgress};
 pub use profile::{
     BoundBy, CriticalPath, CriticalStep, EndpointSummary, IdleBubble, NodeSummary, Profile,
@@ -13,4 +16,4 @@ pub use profile::{
 };
 pub(super) use progress::RunCounters;
 pub use progress::{EndpointProgress, Progress};
-pub(super) use spans::{About, CallSpan, RunSpans};
+pub(super) use spans::{About, CallSpan, RunSpans, ToolSpan};

@@ -52,6 +52,12 @@ pub trait Observer: Send + Sync + 'static {
         let _ = task;
     }
 
+    /// A tool ended that a model had called. The node goes on when all of its
+    /// turn have.
+    fn tool_ended(&self, tool: &ToolReport<'_>) {
+        let _ = tool;
+    }
+
     /// An input has its result.
     fn input_ended(&self, input: &InputReport<'_>) {
         let _ = input;
@@ -117,6 +123,9 @@ pub struct TaskReport<'r> {
     pub alias: Option<&'r str>,
     /// Which attempt it is, from 1; refusals for a limit do not count.
     pub attempt: u32,
+    /// Which turn of its node's conversation it is, from 1: more than one if the
+    /// model called tools or was asked again.
+    pub turn: u32,
     /// Whether it is the second request for a call that took long.
     pub is_hedge: bool,
     /// When it could have been started: what it reads was there, or its retry
@@ -161,10 +170,58 @@ pub enum TaskOutcome<'r> {
     Failed(&'r ExecutionError),
     /// The attempt failed and the node will be tried again.
     Retried(&'r Attempt),
+    /// The answer is not of the asked type, and the model is asked again.
+    Reasked(&'r Attempt),
+    /// The model called tools; the node goes on with what they give.
+    CalledTools,
     /// The provider refused it for a limit: it waits for its turn again.
     RateLimited,
     /// It was given up: its input was cancelled, or another request for the
     /// same call was quicker.
+    Cancelled,
+}
+
+/// A tool that a model had called, and that ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ToolReport<'r> {
+    /// The run that it is part of.
+    pub run: RunId,
+    /// The place of its input among those of the run, from 0.
+    pub input: usize,
+    /// What is run.
+    pub graph: &'r InferenceGraph,
+    /// The node whose model called it.
+    pub node: NodeRef,
+    /// The turn of the node's conversation in which it was called, from 1.
+    pub turn: u32,
+    /// Its name, as the model wrote it: there may be none of that name.
+    pub tool: &'r str,
+    /// When it was started.
+    pub started: Instant,
+    /// When it ended.
+    pub ended: Instant,
+    /// What became of it.
+    pub outcome: ToolOutcome<'r>,
+    pub(crate) counters: &'r RunCounters,
+}
+
+impl ToolReport<'_> {
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        self.counters.progress()
+    }
+}
+
+/// What became of a tool that a model had called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToolOutcome<'r> {
+    /// It gave something.
+    Completed,
+    /// It failed; the model is told why.
+    Failed(&'r str),
+    /// It was given up with its input.
     Cancelled,
 }
 

@@ -28,6 +28,10 @@ pub struct Progress {
     pub retries: u64,
     /// Calls that were refused for a limit; they wait for their turn again.
     pub rate_limited: u64,
+    /// Calls that were made because an answer was not of the asked type.
+    pub reasks: u64,
+    /// Tools that models called.
+    pub tool_calls: u64,
     /// Second requests for calls that took long.
     pub hedges: u64,
     /// The tokens charged so far.
@@ -80,6 +84,8 @@ pub(crate) struct Counts {
     pub(crate) calls: u64,
     pub(crate) retries: u64,
     pub(crate) rate_limited: u64,
+    pub(crate) reasks: u64,
+    pub(crate) tool_calls: u64,
     pub(crate) hedges: u64,
     pub(crate) usage: Usage,
     /// By the place of the endpoint in the run: in flight, and waiting.
@@ -137,6 +143,8 @@ impl RunCounters {
             calls: counts.calls,
             retries: counts.retries,
             rate_limited: counts.rate_limited,
+            reasks: counts.reasks,
+            tool_calls: counts.tool_calls,
             hedges: counts.hedges,
             usage: counts.usage,
             elapsed: counts

@@ -5,6 +5,7 @@
 //! look at a static, and nothing below is formatted or allocated.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Span, debug, info, info_span, warn};
 
-use super::{PauseReport, Progress, RunId, TaskOutcome};
+use super::{PauseReport, Progress, RunId, TaskOutcome, ToolOutcome};
 use crate::clients::{
     ClientDescription, ClientErrorKind, FinishReason, Image, LlmRequest, LlmResponse, Part,
     ToolCall,
@@ -42,6 +43,7 @@ pub(crate) struct About<'a> {
     pub(crate) node: &'a str,
     pub(crate) alias: &'a str,
     pub(crate) attempt: u32,
+    pub(crate) turn: u32,
     pub(crate) is_hedge: bool,
 }
 
@@ -113,6 +115,7 @@ impl RunSpans {
             { names::NODE } = about.node,
             { names::ENDPOINT } = about.alias,
             { names::ATTEMPT } = whole(about.attempt),
+            { names::TURN } = whole(about.turn),
             { names::HEDGE } = about.is_hedge,
             { names::OUTCOME } = Empty,
             { names::ERROR_TYPE } = Empty,
@@ -122,6 +125,8 @@ impl RunSpans {
             { names::SERVER_PORT } = asked.port.map(whole),
             { names::REQUEST_MODEL } = model,
             { names::REQUEST_TEMPERATURE } = request.temperature,
+            { names::REQUEST_TOP_P } = request.top_p,
+            { names::REQUEST_SEED } = request.seed.map(whole),
             { names::REQUEST_MAX_TOKENS } = request.max_tokens.map(whole),
             { names::REQUEST_STOP_SEQUENCES } = list(&request.stop).map(display),
             { names::OUTPUT_TYPE } = output_type(request),
@@ -158,6 +163,55 @@ impl RunSpans {
         )
     }
 
+    /// The span of a tool that a model called in `turn`.
+    pub(crate) fn tool(&self, input: usize, node: &str, turn: u32, call: &ToolCall) -> ToolSpan {
+        let span = info_span!(
+            target: TARGET,
+            parent: self.around(),
+            "tool",
+            { names::OTEL_NAME } = display(SpanName("execute_tool", Some(&call.name))),
+            { names::OTEL_KIND } = "internal",
+            { names::OTEL_STATUS_CODE } = Empty,
+            { names::OTEL_STATUS_DESCRIPTION } = Empty,
+            { names::RUN } = whole(self.run.number()),
+            { names::INPUT } = whole(input),
+            { names::NODE } = node,
+            { names::TURN } = whole(turn),
+            { names::OUTCOME } = Empty,
+            { names::ERROR_TYPE } = Empty,
+            { names::OPERATION_NAME } = "execute_tool",
+            { names::TOOL_NAME } = &*call.name,
+            { names::TOOL_TYPE } = "function",
+            { names::TOOL_CALL_ID } = &*call.id,
+            { names::TOOL_CALL_ARGUMENTS } = self.content.then_some(&*call.arguments),
+            { names::TOOL_CALL_RESULT } = Empty,
+        );
+        ToolSpan {
+            span,
+            content: self.content,
+        }
+    }
+
+    /// Notes on the span of a tool what became of it.
+    pub(crate) fn note_tool_outcome(&self, span: &Span, outcome: ToolOutcome<'_>) {
+        if span.is_disabled() {
+            return;
+        }
+        let outcome = match outcome {
+            ToolOutcome::Completed => "completed",
+            ToolOutcome::Cancelled => "cancelled",
+            ToolOutcome::Failed(why) => {
+                span.record(names::ERROR_TYPE, "tool");
+                span.record(names::OTEL_STATUS_CODE, "ERROR");
+                if self.content {
+                    span.record(names::OTEL_STATUS_DESCRIPTION, why);
+                }
+                "failed"
+            }
+        };
+        span.record(names::OUTCOME, outcome);
+    }
+
     /// Notes on the span of an attempt what became of it.
     pub(crate) fn note_outcome(&self, span: &Span, outcome: TaskOutcome<'_>) {
         if span.is_disabled() {
@@ -180,6 +234,11 @@ impl RunSpans {
                 failed(attempt.kind, Some(&attempt.message));
                 "retried"
             }
+            TaskOutcome::Reasked(attempt) => {
+                failed(attempt.kind, Some(&attempt.message));
+                "reasked"
+            }
+            TaskOutcome::CalledTools => "called_tools",
             TaskOutcome::RateLimited => {
                 failed(ErrorKind::Call(ClientErrorKind::RateLimited), None);
                 "rate_limited"
@@ -212,6 +271,31 @@ impl RunSpans {
                 { names::ERROR_MESSAGE } = self.tellable(kind, message),
             },
             "a call failed and will be tried again"
+        );
+    }
+
+    /// An answer is not of the asked type, and the model is asked again.
+    pub(crate) fn tell_reask(
+        &self,
+        span: &Span,
+        about: About<'_>,
+        (kind, message): (ErrorKind, &str),
+    ) {
+        warn!(
+            name: "reask",
+            target: TARGET,
+            parent: self.at(span),
+            {
+                { names::RUN } = whole(self.run.number()),
+                { names::INPUT } = whole(about.input),
+                { names::NODE } = about.node,
+                { names::ENDPOINT } = about.alias,
+                { names::ATTEMPT } = whole(about.attempt),
+                { names::TURN } = whole(about.turn),
+                { names::ERROR_TYPE } = kind.as_str(),
+                { names::ERROR_MESSAGE } = self.tellable(kind, message),
+            },
+            "an answer is not of the asked type, and the model is asked again"
         );
     }
 
@@ -376,6 +460,7 @@ fn may_quote(kind: ErrorKind) -> bool {
             | ClientErrorKind::RateLimited
             | ClientErrorKind::Server,
         )
+        | ErrorKind::TooManyTurns
         | ErrorKind::Timeout
         | ErrorKind::Cancelled
         | ErrorKind::Runtime => false,
@@ -444,6 +529,28 @@ impl CallSpan {
         let messages = json!([{"role": "assistant", "parts": parts, "finish_reason": reason}]);
         self.span
             .record(names::OUTPUT_MESSAGES, display(Json(&messages)));
+    }
+}
+
+/// The span of a tool, and what is recorded on it.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolSpan {
+    span: Span,
+    content: bool,
+}
+
+impl ToolSpan {
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Notes what it gave, if that is wanted.
+    pub(crate) fn note_given(&self, given: &Result<Arc<str>, String>) {
+        if let Ok(given) = given
+            && self.content
+        {
+            self.span.record(names::TOOL_CALL_RESULT, &**given);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::{LlmRequest, Message, Role};
+use crate::conversation::Conversation;
 use crate::execution::runtime::{WaitsForRun, inline};
 use crate::execution::typed_output::TypedOutput;
 use crate::execution::{ErrorKind, ExecutionState, Plan};
@@ -13,7 +14,7 @@ use crate::graph::{
     HostBody, HostCall, HostError, HostFunction, HostFuture, LlmCall, NodeRef, Operation, Shape,
     Template, TemplatePart,
 };
-use crate::value::Value;
+use crate::value::{Data, Value};
 
 /// The texts of a graph's parameters as they were when a run began.
 pub(crate) type ParameterTexts = Arc<[Arc<str>]>;
@@ -22,6 +23,8 @@ pub(crate) type ParameterTexts = Arc<[Arc<str>]>;
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
+    /// What the model answered, if that is what is wrong.
+    pub(crate) answer: Option<Box<str>>,
 }
 
 impl Failure {
@@ -29,6 +32,7 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
+            answer: None,
         }
     }
 
@@ -96,16 +100,39 @@ pub(crate) fn request(
         let system = render_shared(state, parameters, system)?;
         messages.push(Message::new(Role::System, system));
     }
-    let prompt = render_shared(state, parameters, &call.prompt)?;
-    messages.push(Message::new(Role::User, prompt));
+    if let Some(earlier) = &call.messages {
+        messages.extend(conversation(state, earlier)?);
+    }
+    // Where there is a conversation, a prompt may be left out.
+    if call.messages.is_none() || !call.prompt.parts().is_empty() {
+        let prompt = render_shared(state, parameters, &call.prompt)?;
+        messages.push(Message::new(Role::User, prompt));
+    }
     Ok(LlmRequest {
         messages,
         temperature: call.temperature,
         max_tokens: call.max_tokens,
         stop: call.stop.clone(),
         output_schema: plan.typed_output(node).map(TypedOutput::asked),
-        ..LlmRequest::default()
+        top_p: call.top_p,
+        seed: call.seed,
+        reasoning_effort: call.reasoning_effort,
+        tools: plan.tool_specs(node).to_vec(),
+        tool_choice: call.tool_choice.clone(),
+        extra: call.extra.clone(),
     })
+}
+
+/// What was said before the prompt.
+fn conversation(state: &ExecutionState, shape: &Shape) -> Result<Vec<Message>, Failure> {
+    let invalid = |why: String| Failure::new(ErrorKind::InvalidInput, why);
+    let read = Conversation::from_value(&build(state, shape)?);
+    let read = read.map_err(|why| invalid(format!("its `messages` are no conversation: {why}")))?;
+    if read.messages.is_empty() {
+        let why = "its `messages` are empty: there is nothing to answer";
+        return Err(invalid(why.to_owned()));
+    }
+    Ok(read.messages)
 }
 
 /// The output of a finished execution.

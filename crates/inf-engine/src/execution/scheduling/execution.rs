@@ -6,9 +6,11 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::conversation::{Conversation, ToolRun};
 use super::evaluate::{self, Failure};
 use super::task::ExecutionId;
 use crate::clients::Usage;
+use crate::execution::tokens::TokenSink;
 use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
@@ -33,6 +35,8 @@ pub(crate) struct Execution {
     attempts: Vec<(NodeRef, Vec<Attempt>)>,
     /// What is under way for it.
     running: Vec<Running>,
+    /// Nodes that go on after an answer, with tools or to ask again.
+    conversations: Vec<(NodeRef, Conversation)>,
     next_serial: u32,
 }
 
@@ -43,7 +47,11 @@ pub(crate) struct Running {
     pub(crate) serial: u32,
     /// Which attempt of its node it is, from 1.
     pub(crate) attempt: u32,
+    /// Which turn of its node's conversation it is, from 1.
+    pub(crate) turn: u32,
     pub(crate) is_hedge: bool,
+    /// The tool that runs, if it is no call.
+    pub(crate) tool: Option<ToolRun>,
     /// The place of its endpoint among those of the run, if it is a call.
     pub(crate) endpoint: Option<usize>,
     pub(crate) ready: Instant,
@@ -52,6 +60,8 @@ pub(crate) struct Running {
     pub(crate) task: AbortHandle,
     /// Open until what became of it is known.
     pub(crate) span: Span,
+    /// Who hears the pieces of its answer.
+    pub(crate) tokens: Option<TokenSink>,
 }
 
 /// What nobody waits for any more is given up, also where code of the program
@@ -82,6 +92,7 @@ impl Execution {
             error: None,
             attempts: Vec::new(),
             running: Vec::new(),
+            conversations: Vec::new(),
             next_serial: 0,
         }
     }
@@ -137,6 +148,35 @@ impl Execution {
         &attempts[attempts.len() - 1]
     }
 
+    /// What was said for `node` after it first asked, if it went on.
+    pub(crate) fn conversation(&self, node: NodeRef) -> Option<&Conversation> {
+        let found = self.conversations.iter().find(|(known, _)| *known == node);
+        found.map(|(_, conversation)| conversation)
+    }
+
+    /// The conversation of `node`, which goes on.
+    pub(crate) fn conversation_mut(&mut self, node: NodeRef) -> &mut Conversation {
+        let mut known = self.conversations.iter();
+        let place = known.position(|(known, _)| *known == node);
+        let place = place.unwrap_or_else(|| {
+            self.conversations.push((node, Conversation::default()));
+            self.conversations.len() - 1
+        });
+        &mut self.conversations[place].1
+    }
+
+    /// Forgets the conversation of a node that has its value.
+    pub(crate) fn end_conversation(&mut self, node: NodeRef) {
+        self.conversations.retain(|(known, _)| *known != node);
+    }
+
+    /// How often the request of `node` that is made now has failed and was tried
+    /// again: each turn of a conversation has its own.
+    pub(crate) fn retries(&self, node: NodeRef) -> u32 {
+        let before = self.conversation(node);
+        self.failed_attempts(node) - before.map_or(0, Conversation::attempts_before)
+    }
+
     /// How often `node` has failed and was tried again.
     pub(crate) fn failed_attempts(&self, node: NodeRef) -> u32 {
         let attempts = self.attempts.iter().find(|(known, _)| *known == node);
@@ -163,6 +203,7 @@ impl Execution {
             alias,
             kind: failure.kind,
             message: failure.message,
+            answer: failure.answer,
             earlier_attempts: earlier_attempts.unwrap_or_default().into(),
         };
         self.error.get_or_insert_with(|| error.clone());

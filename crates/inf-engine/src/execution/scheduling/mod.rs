@@ -6,8 +6,10 @@
 //! happen later is in [`timers`]; what takes time runs as a [`task`] of its own
 //! and tells the scheduler when it ends.
 
+mod answer;
 mod backoff;
 mod bound;
+mod conversation;
 mod evaluate;
 mod execution;
 mod lanes;

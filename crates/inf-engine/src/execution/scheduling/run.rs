@@ -1,12 +1,13 @@
 //! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
 //! to their results. How inputs are taken is in `admission`, its calls are in
-//! `calls`, how it ends is in `endings`, and what its observers are told in
-//! `reports`.
+//! `calls`, what follows an answer that is not the last in `turns`, how
+//! it ends is in `endings`, and what its observers are told in `reports`.
 
 mod admission;
 mod calls;
 mod endings;
 mod reports;
+mod turns;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -35,6 +36,7 @@ use crate::execution::observation::{
     InputReport, Observer, RunCounters, RunId, RunSpans, TaskOutcome,
 };
 use crate::execution::settings::{within, within_blocking};
+use crate::execution::tokens::RunTokens;
 use crate::execution::{
     BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
@@ -131,6 +133,7 @@ pub(crate) struct Run {
     is_inside: bool,
     observers: Vec<Arc<dyn Observer>>,
     spans: RunSpans,
+    tokens: Option<RunTokens>,
     results: mpsc::UnboundedSender<Delivery>,
     changes: watch::Sender<()>,
     shared: Arc<RunShared>,
@@ -163,6 +166,7 @@ struct Limits {
     max_results_waiting: usize,
     error_policy: ErrorPolicy,
     max_retries: Option<u32>,
+    max_reasks: u32,
     task_timeout: Option<Duration>,
     hedging: Option<Hedging>,
 }
@@ -200,6 +204,9 @@ impl Run {
                 .unwrap_or(ExecutionSettings::DEFAULT_MAX_RESULTS_WAITING),
             error_policy: settings.error_policy.unwrap_or_default(),
             max_retries: settings.max_retries,
+            max_reasks: settings
+                .max_reasks
+                .unwrap_or(ExecutionSettings::DEFAULT_MAX_REASKS),
             task_timeout: settings.task_timeout,
             hedging: settings.hedging.filter(|hedging| !hedging.is_off()),
         };
@@ -221,6 +228,8 @@ impl Run {
             shared.counters.inputs_total(),
             settings.recorded_content.unwrap_or(false),
         );
+        let tokens = settings.tokens();
+        let tokens = tokens.map(|listener| RunTokens::new(listener, id, bound.plan.graph()));
         Self {
             id,
             parameters,
@@ -230,6 +239,7 @@ impl Run {
             ending,
             observers: settings.observers().to_vec(),
             spans,
+            tokens,
             results,
             changes,
             shared,
@@ -360,13 +370,16 @@ impl Run {
             node,
             serial: attempted.serial,
             attempt: 1,
+            turn: 1,
             is_hedge: false,
+            tool: None,
             endpoint: None,
             ready: board.now,
             queued: board.now,
             started: board.now,
             task,
             span,
+            tokens: None,
         });
     }
 

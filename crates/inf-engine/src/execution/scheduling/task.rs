@@ -8,12 +8,17 @@ use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
+use super::answer::Answer;
 use super::evaluate::{Failure, panic_text, panicked};
 use super::scheduler::{Event, EventSender};
-use crate::clients::{ClientError, ClientErrorKind, LlmRequest, LlmResponse, Retry};
-use crate::execution::observation::CallSpan;
-use crate::execution::{ErrorKind, RunId};
-use crate::graph::{HostError, NodeRef};
+use crate::clients::{
+    ClientError, ClientErrorKind, Delta, DeltaSink, LlmRequest, LlmResponse, Retry, ToolCall,
+};
+use crate::execution::observation::{CallSpan, ToolSpan};
+use crate::execution::settings::within;
+use crate::execution::tokens::TokenSink;
+use crate::execution::{ErrorKind, ExecutionSettings, Plan, RunId};
+use crate::graph::{HostError, NodeRef, Tool};
 use crate::resources::Permit;
 use crate::value::Value;
 
@@ -52,25 +57,43 @@ pub(crate) struct TaskResult {
     reason = "nearly all are of the large variant"
 )]
 pub(crate) enum Outcome {
-    /// A call ended.
-    Called(Result<LlmResponse, ClientError>),
+    /// A call ended, and its answer was read.
+    Called(Result<(LlmResponse, Answer), ClientError>),
     /// A host function ended.
     Hosted(Result<Value, Failure>),
+    /// A tool gave a text for the model, or failed.
+    ToolRan(Result<Arc<str>, String>),
+}
+
+/// A call that is to be made.
+pub(crate) struct CallTask {
+    pub(crate) attempted: Attempted,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) permit: Permit,
+    pub(crate) request: LlmRequest,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) span: CallSpan,
+    /// Who hears the pieces of its answer as they come.
+    pub(crate) tokens: Option<TokenSink>,
 }
 
 /// Makes one call and tells the scheduler; the permit is given back also when
 /// this is dropped.
-pub(crate) async fn call(
-    attempted: Attempted,
-    permit: Permit,
-    request: LlmRequest,
-    timeout: Option<Duration>,
-    span: CallSpan,
-    events: EventSender,
-) {
+pub(crate) async fn call(task: CallTask, events: EventSender) {
+    let CallTask {
+        attempted,
+        plan,
+        permit,
+        request,
+        timeout,
+        span,
+        tokens,
+    } = task;
     span.note_request(&request);
     // A client that panics fails this call and nothing else.
-    let sending = AssertUnwindSafe(permit.send(&request)).catch_unwind();
+    let mut sink = tokens.map(|tokens| move |delta: Delta<'_>| tokens.take(delta));
+    let sink = sink.as_mut().map(|sink| sink as &mut DeltaSink<'_>);
+    let sending = AssertUnwindSafe(permit.send(&request, sink)).catch_unwind();
     let sending = sending.instrument(span.span().clone()).map(|sent| {
         sent.unwrap_or_else(|panic| {
             let why = panic_text(panic.as_ref());
@@ -87,15 +110,70 @@ pub(crate) async fn call(
                 Err(ClientError::new(ClientErrorKind::Timeout, message))
             }),
     };
-    if let Ok(response) = &outcome {
-        span.note_response(response);
-    }
+    let outcome = outcome.map(|response| {
+        span.note_response(&response);
+        let answer = Answer::read(&plan, attempted.task.node, &response);
+        (response, answer)
+    });
     let result = TaskResult {
         attempted,
         outcome: Outcome::Called(outcome),
         permit: Some(permit),
     };
     // If nobody is there, the permit is given back here.
+    events.send(Event::TaskEnded(result));
+}
+
+/// A tool that is to run.
+pub(crate) struct ToolTask {
+    pub(crate) attempted: Attempted,
+    /// The tool, or the names of those that there are.
+    pub(crate) tool: Result<Tool, Vec<Arc<str>>>,
+    pub(crate) call: ToolCall,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) scope: Arc<ExecutionSettings>,
+    pub(crate) span: ToolSpan,
+}
+
+/// Runs one tool and tells the scheduler what it gave, for the model; whatever
+/// goes wrong is for the model, too.
+pub(crate) async fn tool(task: ToolTask, events: EventSender) {
+    let ToolTask {
+        attempted,
+        tool,
+        call,
+        timeout,
+        scope,
+        span,
+    } = task;
+    // Its code begins when it is called, and may panic there already.
+    let running = async {
+        match tool {
+            Ok(tool) => tool.call(&call.arguments)?.await,
+            Err(known) => {
+                let (name, known) = (&call.name, known.join("`, `"));
+                Err(format!("there is no tool `{name}`; there are `{known}`"))
+            }
+        }
+    };
+    let running = AssertUnwindSafe(within(scope, running)).catch_unwind();
+    let running = running.instrument(span.span().clone()).map(|ran| {
+        ran.unwrap_or_else(|panic| {
+            Err(format!("the tool panicked: {}", panic_text(panic.as_ref())))
+        })
+    });
+    let given = match timeout {
+        None => running.await,
+        Some(timeout) => tokio::time::timeout(timeout, running)
+            .await
+            .unwrap_or_else(|_| Err(no_result_within(timeout))),
+    };
+    span.note_given(&given);
+    let result = TaskResult {
+        attempted,
+        outcome: Outcome::ToolRan(given),
+        permit: None,
+    };
     events.send(Event::TaskEnded(result));
 }
 

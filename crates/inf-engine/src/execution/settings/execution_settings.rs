@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Cancellation, Hedging};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
-use crate::execution::{ExecutionManager, Observer, Profile, Progress, TaskReport};
+use crate::execution::tokens::TokenListener;
+use crate::execution::{ExecutionManager, Observer, Profile, Progress, TaskReport, TokenStream};
 
 /// What an error of one input means for the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,8 +68,13 @@ pub struct ExecutionSettings {
     /// How often a passing failure is retried; the endpoint's `max_retries` by
     /// default.
     pub max_retries: Option<u32>,
+    /// How often a model is asked again when its answer is not of the asked type:
+    /// it is shown its answer and told what is wrong with that. Each time is a
+    /// call like any other, which waits for its turn and is paid for; 1 by
+    /// default, 0 for never, and whatever the error policy.
+    pub max_reasks: Option<u32>,
     /// How long one task (one attempt of a call, a host function that does not
-    /// run inline) may take; no bound besides the endpoint's own timeouts by
+    /// run inline, a run of a tool) may take; no bound besides the endpoint's own timeouts by
     /// default.
     pub task_timeout: Option<Duration>,
     /// How long a run, with all of its inputs, may take; no bound by default.
@@ -88,6 +94,7 @@ pub struct ExecutionSettings {
     /// recorded on spans and events; not by default. See
     /// [`telemetry`](crate::telemetry).
     pub recorded_content: Option<bool>,
+    tokens: Option<Arc<TokenListener>>,
     cancellations: Vec<Cancellation>,
     observers: Vec<Arc<dyn Observer>>,
     /// Whether they are those of a scope inside of a host function.
@@ -98,6 +105,9 @@ impl ExecutionSettings {
     /// The inputs that may be under way at least, unless `max_inputs_in_flight`
     /// says otherwise.
     pub const DEFAULT_MAX_INPUTS_IN_FLIGHT: usize = 1024;
+
+    /// How often a model is asked again, unless `max_reasks` says otherwise.
+    pub const DEFAULT_MAX_REASKS: u32 = 1;
 
     /// The results that may wait to be taken, unless `max_results_waiting` says
     /// otherwise.
@@ -135,6 +145,13 @@ impl ExecutionSettings {
     #[must_use]
     pub fn with_max_retries(mut self, max_retries: u32) -> Self {
         self.max_retries = Some(max_retries);
+        self
+    }
+
+    /// Sets how often a model is asked again for an answer of the asked type.
+    #[must_use]
+    pub fn with_max_reasks(mut self, max_reasks: u32) -> Self {
+        self.max_reasks = Some(max_reasks);
         self
     }
 
@@ -178,6 +195,14 @@ impl ExecutionSettings {
     #[must_use]
     pub fn with_recorded_content(mut self, recorded_content: bool) -> Self {
         self.recorded_content = Some(recorded_content);
+        self
+    }
+
+    /// Gives the answers of runs to `tokens`, piece by piece. Of several layers
+    /// that have one, the nearest counts.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: &TokenStream) -> Self {
+        self.tokens = Some(Arc::clone(tokens.listener()));
         self
     }
 
@@ -252,12 +277,14 @@ impl ExecutionSettings {
             max_results_waiting: self.max_results_waiting.or(below.max_results_waiting),
             error_policy: self.error_policy.or(below.error_policy),
             max_retries: self.max_retries.or(below.max_retries),
+            max_reasks: self.max_reasks.or(below.max_reasks),
             task_timeout: self.task_timeout.or(below.task_timeout),
             run_timeout: self.run_timeout.or(below.run_timeout),
             priority: self.priority.or(below.priority),
             hedging: self.hedging.or(below.hedging),
             manager: self.manager.or_else(|| below.manager.clone()),
             recorded_content: self.recorded_content.or(below.recorded_content),
+            tokens: self.tokens.or_else(|| below.tokens.clone()),
             cancellations,
             observers: self.observers,
             is_inside: self.is_inside || below.is_inside,
@@ -272,6 +299,10 @@ impl ExecutionSettings {
 
     pub(crate) fn is_inside(&self) -> bool {
         self.is_inside
+    }
+
+    pub(crate) fn tokens(&self) -> Option<&Arc<TokenListener>> {
+        self.tokens.as_ref()
     }
 
     pub(crate) fn cancellations(&self) -> &[Cancellation] {
@@ -292,12 +323,14 @@ impl fmt::Debug for ExecutionSettings {
             .field("max_results_waiting", &self.max_results_waiting)
             .field("error_policy", &self.error_policy)
             .field("max_retries", &self.max_retries)
+            .field("max_reasks", &self.max_reasks)
             .field("task_timeout", &self.task_timeout)
             .field("run_timeout", &self.run_timeout)
             .field("priority", &self.priority)
             .field("hedging", &self.hedging)
             .field("manager", &self.manager)
             .field("recorded_content", &self.recorded_content)
+            .field("tokens", &self.tokens.is_some())
             .field("cancellations", &self.cancellations.len())
             .field("observers", &self.observers.len())
             .finish_non_exhaustive()

@@ -6,7 +6,8 @@ use crate::graph::{InferenceGraph, NodeRef, Operation};
 pub(super) fn does(operation: &Operation) -> String {
     match operation {
         Operation::Input => "input".to_owned(),
-        Operation::Llm(call) => format!("llm {}", call.alias),
+        Operation::Llm(call) if call.tools.is_empty() => format!("llm {}", call.alias),
+        Operation::Llm(call) => format!("llm {} with {}", call.alias, call.tools.join(", ")),
         Operation::Prompt(_) => "prompt".to_owned(),
         Operation::Host(call) => format!("host {}", call.function),
         Operation::Pack(_) => "pack".to_owned(),

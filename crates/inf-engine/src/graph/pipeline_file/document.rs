@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 use serde_saphyr::FlowSeq;
 
+use crate::conversation::{ReasoningEffort, ToolChoice};
+
 /// A whole pipeline file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,15 +63,36 @@ pub(in crate::graph) struct NodeDocument {
     /// Of `llm`, or alone: a template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prompt: Option<String>,
+    /// Of `llm`: a shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) messages: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning_effort: Option<ReasoningEffort>,
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "on_one_line"
     )]
     pub(super) stop: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra: Option<serde_json::Map<String, Json>>,
+    /// Of `llm`: the names of tools.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "on_one_line"
+    )]
+    pub(super) tools: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool_choice: Option<ToolChoice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_turns: Option<u32>,
     /// Of `llm`: a type expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<Json>,

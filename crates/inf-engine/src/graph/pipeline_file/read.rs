@@ -1,5 +1,7 @@
 //! From the text of a pipeline file to a graph.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -181,10 +183,22 @@ impl Reader<'_> {
             ),
             ("prompt", document.prompt.is_some(), &["llm", "prompt"]),
             ("system", document.system.is_some(), &["llm"]),
+            ("messages", document.messages.is_some(), &["llm"]),
             ("temperature", document.temperature.is_some(), &["llm"]),
+            ("top_p", document.top_p.is_some(), &["llm"]),
+            ("seed", document.seed.is_some(), &["llm"]),
             ("max_tokens", document.max_tokens.is_some(), &["llm"]),
+            (
+                "reasoning_effort",
+                document.reasoning_effort.is_some(),
+                &["llm"],
+            ),
             ("stop", document.stop.is_some(), &["llm"]),
+            ("extra", document.extra.is_some(), &["llm"]),
             ("output", document.output.is_some(), &["llm"]),
+            ("tools", document.tools.is_some(), &["llm"]),
+            ("tool_choice", document.tool_choice.is_some(), &["llm"]),
+            ("max_turns", document.max_turns.is_some(), &["llm"]),
         ];
         for (key, said, kinds) in keys {
             if said && !kinds.contains(&kind) {
@@ -202,18 +216,31 @@ impl Reader<'_> {
         let prompt = if let Some(text) = &document.prompt {
             self.template(&format!("{place}.prompt"), text)
         } else {
-            let message =
-                "the node has no `prompt`: say what to ask, as in `prompt: \"Summarize {input}\"`";
-            self.problems.push(Problem::new(place, message));
+            if document.messages.is_none() {
+                let message = "the node has no `prompt`: say what to ask, as in \
+                               `prompt: \"Summarize {input}\"`";
+                self.problems.push(Problem::new(place, message));
+            }
             Template::default()
         };
+        let messages = document.messages.as_ref();
+        let messages = messages.map(|json| self.shape(&format!("{place}.messages"), json));
+        let tools = document.tools.iter().flatten();
         let system = document.system.as_ref();
         let output = document.output.as_ref();
         LlmCall {
             system: system.map(|text| self.template(&format!("{place}.system"), text)),
+            messages,
             temperature: document.temperature,
+            top_p: document.top_p,
+            seed: document.seed,
             max_tokens: document.max_tokens,
+            reasoning_effort: document.reasoning_effort,
             stop: document.stop.clone().unwrap_or_default(),
+            extra: document.extra.clone().map(Arc::new),
+            tools: tools.map(|name| name.as_str().into()).collect(),
+            tool_choice: document.tool_choice.clone().unwrap_or_default(),
+            max_turns: document.max_turns,
             output: output
                 .map(|expression| self.schema(&format!("{place}.output"), expression))
                 .filter(|schema| !schema.is_string()),

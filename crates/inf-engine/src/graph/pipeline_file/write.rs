@@ -2,6 +2,7 @@
 
 use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
 use super::{VERSION, type_expression};
+use crate::conversation::ToolChoice;
 use crate::document::DocumentFormat;
 use crate::graph::{GraphNode, HostCall, InferenceGraph, LlmCall, Operation};
 
@@ -64,9 +65,20 @@ impl InferenceGraph {
             .system
             .as_ref()
             .map(|system| self.template_text(system));
-        document.prompt = Some(self.template_text(&call.prompt));
+        document.messages = call.messages.as_ref().map(|shape| self.shape_json(shape));
+        let is_said = call.messages.is_none() || !call.prompt.parts().is_empty();
+        document.prompt = is_said.then(|| self.template_text(&call.prompt));
         document.temperature = call.temperature;
+        document.top_p = call.top_p;
+        document.seed = call.seed;
         document.max_tokens = call.max_tokens;
+        document.reasoning_effort = call.reasoning_effort;
+        document.extra = call.extra.as_deref().cloned();
+        let tools = call.tools.iter().map(|name| name.to_string());
+        document.tools = Some(tools.collect()).filter(|tools: &Vec<_>| !tools.is_empty());
+        document.tool_choice =
+            Some(call.tool_choice.clone()).filter(|choice| *choice != ToolChoice::Auto);
+        document.max_turns = call.max_turns;
         document.stop = Some(call.stop.clone()).filter(|stop| !stop.is_empty());
         document.output = call
             .output

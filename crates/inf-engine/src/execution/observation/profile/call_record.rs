@@ -39,6 +39,8 @@ pub(super) enum Ending {
     Completed,
     Failed,
     Retried,
+    Reasked,
+    CalledTools,
     RateLimited,
     Cancelled,
 }
@@ -49,6 +51,8 @@ impl Ending {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Retried => "retried",
+            Self::Reasked => "reasked",
+            Self::CalledTools => "called_tools",
             Self::RateLimited => "rate_limited",
             Self::Cancelled => "cancelled",
         }

@@ -34,6 +34,8 @@ pub(super) struct NodeTally {
     pub(super) attempts: u64,
     pub(super) failed: u64,
     pub(super) retried: u64,
+    pub(super) reasked: u64,
+    pub(super) tool_turns: u64,
     pub(super) rate_limited: u64,
     pub(super) cancelled: u64,
     pub(super) hedges: u64,
@@ -57,6 +59,8 @@ impl NodeTally {
             Ending::Completed => {}
             Ending::Failed => self.failed += 1,
             Ending::Retried => self.retried += 1,
+            Ending::Reasked => self.reasked += 1,
+            Ending::CalledTools => self.tool_turns += 1,
             Ending::RateLimited => self.rate_limited += 1,
             Ending::Cancelled => self.cancelled += 1,
         }

@@ -185,13 +185,18 @@ impl Recording {
             TaskOutcome::Completed => Ending::Completed,
             TaskOutcome::Failed(_) => Ending::Failed,
             TaskOutcome::Retried(_) => Ending::Retried,
+            TaskOutcome::Reasked(_) => Ending::Reasked,
+            TaskOutcome::CalledTools => Ending::CalledTools,
             TaskOutcome::RateLimited => Ending::RateLimited,
             TaskOutcome::Cancelled => Ending::Cancelled,
         };
         let endpoint = graph.endpoints[report.node.index()];
         let was_elsewhere = match (endpoint, report.outcome) {
             // The request could not even be put together.
-            (Some(_), TaskOutcome::Failed(error)) => error.kind != ErrorKind::MissingValue,
+            (Some(_), TaskOutcome::Failed(error)) => !matches!(
+                error.kind,
+                ErrorKind::MissingValue | ErrorKind::InvalidInput
+            ),
             (Some(_), _) => true,
             (None, _) => report.ready != report.ended,
         };
@@ -408,6 +413,7 @@ mod tests {
                 node,
                 alias: None,
                 attempt: 1,
+                turn: 1,
                 is_hedge: false,
                 ready,
                 queued,

@@ -1,12 +1,13 @@
 //! The calls of a run: queued, sent, tried again, answered.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Run;
-use crate::clients::{ClientError, ClientErrorKind, FinishReason, LlmResponse, Retry};
+use crate::clients::{ClientError, Retry};
 use crate::execution::observation::{About, TaskOutcome};
 use crate::execution::scheduling::backoff;
 use crate::execution::scheduling::evaluate::{self, Failure};
@@ -14,12 +15,11 @@ use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::lanes::LaneId;
 use crate::execution::scheduling::ready_queue::{ReadyCall, Urgency};
 use crate::execution::scheduling::scheduler::Board;
-use crate::execution::scheduling::task::{self, Attempted, Outcome, Task, TaskResult};
+use crate::execution::scheduling::task::{self, Attempted, CallTask, Outcome, Task, TaskResult};
 use crate::execution::scheduling::timers::Due;
-use crate::execution::{Attempt, ErrorKind, ErrorPolicy, Hedging, Plan};
+use crate::execution::{Attempt, ErrorKind, ErrorPolicy, Hedging};
 use crate::graph::NodeRef;
 use crate::resources::Permit;
-use crate::value::Value;
 
 impl Run {
     /// Queues a call that could be made `since` then.
@@ -114,12 +114,24 @@ impl Run {
         let Some(call) = bound.call_of(node) else {
             unreachable!("only calls are queued");
         };
-        let request =
+        let mut request =
             evaluate::request(&bound.plan, &execution.state, &self.parameters, node, call)?;
+        let mut turn = 1;
+        if let Some(conversation) = execution.conversation(node) {
+            conversation.continue_in(&mut request);
+            turn = conversation.turn();
+        }
         let attempted = self.attempted(execution, node);
         let timeout = self.limits.task_timeout;
         let attempt = execution.failed_attempts(node) + 1;
-        let about = self.about(execution, node, attempt, start.is_hedge);
+        let about = About {
+            input: execution.index,
+            node: bound.plan.graph().node(node).name(),
+            alias: bound.endpoints[start.place].alias(),
+            attempt,
+            turn,
+            is_hedge: start.is_hedge,
+        };
         let asked = permit.description();
         let call_span = self.spans.call(about, asked, &request);
         let span = call_span.span().clone();
@@ -127,7 +139,20 @@ impl Run {
             self.spans.tell_hedge(&span, about);
         }
         let events = board.events.clone();
-        let call = task::call(attempted, permit, request, timeout, call_span, events);
+        let tokens = self.tokens.as_ref();
+        let tokens =
+            tokens.and_then(|tokens| tokens.sink(node.index(), execution.index, (attempt, turn)));
+        let call = CallTask {
+            attempted,
+            plan: Arc::clone(&bound.plan),
+            permit,
+            request,
+            timeout,
+            span: call_span,
+            // Two answers at once would be read as one.
+            tokens: tokens.clone().filter(|_| !start.is_hedge),
+        };
+        let call = task::call(call, events);
         let task = tokio::spawn(call).abort_handle();
         self.calls += 1;
         board.calls_in_flight += 1;
@@ -142,13 +167,16 @@ impl Run {
             node,
             serial: attempted.serial,
             attempt,
+            turn,
             is_hedge: start.is_hedge,
+            tool: None,
             endpoint: Some(start.place),
             ready: start.ready,
             queued: start.queued,
             started: board.now,
             task,
             span,
+            tokens,
         });
         if !start.is_hedge {
             self.plan_hedge(board, attempted, start.place, Duration::ZERO);
@@ -253,10 +281,14 @@ impl Run {
         self.note_not_running(board, &running);
         let (outcome, first_byte) = match outcome {
             Outcome::Hosted(outcome) => (outcome, None),
+            Outcome::ToolRan(given) => {
+                self.end_tool(board, execution, &running, given);
+                return;
+            }
             Outcome::Called(outcome) => {
                 execution.timings.calling += board.now.duration_since(running.started);
                 match outcome {
-                    Ok(response) => {
+                    Ok((response, answer)) => {
                         execution.usage += response.usage;
                         {
                             let mut counts = self.shared.counters.counts();
@@ -267,8 +299,19 @@ impl Run {
                         for other in execution.take_all_running(Some(node)) {
                             self.give_up(board, &mut execution, &other);
                         }
-                        let value = read(&self.bound.plan, node, &response);
-                        (value, Some((response.timings.first_byte, response.usage)))
+                        if let Some(tokens) = &running.tokens {
+                            tokens.take_whole(&response.text);
+                        }
+                        let told = Some((response.timings.first_byte, response.usage));
+                        let answer = (answer, &response);
+                        match self.take_answer(board, &mut execution, &running, answer, told) {
+                            Some(value) => (value, told),
+                            None => {
+                                self.note_change();
+                                self.settle(board, execution);
+                                return;
+                            }
+                        }
                     }
                     Err(error) => match self.try_again(board, &mut execution, &running, error) {
                         Ok(()) => {
@@ -317,7 +360,7 @@ impl Run {
             // knows how long to wait.
             Retry::RateLimited { after } if !has_failed => {
                 self.shared.counters.counts().rate_limited += 1;
-                let about = self.about(execution, node, running.attempt, running.is_hedge);
+                let about = self.about(execution, node, running);
                 self.spans.tell_rate_limited(&running.span, about, after);
                 self.tell_task(board, execution, running, TaskOutcome::RateLimited, None);
                 if !has_twin {
@@ -351,7 +394,7 @@ impl Run {
                 let place = self.bound.endpoint_of[node.index()];
                 let endpoint = &self.bound.endpoints[place];
                 let most = self.limits.max_retries.unwrap_or(endpoint.max_retries());
-                let retry = execution.failed_attempts(node).saturating_add(1);
+                let retry = execution.retries(node).saturating_add(1);
                 if retry > most {
                     return Err(Failure::new(kind, error.message));
                 }
@@ -366,7 +409,7 @@ impl Run {
                 );
                 let attempt = attempt.clone();
                 let wait = backoff::wait(retry, execution.seed(node));
-                let about = self.about(execution, node, running.attempt, running.is_hedge);
+                let about = self.about(execution, node, running);
                 let error = (attempt.kind, &*attempt.message);
                 self.spans.tell_retry(&running.span, about, error, wait);
                 let outcome = TaskOutcome::Retried(&attempt);
@@ -391,19 +434,19 @@ impl Run {
         }
     }
 
-    fn about(
+    pub(super) fn about(
         &self,
         execution: &Execution,
         node: NodeRef,
-        attempt: u32,
-        is_hedge: bool,
+        running: &Running,
     ) -> About<'_> {
         About {
             input: execution.index,
             node: self.bound.plan.graph().node(node).name(),
             alias: self.bound.endpoints[self.bound.endpoint_of[node.index()]].alias(),
-            attempt,
-            is_hedge,
+            attempt: running.attempt,
+            turn: running.turn,
+            is_hedge: running.is_hedge,
         }
     }
 
@@ -426,36 +469,4 @@ struct Start {
     ready: Instant,
     queued: Instant,
     is_hedge: bool,
-}
-
-/// The value in an answer.
-fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Result<Value, Failure> {
-    let withheld = match response.finish_reason {
-        FinishReason::ContentFilter => Some("the provider withheld the answer"),
-        FinishReason::Refusal => Some("the model refused to answer"),
-        _ => None,
-    };
-    if let Some(withheld) = withheld {
-        let message = match &*response.text {
-            "" => format!("{withheld} and gave no reason"),
-            why => format!("{withheld}: {why}"),
-        };
-        let kind = ErrorKind::Call(ClientErrorKind::Refused);
-        return Err(Failure::new(kind, message));
-    }
-    if response.text.is_empty() && response.finish_reason != FinishReason::Stop {
-        let why = match &response.finish_reason {
-            FinishReason::Length => "it reached its limit of tokens: raise `max_tokens`".to_owned(),
-            FinishReason::ToolCalls => "the model called tools, and it was given none".to_owned(),
-            other => format!("the provider says it ended with {other:?}"),
-        };
-        let message = format!("the answer is empty, because {why}");
-        return Err(Failure::new(ErrorKind::InvalidOutput, message));
-    }
-    match plan.typed_output(node) {
-        None => Ok(Value::from(response.text.as_str())),
-        Some(output) => output
-            .read(response)
-            .map_err(|message| Failure::new(ErrorKind::InvalidOutput, message)),
-    }
 }

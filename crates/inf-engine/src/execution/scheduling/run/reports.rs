@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use super::Run;
 use crate::clients::Usage;
-use crate::execution::observation::{Observer, PauseReport, RunReport, TaskOutcome, TaskReport};
+use crate::execution::observation::{
+    Observer, PauseReport, RunReport, TaskOutcome, TaskReport, ToolOutcome, ToolReport,
+};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::lanes::LaneId;
 use crate::execution::scheduling::scheduler::Board;
@@ -33,7 +35,15 @@ impl Run {
         outcome: TaskOutcome<'_>,
         answer: Option<(Duration, Usage)>,
     ) {
+        if running.tool.is_some() {
+            // It is given up with its node.
+            self.tell_tool(board, execution, running, ToolOutcome::Cancelled);
+            return;
+        }
         self.spans.note_outcome(&running.span, outcome);
+        if let Some(tokens) = &running.tokens {
+            tokens.end(outcome);
+        }
         for observer in &self.observers {
             observer.task_ended(&TaskReport {
                 run: self.id,
@@ -42,6 +52,7 @@ impl Run {
                 node: running.node,
                 alias: self.alias_of(running.node),
                 attempt: running.attempt,
+                turn: running.turn,
                 is_hedge: running.is_hedge,
                 ready: running.ready,
                 queued: running.queued,
@@ -49,6 +60,32 @@ impl Run {
                 ended: board.now,
                 first_byte: answer.map(|(first_byte, _)| first_byte),
                 usage: answer.map(|(_, usage)| usage).unwrap_or_default(),
+                outcome,
+                counters: &self.shared.counters,
+            });
+        }
+    }
+
+    /// Tells of a tool that ran for a model.
+    pub(super) fn tell_tool(
+        &self,
+        board: &Board,
+        execution: &Execution,
+        running: &Running,
+        outcome: ToolOutcome<'_>,
+    ) {
+        self.spans.note_tool_outcome(&running.span, outcome);
+        let Some(run) = &running.tool else { return };
+        for observer in &self.observers {
+            observer.tool_ended(&ToolReport {
+                run: self.id,
+                input: execution.index,
+                graph: self.bound.plan.graph(),
+                node: running.node,
+                turn: running.turn,
+                tool: &run.call.name,
+                started: running.started,
+                ended: board.now,
                 outcome,
                 counters: &self.shared.counters,
             });
@@ -71,6 +108,7 @@ impl Run {
                 node,
                 alias: self.alias_of(node),
                 attempt: 1,
+                turn: 1,
                 is_hedge: false,
                 ready: board.now,
                 queued: board.now,

@@ -1,5 +1,6 @@
 //! Tools: what a model may ask to be called, and how it asks.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A function that a model may ask to be called.
@@ -14,7 +15,8 @@ pub struct ToolSpec {
 }
 
 /// Whether a model calls tools.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ToolChoice {
     /// As it sees fit.
@@ -29,7 +31,8 @@ pub enum ToolChoice {
 }
 
 /// A tool that the model wants to be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ToolCall {
     /// The provider's identifier of this call.
     pub id: String,

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::ToolCall;
 
 /// Who said a [`Message`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Role {
     /// Instructions that hold for the whole conversation.
@@ -38,7 +40,7 @@ impl Role {
 /// One message of a conversation.
 ///
 /// ```
-/// use inf_engine::clients::{Image, Message, Part, Role};
+/// use inf_engine::conversation::{Image, Message, Part, Role};
 ///
 /// let question = Message::from_parts(
 ///     Role::User,
@@ -104,18 +106,22 @@ impl Image {
 }
 
 /// What a model thought before it answered.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reasoning {
     /// The thoughts, as far as the provider shows them.
+    #[serde(default)]
     pub text: String,
     /// The provider's own block (signatures, encrypted thoughts, identifiers),
     /// to be given back to it unchanged in the next turn; nothing if it needs
     /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<serde_json::Value>,
 }
 
 /// What a tool gave, for the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ToolResult {
     /// The [`ToolCall::id`] that it answers.
     pub call_id: String,
@@ -124,6 +130,7 @@ pub struct ToolResult {
     /// What it gave, or why it failed.
     pub content: Arc<str>,
     /// Whether it failed.
+    #[serde(default)]
     pub is_error: bool,
 }
 
