@@ -111,9 +111,10 @@ impl<'a> ResponseBody<'a> {
             model,
             input: &request.messages,
             store: false,
-            include: match thinks(model, request) {
-                true => &["reasoning.encrypted_content"],
-                false => &[],
+            include: if thinks(model, request) {
+                &["reasoning.encrypted_content"]
+            } else {
+                &[]
             },
             temperature: request.temperature,
             top_p: request.top_p,
@@ -183,10 +184,10 @@ fn write_input<S: Serializer>(messages: &[Message], serializer: S) -> Result<S::
     list.end()
 }
 
-fn write_message<'a, L: SerializeSeq>(
+fn write_message<L: SerializeSeq>(
     list: &mut L,
     role: Role,
-    content: &mut Vec<WireContent<'a>>,
+    content: &mut Vec<WireContent<'_>>,
 ) -> Result<(), L::Error> {
     if content.is_empty() {
         return Ok(());
