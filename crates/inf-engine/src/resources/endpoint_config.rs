@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Price;
 use crate::clients::simulated::SimulatedSettings;
 
 /// Who answers.
@@ -24,7 +25,7 @@ pub enum Provider {
 
 /// What an alias stands for: a provider, a model and what it can take.
 ///
-/// In `base_url`, `model` and `api_key`, `${NAME}` and `${NAME:-default}` are
+/// In `base_url`, `model`, `api_key` and `api_key_file`, `${NAME}` and `${NAME:-default}` are
 /// environment variables; `$$` is a `$`.
 ///
 /// ```
@@ -56,6 +57,16 @@ pub struct EndpointConfig {
     /// does not belong into a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
+    /// The file that holds the key and nothing else, instead of `api_key_env`;
+    /// white space around the key is left out. A relative path begins where the
+    /// program was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_file: Option<String>,
+    /// What the model charges; what the provider lists for it by default, if it
+    /// is `openai` and the model is known. Calls of a model without a price have
+    /// an unknown cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// The most calls at once; 64 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<usize>,
@@ -128,6 +139,8 @@ impl EndpointConfig {
             base_url: None,
             api_key_env: None,
             api_key: None,
+            api_key_file: None,
+            price: None,
             max_concurrent: None,
             timeout: None,
             connect_timeout: None,
@@ -149,6 +162,20 @@ impl EndpointConfig {
     #[must_use]
     pub fn with_api_key_env(mut self, name: impl Into<String>) -> Self {
         self.api_key_env = Some(name.into());
+        self
+    }
+
+    /// Sets the file that holds the key.
+    #[must_use]
+    pub fn with_api_key_file(mut self, path: impl Into<String>) -> Self {
+        self.api_key_file = Some(path.into());
+        self
+    }
+
+    /// Sets what the model charges.
+    #[must_use]
+    pub fn with_price(mut self, price: Price) -> Self {
+        self.price = Some(price);
         self
     }
 
@@ -197,8 +224,8 @@ impl EndpointConfig {
 }
 
 impl fmt::Debug for EndpointConfig {
-    /// Without `api_key`: somebody may have put a key there, which is refused
-    /// later.
+    /// Without `api_key` and `api_key_file`: somebody may have put a key there,
+    /// which is refused later.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EndpointConfig")
@@ -206,6 +233,7 @@ impl fmt::Debug for EndpointConfig {
             .field("model", &self.model)
             .field("base_url", &self.base_url)
             .field("api_key_env", &self.api_key_env)
+            .field("price", &self.price)
             .field("max_concurrent", &self.max_concurrent)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
