@@ -32,11 +32,13 @@ pub use in_background::in_background;
 pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
-    InputReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
-    RunReport, SlowAttempt, TaskOutcome, TaskReport, Waits,
+    InputReport, NodeMetrics, NodeReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
+    RunReport, SlowAttempt, TaskOutcome, TaskReport, TaskStart, Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use result_stream::ResultStream;
 pub use scheduling::ExecutionManager;
-pub use settings::{Cancellation, ErrorPolicy, ExecutionSettings, Hedging, spawn};
+pub use settings::{
+    Budget, Cancellation, ErrorPolicy, ExecutionSettings, Hedging, Remaining, Spent, spawn,
+};

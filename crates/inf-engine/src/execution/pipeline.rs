@@ -23,7 +23,7 @@ use super::{
 use crate::clients::Usage;
 use crate::graph::InferenceGraph;
 use crate::module::Module;
-use crate::resources::{Endpoint, ResourceManager};
+use crate::resources::{Cost, Endpoint, ResourceManager};
 use crate::value::{Data, Value};
 
 /// A pipeline bound to resources: traced once, run as often as wanted.
@@ -143,6 +143,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
                 input: Value::Null,
                 output: Err(ended.not_begun()),
                 usage: Usage::default(),
+                cost: Cost::default(),
                 timings: ExecutionTimings::default(),
             })
         };

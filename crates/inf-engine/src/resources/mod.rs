@@ -18,6 +18,7 @@ mod resource_config;
 mod resource_error;
 mod resource_manager;
 mod resource_metrics;
+mod tokenizer;
 mod traffic;
 
 pub use dollars::Dollars;
@@ -28,4 +29,6 @@ pub use resource_config::ResourceConfig;
 pub use resource_error::ResourceError;
 pub use resource_manager::{IntoResources, ResourceManager};
 pub use resource_metrics::{LatencySummary, ResourceMetrics};
+pub use tokenizer::Tokenizer;
+pub(crate) use tokenizer::{TOKENS_PER_MESSAGE, request_tokens};
 pub(crate) use traffic::Waiter;

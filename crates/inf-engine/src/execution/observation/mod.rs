@@ -1,11 +1,15 @@
 //! Observation: what happens in runs, told while it happens.
 
+mod node_metrics;
 mod observer;
 mod profile;
 mod progress;
 mod spans;
 
-pub use observer::{InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport};
+pub use node_metrics::{NodeMetrics, NodeReport};
+pub use observer::{
+    InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport, TaskStart,
+};
 pub(super) use observer::{OnComplete, OnFailed, OnProgress};
 pub use profile::{
     BoundBy, CriticalPath, CriticalStep, EndpointSummary, IdleBubble, NodeSummary, Profile,

@@ -269,7 +269,7 @@ impl RunSpans {
     /// An input ended without an output.
     pub(crate) fn tell_failed(&self, input: usize, error: &ExecutionError) {
         // Many at once, for a reason that was told already.
-        if error.kind == ErrorKind::Cancelled {
+        if error.was_stopped() {
             debug!(
                 name: "input_cancelled",
                 target: TARGET,
@@ -377,6 +377,7 @@ fn may_quote(kind: ErrorKind) -> bool {
             | ClientErrorKind::Server,
         )
         | ErrorKind::Timeout
+        | ErrorKind::Budget
         | ErrorKind::Cancelled
         | ErrorKind::Runtime => false,
     }

@@ -7,12 +7,14 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::evaluate::{self, Failure};
+use super::run::Charge;
 use super::task::ExecutionId;
 use crate::clients::Usage;
 use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
 use crate::graph::{NodeRef, Operation};
+use crate::resources::Cost;
 use crate::value::Value;
 
 /// One input on its way.
@@ -26,6 +28,7 @@ pub(crate) struct Execution {
     pub(crate) has_begun: bool,
     pub(crate) started: Instant,
     pub(crate) usage: Usage,
+    pub(crate) cost: Cost,
     pub(crate) timings: ExecutionTimings,
     /// The first error.
     pub(crate) error: Option<ExecutionError>,
@@ -52,6 +55,8 @@ pub(crate) struct Running {
     pub(crate) task: AbortHandle,
     /// Open until what became of it is known.
     pub(crate) span: Span,
+    /// Of a call.
+    pub(crate) charge: Charge,
 }
 
 /// What nobody waits for any more is given up, also where code of the program
@@ -78,6 +83,7 @@ impl Execution {
             has_begun: false,
             started,
             usage: Usage::default(),
+            cost: Cost::default(),
             timings: ExecutionTimings::default(),
             error: None,
             attempts: Vec::new(),
@@ -184,6 +190,7 @@ impl Execution {
             input: self.input,
             output,
             usage: self.usage,
+            cost: self.cost,
             timings: self.timings,
         }
     }
