@@ -11,6 +11,7 @@
 
 mod batch_result;
 mod bind;
+mod estimate;
 mod execution_error;
 mod execution_state;
 mod in_background;
@@ -26,6 +27,7 @@ mod typed_output;
 
 pub use batch_result::{BatchResult, ExecutionTimings};
 pub use bind::{Bind, BindError, MissingResources, RunError};
+pub use estimate::{AliasEstimate, Estimate};
 pub use execution_error::{Attempt, ErrorKind, ExecutionError};
 pub use execution_state::{ExecutionState, TaskStatus};
 pub use in_background::in_background;

@@ -1,21 +1,24 @@
 //! What well-known models cost by their providers' public lists.
 //!
-//! Read on 2026-11-26, in dollars for a million tokens, the standard tier:
+//! Gathered on 2026-11-26 from copies of these pages and from reports that quote
+//! them, in dollars for a million tokens, the standard tier:
 //!
 //! * OpenAI: <https://developers.openai.com/api/docs/pricing>
 //! * Anthropic: <https://platform.claude.com/docs/en/about-claude/pricing>
 //!
 //! Lists change and contracts differ: a `price` in the resources goes first.
+//! Whoever updates a row updates the day.
 
 use super::{Dollars, LongPrompt, Price};
 
-/// When the lists were read.
+/// The day that the rows are from.
 pub(super) const READ_ON: &str = "2026-11-26";
 
 /// A model's name, and its prices of input, cached input and output in
 /// hundredths of a cent.
 type Row = (&'static str, u64, u64, u64);
 
+/// Models of OpenAI that ask for more for long prompts.
 const OPENAI: &[Row] = &[
     ("gpt-6.2-astra", 80_000, 4_000, 400_000),
     ("gpt-6.2-sol", 20_000, 1_000, 100_000),

@@ -59,6 +59,9 @@ pub struct LongPrompt {
 }
 
 impl Price {
+    /// The day of the lists that the prices of well-known models are from.
+    pub const LISTED_ON: &str = super::list_prices::READ_ON;
+
     /// So many dollars for a million tokens of requests and of answers.
     pub fn new(input: f64, output: f64) -> Self {
         Self {

@@ -352,6 +352,7 @@ fn to_u32(number: u64) -> u32 {
 mod tests {
     use super::super::summary;
     use super::*;
+    use crate::resources::Cost;
     use crate::clients::{ClientErrorKind, Usage};
     use crate::execution::observation::RunCounters;
     use crate::execution::{Attempt, ExecutionError, ProfileSummary};
@@ -415,7 +416,9 @@ mod tests {
                 ended,
                 first_byte: None,
                 usage: Usage::default(),
+                cost: Cost::default(),
                 outcome,
+                is_inline: false,
                 counters: &self.counters,
             };
             self.recording.task_ended(&report);
