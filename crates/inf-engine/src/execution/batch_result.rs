@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ExecutionError;
 use crate::clients::Usage;
+use crate::resources::Cost;
 use crate::value::Value;
 
 /// How one input of a batch ended.
@@ -20,6 +21,9 @@ pub struct BatchResult<O> {
     /// The tokens that its calls were charged for, those of a failed input
     /// included.
     pub usage: Usage,
+    /// What its calls cost, those of a failed input included, as far as that is
+    /// known.
+    pub cost: Cost,
     /// How long it took.
     pub timings: ExecutionTimings,
 }
@@ -49,6 +53,7 @@ impl<O> BatchResult<O> {
             input: self.input,
             output: self.output.and_then(change),
             usage: self.usage,
+            cost: self.cost,
             timings: self.timings,
         }
     }

@@ -57,6 +57,9 @@ pub enum ErrorKind {
     TooManyTurns,
     /// A task took longer than the settings allow.
     Timeout,
+    /// A budget does not allow the calls that it would take; other than a
+    /// failure, this stops nothing under `FailFast`.
+    Budget,
     /// It was stopped before it was done.
     Cancelled,
     /// The program has no runtime to run in.
@@ -74,6 +77,7 @@ impl ErrorKind {
             Self::InvalidOutput => "invalid_output",
             Self::TooManyTurns => "too_many_turns",
             Self::Timeout => "timeout",
+            Self::Budget => "budget",
             Self::Cancelled => "cancelled",
             Self::Runtime => "runtime",
         }
@@ -81,6 +85,11 @@ impl ErrorKind {
 }
 
 impl ExecutionError {
+    /// Whether it is no fault of the input: it was stopped before it was done.
+    pub(crate) fn was_stopped(&self) -> bool {
+        matches!(self.kind, ErrorKind::Cancelled | ErrorKind::Budget)
+    }
+
     /// An error of no node.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {

@@ -12,6 +12,7 @@
 mod answer_json;
 mod batch_result;
 mod bind;
+mod estimate;
 mod execution_error;
 mod execution_state;
 mod in_background;
@@ -28,18 +29,22 @@ mod typed_output;
 
 pub use batch_result::{BatchResult, ExecutionTimings};
 pub use bind::{Bind, BindError, MissingResources, RunError};
+pub use estimate::{AliasEstimate, Estimate};
 pub use execution_error::{Attempt, ErrorKind, ExecutionError};
 pub use execution_state::{ExecutionState, TaskStatus};
 pub use in_background::in_background;
 pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
-    InputReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
-    RunReport, SlowAttempt, TaskOutcome, TaskReport, ToolOutcome, ToolReport, Waits,
+    InputReport, NodeMetrics, NodeReport, NodeSummary, Observer, PauseReport, Profile,
+    ProfileSummary, Progress, RunId, RunReport, SlowAttempt, TaskOutcome, TaskReport, TaskStart,
+    ToolOutcome, ToolReport, Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use result_stream::ResultStream;
 pub use scheduling::ExecutionManager;
-pub use settings::{Cancellation, ErrorPolicy, ExecutionSettings, Hedging, spawn};
+pub use settings::{
+    Budget, Cancellation, ErrorPolicy, ExecutionSettings, Hedging, Remaining, Spent, spawn,
+};
 pub use tokens::{TokenEvent, TokenPiece, TokenStream};

@@ -16,13 +16,13 @@ use super::runtime::block_on;
 use super::scheduling::{Bound, Input, RunRequest, RunShared};
 use super::settings::within;
 use super::{
-    BatchResult, ErrorKind, ExecutionError, ExecutionManager, ExecutionSettings, ExecutionTimings,
-    Plan, ResultStream,
+    BatchResult, ErrorKind, Estimate, ExecutionError, ExecutionManager, ExecutionSettings,
+    ExecutionTimings, Plan, ResultStream,
 };
 use crate::clients::Usage;
 use crate::graph::InferenceGraph;
 use crate::module::Module;
-use crate::resources::{Endpoint, ResourceManager};
+use crate::resources::{Cost, Endpoint, ResourceManager};
 use crate::value::{Data, Value};
 
 /// A pipeline bound to resources: traced once, run as often as wanted.
@@ -142,6 +142,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
                 input: Value::Null,
                 output: Err(ended.not_begun()),
                 usage: Usage::default(),
+                cost: Cost::default(),
                 timings: ExecutionTimings::default(),
             })
         };
@@ -152,13 +153,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
     /// inputs end. Inputs are taken when there is room for them, so the source
     /// may be endless and memory stays bounded.
     pub fn stream<Kind>(&self, inputs: impl Inputs<I, Kind>) -> ResultStream<O> {
-        let encode = |input: I| {
-            input.to_value().map_err(|error| {
-                let message = format!("the input has no JSON form: {error}");
-                ExecutionError::new(ErrorKind::InvalidInput, message)
-            })
-        };
-        self.start(inputs.into_stream().map(encode).boxed())
+        self.start(inputs.into_stream().map(|input| encode(&input)).boxed())
     }
 
     /// Like [`stream`](Self::stream), for a source whose inputs can be
@@ -168,11 +163,9 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         E: fmt::Display + 'static,
     {
         let encode = |input: Result<I, E>| {
-            let invalid = |message| ExecutionError::new(ErrorKind::InvalidInput, message);
-            let input = input.map_err(|error| invalid(error.to_string()))?;
-            input
-                .to_value()
-                .map_err(|error| invalid(format!("the input has no JSON form: {error}")))
+            let input = input
+                .map_err(|error| ExecutionError::new(ErrorKind::InvalidInput, error.to_string()))?;
+            encode(&input)
         };
         self.start(inputs.into_stream().map(encode).boxed())
     }
@@ -191,6 +184,38 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         let inputs: Vec<I> = inputs.into_iter().collect();
         let scope = Arc::new(ExecutionSettings::current());
         block_on(within(scope, self.clone().run_all(inputs)))
+    }
+
+    /// What running the pipeline on `inputs` will take, about: calls, tokens and
+    /// dollars. Nothing is called.
+    ///
+    /// ```
+    /// use inf_engine::prelude::*;
+    /// use inf_engine::resources::{EndpointConfig, Price};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let local = EndpointConfig::openai_compatible("http://localhost:8000/v1", "qwen3-8b");
+    /// let resources = ResourceConfig::new()
+    ///     .with_endpoint("fast", local.with_price(Price::new(0.1, 0.4)));
+    /// let pipeline = LlmInference::new("fast").max_tokens(100).bind(resources)?;
+    /// let estimate = pipeline.estimate((0..1000).map(|n| format!("What is {n} times {n}?")))?;
+    /// assert_eq!(estimate.calls(), 1000);
+    /// println!("about {}", estimate.cost()); // about $0.041
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If an input has no JSON form.
+    pub fn estimate(
+        &self,
+        inputs: impl IntoIterator<Item = I>,
+    ) -> Result<Estimate, ExecutionError> {
+        let mut estimate = Estimate::new(self.graph(), Some(self.resources()));
+        for input in inputs {
+            estimate.add(&encode(&input)?);
+        }
+        Ok(estimate)
     }
 
     fn start(&self, inputs: InputStream<Input>) -> ResultStream<O> {
@@ -220,6 +245,13 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         };
         ResultStream::new(Box::new(request), manager, results)
     }
+}
+
+fn encode<I: Data>(input: &I) -> Input {
+    input.to_value().map_err(|error| {
+        let message = format!("the input has no JSON form: {error}");
+        ExecutionError::new(ErrorKind::InvalidInput, message)
+    })
 }
 
 impl<I, O> Clone for Pipeline<I, O> {

@@ -20,6 +20,7 @@ use super::{
     BatchResult, ErrorKind, ExecutionError, ExecutionManager, ExecutionTimings, Progress, RunId,
 };
 use crate::clients::Usage;
+use crate::resources::Cost;
 use crate::value::{Data, Value};
 
 /// Results as inputs end, one for each input; made by
@@ -308,6 +309,7 @@ fn without_runtime(index: usize, input: Input) -> BatchResult<Value> {
         output: Err(ExecutionError::new(ErrorKind::Runtime, message)),
         input: input.unwrap_or(Value::Null),
         usage: Usage::default(),
+        cost: Cost::default(),
         timings: ExecutionTimings::default(),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Price;
 use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
 use super::traffic::{Traffic, Waiter};
@@ -24,6 +25,8 @@ pub(crate) struct Endpoint {
     /// `None` if the client keeps its own.
     timeout: Option<Duration>,
     max_retries: u32,
+    /// What the model charges, if that is known.
+    price: Option<Price>,
     flow: Mutex<Flow>,
     metrics: Recorder,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Permit {
     endpoint: Arc<Endpoint>,
     /// When it was given: what was refused until then was not known.
     since: Instant,
+    /// What the call waited for it.
+    waited: Duration,
     /// Who need not be woken when it is given back.
     own: Option<Arc<Waiter>>,
 }
@@ -51,6 +56,16 @@ impl Permit {
         self.endpoint.description()
     }
 
+    /// What the model charges, if that is known.
+    pub(crate) fn price(&self) -> Option<&Price> {
+        self.endpoint.price()
+    }
+
+    /// Notes what the call that it is used for has waited for it.
+    pub(crate) fn note_waited(&mut self, waited: Duration) {
+        self.waited = waited;
+    }
+
     /// Sends a request and notes what became of it. The pieces of its answer go
     /// to `sink`, if there is one.
     pub(crate) async fn send(
@@ -58,7 +73,8 @@ impl Permit {
         request: &LlmRequest,
         sink: Option<&mut DeltaSink<'_>>,
     ) -> Result<LlmResponse, ClientError> {
-        self.endpoint.send(request, sink, self.since).await
+        let endpoint = &self.endpoint;
+        endpoint.send(request, sink, self.since, self.waited).await
     }
 
     /// Gives it back on behalf of `own`, who looks for room next anyway.
@@ -97,12 +113,24 @@ impl Endpoint {
             traffic,
             timeout: limits.timeout,
             max_retries: limits.max_retries,
+            price: None,
             flow: Mutex::new(Flow {
                 pace: Pace::new(limits.max_concurrent),
                 in_flight: 0,
             }),
             metrics: Recorder::default(),
         }
+    }
+
+    /// Says what the model charges.
+    pub(super) fn with_price(mut self, price: Option<Price>) -> Self {
+        self.price = price;
+        self
+    }
+
+    /// What the model charges, if that is known.
+    pub(crate) fn price(&self) -> Option<&Price> {
+        self.price.as_ref()
     }
 
     /// The most calls at once.
@@ -156,6 +184,7 @@ impl Endpoint {
         Ok(Permit {
             endpoint: Arc::clone(self),
             since: Instant::now(),
+            waited: Duration::ZERO,
             own: None,
         })
     }
@@ -165,9 +194,10 @@ impl Endpoint {
         request: &LlmRequest,
         sink: Option<&mut DeltaSink<'_>>,
         permitted: Instant,
+        waited: Duration,
     ) -> Result<LlmResponse, ClientError> {
         let start = Instant::now();
-        let request_of = self.metrics.begin();
+        let request_of = self.metrics.begin(waited);
         let call = match sink {
             None => self.client.send(request),
             Some(sink) => self.client.stream(request, sink),
@@ -182,7 +212,7 @@ impl Endpoint {
             }),
             None => call.await,
         };
-        request_of.end(&outcome, start.elapsed());
+        request_of.end(&outcome, start.elapsed(), self.price());
         let mut flow = self.flow();
         match &outcome {
             Ok(_) => flow.pace.note_answer(),

@@ -5,6 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::Price;
 use crate::clients::simulated::SimulatedSettings;
 use crate::clients::{ExtraFields, StructuredOutput};
 
@@ -35,7 +36,8 @@ pub enum Provider {
 
 /// What an alias stands for: a provider, a model and what it can take.
 ///
-/// In `base_url`, `model`, `api_key` and `headers`, `${NAME}` and `${NAME:-default}` are
+/// In `base_url`, `model`, `api_key`, `api_key_file` and `headers`, `${NAME}` and
+/// `${NAME:-default}` are
 /// environment variables; `$$` is a `$`.
 ///
 /// ```
@@ -82,6 +84,16 @@ pub struct EndpointConfig {
     /// `prompt`. Not for `simulated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structured_output: Option<StructuredOutput>,
+    /// The file that holds the key and nothing else, instead of `api_key_env`;
+    /// white space around the key is left out. A relative path begins where the
+    /// program was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_file: Option<String>,
+    /// What the model charges; what the provider lists for it by default, if it
+    /// is `openai` and the model is known. Calls of a model without a price have
+    /// an unknown cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// The most calls at once; 64 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<usize>,
@@ -173,6 +185,8 @@ impl EndpointConfig {
             headers: IndexMap::new(),
             extra_body: ExtraFields::new(),
             structured_output: None,
+            api_key_file: None,
+            price: None,
             max_concurrent: None,
             timeout: None,
             connect_timeout: None,
@@ -194,6 +208,20 @@ impl EndpointConfig {
     #[must_use]
     pub fn with_api_key_env(mut self, name: impl Into<String>) -> Self {
         self.api_key_env = Some(name.into());
+        self
+    }
+
+    /// Sets the file that holds the key.
+    #[must_use]
+    pub fn with_api_key_file(mut self, path: impl Into<String>) -> Self {
+        self.api_key_file = Some(path.into());
+        self
+    }
+
+    /// Sets what the model charges.
+    #[must_use]
+    pub fn with_price(mut self, price: Price) -> Self {
+        self.price = Some(price);
         self
     }
 
@@ -267,8 +295,8 @@ impl EndpointConfig {
 }
 
 impl fmt::Debug for EndpointConfig {
-    /// Without `api_key` and the values of `headers`: somebody may have put a key
-    /// there, of which the former is refused later.
+    /// Without `api_key`, `api_key_file` and the values of `headers`: somebody may
+    /// have put a key there, of which the first two are refused later.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EndpointConfig")
@@ -279,6 +307,7 @@ impl fmt::Debug for EndpointConfig {
             .field("headers", &self.headers.keys())
             .field("extra_body", &self.extra_body)
             .field("structured_output", &self.structured_output)
+            .field("price", &self.price)
             .field("max_concurrent", &self.max_concurrent)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::endpoint::Limits;
 use super::environment::{self, Lookup, interpolate, not_set};
-use super::{EndpointConfig, Provider};
+use super::{EndpointConfig, Price, Provider, key_file, list_prices};
 use crate::clients::anthropic::AnthropicClient;
 use crate::clients::ollama::OllamaClient;
 use crate::clients::openai::{Dialect, OpenAiClient};
@@ -129,6 +129,7 @@ impl EndpointMaker<'_> {
                 ("headers", !config.headers.is_empty()),
                 ("extra_body", !config.extra_body.is_empty()),
                 ("structured_output", config.structured_output.is_some()),
+                ("api_key_file", config.api_key_file.is_some()),
                 ("connect_timeout", config.connect_timeout.is_some()),
                 ("first_byte_timeout", config.first_byte_timeout.is_some()),
                 ("idle_timeout", config.idle_timeout.is_some()),
@@ -145,8 +146,20 @@ impl EndpointMaker<'_> {
         }
     }
 
-    /// The key and the name of its variable; `None` if none is sent.
+    /// The key and the name of its variable or file; `None` if none is sent.
     fn key(&mut self, config: &EndpointConfig) -> Result<Option<(String, SecretString)>, Noted> {
+        if let Some(path) = &config.api_key_file {
+            if config.api_key.is_some() || config.api_key_env.is_some() {
+                let message = "the key is said to be elsewhere, too: keep one of `api_key_file`, \
+                               `api_key_env` and `api_key`";
+                return Err(self.problem("api_key_file", message));
+            }
+            let path = self.text("api_key_file", path)?;
+            return match key_file::read(&path) {
+                Ok(key) => Ok(Some((path, key))),
+                Err(message) => Err(self.problem("api_key_file", message)),
+            };
+        }
         if let Some(text) = &config.api_key {
             let name = text
                 .strip_prefix("${")
@@ -187,6 +200,19 @@ impl EndpointMaker<'_> {
             Some(key) => Ok(Some((name.to_owned(), SecretString::from(key)))),
             None => Err(self.problem(place, not_set(name))),
         }
+    }
+
+    /// What the model of `client` charges, if that is known. A server of one's
+    /// own may serve a model of any name, so that only a provider's own list
+    /// counts.
+    pub(super) fn price(config: &EndpointConfig, client: &dyn LlmClient) -> Option<Price> {
+        let listed = || match config.provider {
+            Provider::OpenAi | Provider::OpenAiResponses | Provider::Anthropic => {
+                list_prices::of(client.description().model.as_deref()?)
+            }
+            Provider::OpenAiCompatible | Provider::Ollama | Provider::Simulated => None,
+        };
+        config.price.or_else(listed)
     }
 
     /// What `config` says that the endpoint can take.

@@ -10,7 +10,7 @@ use super::endpoint::{Endpoint, Limits};
 use super::endpoint_maker::{AT_LEAST_ONE, EndpointMaker};
 use super::environment::{self, Lookup};
 use super::traffic::{Traffic, Waiter};
-use super::{EndpointConfig, ResourceConfig, ResourceError, ResourceMetrics};
+use super::{EndpointConfig, Price, ResourceConfig, ResourceError, ResourceMetrics};
 use crate::clients::LlmClient;
 use crate::document::{Problem, did_you_mean};
 
@@ -61,10 +61,9 @@ impl ResourceManager {
             };
             if let Ok(client) = maker.client(endpoint) {
                 let limits = maker.limits(endpoint);
-                endpoints.insert(
-                    alias.clone(),
-                    Arc::new(Endpoint::new(alias, client, limits, Arc::clone(&traffic))),
-                );
+                let price = EndpointMaker::price(endpoint, client.as_ref());
+                let made = Endpoint::new(alias, client, limits, Arc::clone(&traffic));
+                endpoints.insert(alias.clone(), Arc::new(made.with_price(price)));
             }
         }
         if problems.is_empty() {
@@ -75,23 +74,70 @@ impl ResourceManager {
     }
 
     /// Puts a client of your own behind `alias`, with at most `max_concurrent`
-    /// calls at once and the default timeout and retries.
+    /// calls at once and the default timeout and retries. What it charges is not
+    /// known: say it with [`with_priced_client`](Self::with_priced_client).
     #[must_use]
     pub fn with_client(
-        mut self,
+        self,
         alias: impl Into<String>,
         client: Arc<dyn LlmClient>,
         max_concurrent: usize,
     ) -> Self {
-        let alias = alias.into();
+        self.with_endpoint(alias.into(), client, max_concurrent, None)
+    }
+
+    /// [`with_client`](Self::with_client) for one that charges `price`.
+    #[must_use]
+    pub fn with_priced_client(
+        self,
+        alias: impl Into<String>,
+        client: Arc<dyn LlmClient>,
+        max_concurrent: usize,
+        price: Price,
+    ) -> Self {
+        self.with_endpoint(alias.into(), client, max_concurrent, Some(price))
+    }
+
+    fn with_endpoint(
+        mut self,
+        alias: String,
+        client: Arc<dyn LlmClient>,
+        max_concurrent: usize,
+        price: Option<Price>,
+    ) -> Self {
         let limits = Limits {
             max_concurrent: max_concurrent.max(1),
             timeout: Some(Duration::from_secs_f64(EndpointConfig::DEFAULT_TIMEOUT)),
             max_retries: EndpointConfig::DEFAULT_MAX_RETRIES,
         };
         let endpoint = Endpoint::new(&alias, client, limits, Arc::clone(&self.traffic));
-        self.endpoints.insert(alias, Arc::new(endpoint));
+        self.endpoints
+            .insert(alias, Arc::new(endpoint.with_price(price)));
         self
+    }
+
+    /// What the model behind `alias` charges; `None` if that is not known, or if
+    /// there is no such alias.
+    ///
+    /// ```
+    /// use inf_engine::resources::{EndpointConfig, Price, ResourceConfig, ResourceManager};
+    ///
+    /// let local = EndpointConfig::openai_compatible("http://localhost:8000/v1", "qwen3-8b");
+    /// let config = ResourceConfig::new()
+    ///     .with_endpoint("local", local.clone())
+    ///     .with_endpoint("rented", local.with_price(Price::new(0.1, 0.4)));
+    /// let resources = ResourceManager::new(&config)?;
+    /// assert_eq!(resources.price("local"), None);
+    /// assert_eq!(resources.price("rented"), Some(Price::new(0.1, 0.4)));
+    /// # Ok::<(), inf_engine::resources::ResourceError>(())
+    /// ```
+    pub fn price(&self, alias: &str) -> Option<Price> {
+        self.endpoints.get(alias)?.price().copied()
+    }
+
+    /// The model behind `alias`, if its client says which.
+    pub fn model(&self, alias: &str) -> Option<&str> {
+        self.endpoints.get(alias)?.description().model.as_deref()
     }
 
     /// What each endpoint did since this manager was made, by alias.

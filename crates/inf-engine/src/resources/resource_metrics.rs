@@ -1,5 +1,7 @@
-//! [`ResourceMetrics`]: what an endpoint did.
+//! [`ResourceMetrics`]: what an endpoint did, or what the calls of a node came
+//! to.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,9 +9,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::{Cost, Price};
 use crate::clients::{ClientError, ClientErrorKind, LlmResponse, Usage};
 
-/// What an endpoint did since it was made.
+/// What an endpoint did since it was made, or what the calls of a node came to
+/// ([`NodeMetrics`](crate::execution::NodeMetrics)).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResourceMetrics {
@@ -19,6 +23,9 @@ pub struct ResourceMetrics {
     pub successes: u64,
     /// Requests that failed, those refused for a limit not included.
     pub failures: u64,
+    /// The same by cause, under the names that results have for it:
+    /// `timeout`, `server`, ….
+    pub failures_by_kind: BTreeMap<&'static str, u64>,
     /// Requests that were given up before their end: their run was cancelled
     /// or had no more time for them, or another request for the same call was
     /// quicker.
@@ -36,6 +43,13 @@ pub struct ResourceMetrics {
     pub limit: usize,
     /// Tokens charged.
     pub usage: Usage,
+    /// What the answers cost, as far as that is known.
+    pub cost: Cost,
+    /// What calls waited, ready to be made, for room and for limits before they
+    /// were; the pauses before retries are not included.
+    pub waiting: Duration,
+    /// What answers took, all together.
+    pub answering: Duration,
     /// From sending a request to the last byte of its answer, in microseconds.
     latencies: Histogram<u64>,
 }
@@ -61,6 +75,32 @@ impl ResourceMetrics {
             p99: at(0.99),
         }
     }
+
+    /// The answers that took no longer than `bound`, to three significant
+    /// digits.
+    pub fn answered_within(&self, bound: Duration) -> u64 {
+        self.latencies.count_between(0, micros(bound))
+    }
+
+    /// Counts an answer.
+    pub(crate) fn note_answer(&mut self, took: Duration, usage: Usage, cost: Cost) {
+        self.successes += 1;
+        self.usage += usage;
+        self.cost += cost;
+        self.answering += took;
+        // It grows as it needs, so that recording can't fail.
+        let _ = self.latencies.record(micros(took));
+    }
+
+    /// Counts a failure of the kind that results name so.
+    pub(crate) fn note_failure(&mut self, kind: &'static str) {
+        self.failures += 1;
+        *self.failures_by_kind.entry(kind).or_default() += 1;
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Says latencies in short: the histogram has thousands of places.
@@ -71,6 +111,7 @@ impl fmt::Debug for ResourceMetrics {
             .field("requests", &self.requests)
             .field("successes", &self.successes)
             .field("failures", &self.failures)
+            .field("failures_by_kind", &self.failures_by_kind)
             .field("cancelled", &self.cancelled)
             .field("rate_limited", &self.rate_limited)
             .field("retries", &self.retries)
@@ -78,6 +119,9 @@ impl fmt::Debug for ResourceMetrics {
             .field("in_flight", &self.in_flight)
             .field("limit", &self.limit)
             .field("usage", &self.usage)
+            .field("cost", &self.cost)
+            .field("waiting", &self.waiting)
+            .field("answering", &self.answering)
             .field("latency", &self.latency())
             .finish_non_exhaustive()
     }
@@ -89,6 +133,7 @@ impl Default for ResourceMetrics {
             requests: 0,
             successes: 0,
             failures: 0,
+            failures_by_kind: BTreeMap::new(),
             cancelled: 0,
             rate_limited: 0,
             retries: 0,
@@ -96,6 +141,9 @@ impl Default for ResourceMetrics {
             in_flight: 0,
             limit: 0,
             usage: Usage::default(),
+            cost: Cost::default(),
+            waiting: Duration::ZERO,
+            answering: Duration::ZERO,
             latencies: Histogram::new(3).expect("three significant digits are allowed"),
         }
     }
@@ -106,6 +154,9 @@ impl AddAssign<&Self> for ResourceMetrics {
         self.requests += other.requests;
         self.successes += other.successes;
         self.failures += other.failures;
+        for (kind, count) in &other.failures_by_kind {
+            *self.failures_by_kind.entry(kind).or_default() += count;
+        }
         self.cancelled += other.cancelled;
         self.rate_limited += other.rate_limited;
         self.retries += other.retries;
@@ -113,6 +164,9 @@ impl AddAssign<&Self> for ResourceMetrics {
         self.in_flight += other.in_flight;
         self.limit = self.limit.saturating_add(other.limit);
         self.usage += other.usage;
+        self.cost += other.cost;
+        self.waiting += other.waiting;
+        self.answering += other.answering;
         // Both grow as they need, so that adding can't fail.
         let _ = self.latencies.add(&other.latencies);
     }
@@ -136,9 +190,13 @@ struct KnownLatency {
 }
 
 impl Recorder {
-    /// Notes that a request is sent.
-    pub(super) fn begin(&self) -> RequestRecord<'_> {
-        self.lock().requests += 1;
+    /// Notes that a request is sent which has waited so long for that.
+    pub(super) fn begin(&self, waited: Duration) -> RequestRecord<'_> {
+        {
+            let mut metrics = self.lock();
+            metrics.requests += 1;
+            metrics.waiting += waited;
+        }
         RequestRecord {
             recorder: self,
             has_ended: false,
@@ -193,20 +251,22 @@ pub(super) struct RequestRecord<'r> {
 }
 
 impl RequestRecord<'_> {
-    /// Notes what became of the request.
-    pub(super) fn end(mut self, outcome: &Result<LlmResponse, ClientError>, took: Duration) {
+    /// Notes what became of the request to a model with this price.
+    pub(super) fn end(
+        mut self,
+        outcome: &Result<LlmResponse, ClientError>,
+        took: Duration,
+        price: Option<&Price>,
+    ) {
         self.has_ended = true;
         let mut metrics = self.recorder.lock();
         match outcome {
             Ok(response) => {
-                metrics.successes += 1;
-                metrics.usage += response.usage;
-                let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-                // It grows as it needs, so that recording can't fail.
-                let _ = metrics.latencies.record(micros);
+                let cost = Cost::of_answer(price, &response.usage);
+                metrics.note_answer(took, response.usage, cost);
             }
             Err(error) if error.kind == ClientErrorKind::RateLimited => metrics.rate_limited += 1,
-            Err(_) => metrics.failures += 1,
+            Err(error) => metrics.note_failure(error.kind.as_str()),
         }
     }
 }

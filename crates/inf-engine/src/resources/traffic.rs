@@ -95,7 +95,15 @@ impl Waiter {
             && self.has_woken_others.swap(false, Ordering::SeqCst)
     }
 
-    /// Waits until a call has ended since [`want`](Self::want).
+    /// Wakes it, if it waits.
+    pub(crate) fn wake(&self) {
+        if self.wants_room.swap(false, Ordering::SeqCst) {
+            self.room.notify_one();
+        }
+    }
+
+    /// Waits until a call has ended since [`want`](Self::want), or it was woken
+    /// in another way.
     pub(crate) async fn room(&self) {
         self.room.notified().await;
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod bad_replies;
+mod budget;
 mod compile_errors;
 mod endings;
 mod endpoint_timeouts;

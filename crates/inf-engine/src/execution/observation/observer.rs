@@ -10,6 +10,7 @@ use super::progress::{Progress, RunCounters};
 use crate::clients::Usage;
 use crate::execution::{Attempt, ExecutionError};
 use crate::graph::{GraphNode, InferenceGraph, NodeRef};
+use crate::resources::Cost;
 
 /// Is told what happens in runs; given to them with
 /// [`ExecutionSettings::with_observer`](crate::execution::ExecutionSettings::with_observer).
@@ -44,6 +45,12 @@ pub trait Observer: Send + Sync + 'static {
     /// A run begins.
     fn run_started(&self, run: &RunReport<'_>) {
         let _ = run;
+    }
+
+    /// An attempt of a node begins that is not done on the spot: a call, or a
+    /// host function that takes long.
+    fn task_started(&self, task: &TaskStart<'_>) {
+        let _ = task;
     }
 
     /// An attempt of a node ended, with a value or without one. Nodes that are
@@ -107,6 +114,30 @@ impl RunReport<'_> {
     }
 }
 
+/// An attempt of a node that begins.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TaskStart<'r> {
+    /// The run that it is part of.
+    pub run: RunId,
+    /// The place of its input among those of the run, from 0.
+    pub input: usize,
+    /// What is run.
+    pub graph: &'r InferenceGraph,
+    /// Which node of the graph.
+    pub node: NodeRef,
+    /// The alias that it calls, if it calls a model.
+    pub alias: Option<&'r str>,
+    /// Which attempt it is, from 1; refusals for a limit do not count.
+    pub attempt: u32,
+    /// Whether it is the second request for a call that took long.
+    pub is_hedge: bool,
+    /// When it began to wait for its turn at its endpoint.
+    pub queued: Instant,
+    /// When it was started.
+    pub started: Instant,
+}
+
 /// An attempt of a node that ended.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -143,8 +174,12 @@ pub struct TaskReport<'r> {
     pub first_byte: Option<Duration>,
     /// The tokens that it was charged for.
     pub usage: Usage,
+    /// What its answer cost, as far as that is known; nothing if there was none.
+    pub cost: Cost,
     /// What became of it.
     pub outcome: TaskOutcome<'r>,
+    /// Whether it was done on the spot, so that nobody was told of its start.
+    pub is_inline: bool,
     pub(crate) counters: &'r RunCounters,
 }
 

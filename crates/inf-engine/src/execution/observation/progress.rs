@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clients::Usage;
-use crate::resources::Endpoint;
+use crate::resources::{Cost, Endpoint};
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,8 @@ pub struct Progress {
     pub inputs_succeeded: usize,
     /// Inputs that failed.
     pub inputs_failed: usize,
-    /// Inputs that were cancelled before they were done.
+    /// Inputs that were stopped before they were done: cancelled, or without a
+    /// budget for their calls.
     pub inputs_cancelled: usize,
     /// Inputs that were taken and have no result yet.
     pub inputs_in_flight: usize,
@@ -36,6 +37,8 @@ pub struct Progress {
     pub hedges: u64,
     /// The tokens charged so far.
     pub usage: Usage,
+    /// What the answers cost so far, as far as that is known.
+    pub cost: Cost,
     /// Since the run began; it stops when the run ends.
     pub elapsed: Duration,
     /// The endpoints that the run calls.
@@ -88,6 +91,7 @@ pub(crate) struct Counts {
     pub(crate) tool_calls: u64,
     pub(crate) hedges: u64,
     pub(crate) usage: Usage,
+    pub(crate) cost: Cost,
     /// By the place of the endpoint in the run: in flight, and waiting.
     pub(crate) at_endpoint: Vec<(usize, usize)>,
     pub(crate) ended: Option<Instant>,
@@ -147,6 +151,7 @@ impl RunCounters {
             tool_calls: counts.tool_calls,
             hedges: counts.hedges,
             usage: counts.usage,
+            cost: counts.cost,
             elapsed: counts
                 .ended
                 .unwrap_or_else(Instant::now)

@@ -353,7 +353,7 @@ impl RunSpans {
     /// An input ended without an output.
     pub(crate) fn tell_failed(&self, input: usize, error: &ExecutionError) {
         // Many at once, for a reason that was told already.
-        if error.kind == ErrorKind::Cancelled {
+        if error.was_stopped() {
             debug!(
                 name: "input_cancelled",
                 target: TARGET,
@@ -462,6 +462,7 @@ fn may_quote(kind: ErrorKind) -> bool {
         )
         | ErrorKind::TooManyTurns
         | ErrorKind::Timeout
+        | ErrorKind::Budget
         | ErrorKind::Cancelled
         | ErrorKind::Runtime => false,
     }

@@ -8,6 +8,7 @@ use tracing::Span;
 
 use super::conversation::{Conversation, ToolRun};
 use super::evaluate::{self, Failure};
+use super::run::Charge;
 use super::task::ExecutionId;
 use crate::clients::Usage;
 use crate::execution::tokens::TokenSink;
@@ -15,6 +16,7 @@ use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
 use crate::graph::{NodeRef, Operation};
+use crate::resources::Cost;
 use crate::value::Value;
 
 /// One input on its way.
@@ -28,6 +30,7 @@ pub(crate) struct Execution {
     pub(crate) has_begun: bool,
     pub(crate) started: Instant,
     pub(crate) usage: Usage,
+    pub(crate) cost: Cost,
     pub(crate) timings: ExecutionTimings,
     /// The first error.
     pub(crate) error: Option<ExecutionError>,
@@ -62,6 +65,8 @@ pub(crate) struct Running {
     pub(crate) span: Span,
     /// Who hears the pieces of its answer.
     pub(crate) tokens: Option<TokenSink>,
+    /// Of a call.
+    pub(crate) charge: Charge,
 }
 
 /// What nobody waits for any more is given up, also where code of the program
@@ -88,6 +93,7 @@ impl Execution {
             has_begun: false,
             started,
             usage: Usage::default(),
+            cost: Cost::default(),
             timings: ExecutionTimings::default(),
             error: None,
             attempts: Vec::new(),
@@ -225,6 +231,7 @@ impl Execution {
             input: self.input,
             output,
             usage: self.usage,
+            cost: self.cost,
             timings: self.timings,
         }
     }

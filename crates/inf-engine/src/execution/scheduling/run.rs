@@ -1,12 +1,14 @@
 //! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
 //! to their results. How inputs are taken is in `admission`, its calls are in
-//! `calls`, what follows an answer that is not the last in `turns`, how
-//! it ends is in `endings`, and what its observers are told in `reports`.
+//! `calls`, what they may cost is in `spending`, what follows an answer that is
+//! not the last in `turns`, how it ends is in `endings`, and what its observers
+//! are told in `reports`.
 
 mod admission;
 mod calls;
 mod endings;
 mod reports;
+mod spending;
 mod turns;
 
 use std::any::Any;
@@ -22,6 +24,8 @@ use tracing::{Instrument, Span};
 
 pub(crate) use admission::Asked;
 use admission::Source;
+pub(crate) use spending::Charge;
+use spending::Spending;
 
 use super::bound::Bound;
 use super::evaluate::{self, Evaluated, ParameterTexts};
@@ -153,6 +157,7 @@ pub(crate) struct Run {
     /// Calls that were ever made.
     calls_made: u64,
     hedges: u64,
+    spending: Spending,
     is_stopped: bool,
     /// Whether it is among those whose source is asked next.
     waits_for_turn: bool,
@@ -221,6 +226,15 @@ impl Run {
         });
         let queues = queues.collect();
         let ending = Cancellation::new();
+        let nodes = bound.plan.graph().nodes().len();
+        let spending = Spending::new(settings.budgets(), nodes, &board.waiter);
+        // What runs inside of it spends its money, too.
+        let inside = settings.budgets().iter();
+        let inside = inside.fold(ExecutionSettings::default(), |inside, budget| {
+            inside.with_budget(budget)
+        });
+        let is_inside = scope.is_inside();
+        let scope = inside.over(&scope).inside().with_cancellation(&ending);
         let spans = RunSpans::new(
             caller,
             id,
@@ -234,8 +248,8 @@ impl Run {
             id,
             parameters,
             limits,
-            is_inside: scope.is_inside(),
-            scope: Arc::new(scope.inside().with_cancellation(&ending)),
+            is_inside,
+            scope: Arc::new(scope),
             ending,
             observers: settings.observers().to_vec(),
             spans,
@@ -253,6 +267,7 @@ impl Run {
             calls: 0,
             calls_made: 0,
             hedges: 0,
+            spending,
             is_stopped: false,
             waits_for_turn: false,
             bound,
@@ -264,6 +279,8 @@ impl Run {
         self.tell_run(board, Observer::run_started);
         if is_cancelled {
             self.cancel(board);
+        } else if let Some(why) = self.spending.impossible(&self.bound) {
+            self.refuse_all(board, &why);
         }
     }
 
@@ -289,9 +306,10 @@ impl Run {
         self.executions.is_empty() && matches!(self.source, Source::Exhausted)
     }
 
-    /// Whether another call may be made, as far as the run's own bound says.
+    /// Whether another call may be made, as far as the run's own bound and its
+    /// budgets say.
     pub(crate) fn has_room(&self) -> bool {
-        self.calls < self.limits.max_concurrent
+        self.calls < self.limits.max_concurrent && self.spending.may_call()
     }
 
     /// Works through nodes that became ready, and those that this makes ready.
@@ -308,7 +326,7 @@ impl Run {
             }
             if self.bound.call_of(node).is_some() {
                 let now = board.now;
-                self.queue_call(board, &execution, node, now);
+                self.queue_call(board, &mut execution, node, now);
                 continue;
             }
             execution.state.start(node);
@@ -366,7 +384,7 @@ impl Run {
         let timeout = self.limits.task_timeout;
         let task = task::host(attempted, name, spawned, timeout, board.events.clone());
         let task = tokio::spawn(task).abort_handle();
-        execution.add_running(Running {
+        let running = Running {
             node,
             serial: attempted.serial,
             attempt: 1,
@@ -380,7 +398,10 @@ impl Run {
             task,
             span,
             tokens: None,
-        });
+            charge: Charge::default(),
+        };
+        self.tell_started(execution, &running);
+        execution.add_running(running);
     }
 
     fn attempted(&self, execution: &mut Execution, node: NodeRef) -> Attempted {
@@ -396,7 +417,9 @@ impl Run {
 
     /// Keeps an execution that goes on, and ends one that is done.
     fn settle(&mut self, board: &mut Board, execution: Box<Execution>) {
-        let failed = execution.error.as_ref().map(|_| execution.index);
+        let failed = execution.error.as_ref();
+        let failed = failed.filter(|error| !error.was_stopped());
+        let failed = failed.map(|_| execution.index);
         if execution.state.is_finished() {
             self.end_execution(board, *execution);
         } else {
@@ -419,7 +442,7 @@ impl Run {
     fn deliver(&mut self, board: &mut Board, result: BatchResult<Value>, started: Instant) {
         let index = result.index;
         // One that was stopped is no reason to stop the others.
-        let is_failure = |error: &ExecutionError| error.kind != ErrorKind::Cancelled;
+        let is_failure = |error: &ExecutionError| !error.was_stopped();
         let has_failed = result.output.as_ref().is_err_and(is_failure);
         {
             let mut counts = self.shared.counters.counts();

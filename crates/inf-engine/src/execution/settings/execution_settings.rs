@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cancellation, Hedging};
+use super::{Budget, Cancellation, Hedging};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
 use crate::execution::tokens::TokenListener;
-use crate::execution::{ExecutionManager, Observer, Profile, Progress, TaskReport, TokenStream};
+use crate::execution::{
+    ExecutionManager, NodeMetrics, Observer, Profile, Progress, TaskReport, TokenStream,
+};
 
 /// What an error of one input means for the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +36,8 @@ pub enum ErrorPolicy {
 /// 3. the scopes around the call, the innermost first: [`scope`](Self::scope);
 /// 4. the defaults, which are given with each setting.
 ///
-/// Cancellations and observers are the exception: those of all layers count.
+/// Cancellations, budgets and observers are the exception: those of all layers
+/// count.
 ///
 /// ```
 /// use std::time::Duration;
@@ -96,6 +99,7 @@ pub struct ExecutionSettings {
     pub recorded_content: Option<bool>,
     tokens: Option<Arc<TokenListener>>,
     cancellations: Vec<Cancellation>,
+    budgets: Vec<Budget>,
     observers: Vec<Arc<dyn Observer>>,
     /// Whether they are those of a scope inside of a host function.
     is_inside: bool,
@@ -214,6 +218,21 @@ impl ExecutionSettings {
         self
     }
 
+    /// Has runs spend no more than `budget`, together with all others that have
+    /// it. It comes on top of those of other layers, and holds for runs that
+    /// begin inside of host functions, too.
+    #[must_use]
+    pub fn with_budget(mut self, budget: &Budget) -> Self {
+        self.add_budget(budget);
+        self
+    }
+
+    fn add_budget(&mut self, budget: &Budget) {
+        if !self.budgets.iter().any(|known| known.is_same(budget)) {
+            self.budgets.push(budget.clone());
+        }
+    }
+
     /// Tells `observer` what happens. It comes on top of those of other layers;
     /// one that is given several times is told once.
     #[must_use]
@@ -233,6 +252,12 @@ impl ExecutionSettings {
     #[must_use]
     pub fn with_profile(self, profile: &Profile) -> Self {
         self.with_observer(profile.observer())
+    }
+
+    /// Counts what the calls of each node come to in `metrics`, as its observer.
+    #[must_use]
+    pub fn with_node_metrics(self, metrics: &NodeMetrics) -> Self {
+        self.with_observer(metrics.observer())
     }
 
     /// Calls `function` for every node that has its value.
@@ -269,6 +294,9 @@ impl ExecutionSettings {
         for observer in &below.observers {
             self.add_observer(Arc::clone(observer));
         }
+        for budget in &below.budgets {
+            self.add_budget(budget);
+        }
         let mut cancellations = self.cancellations;
         cancellations.extend_from_slice(&below.cancellations);
         Self {
@@ -286,6 +314,7 @@ impl ExecutionSettings {
             recorded_content: self.recorded_content.or(below.recorded_content),
             tokens: self.tokens.or_else(|| below.tokens.clone()),
             cancellations,
+            budgets: self.budgets,
             observers: self.observers,
             is_inside: self.is_inside || below.is_inside,
         }
@@ -307,6 +336,10 @@ impl ExecutionSettings {
 
     pub(crate) fn cancellations(&self) -> &[Cancellation] {
         &self.cancellations
+    }
+
+    pub(crate) fn budgets(&self) -> &[Budget] {
+        &self.budgets
     }
 
     pub(crate) fn observers(&self) -> &[Arc<dyn Observer>] {
@@ -332,6 +365,7 @@ impl fmt::Debug for ExecutionSettings {
             .field("recorded_content", &self.recorded_content)
             .field("tokens", &self.tokens.is_some())
             .field("cancellations", &self.cancellations.len())
+            .field("budgets", &self.budgets)
             .field("observers", &self.observers.len())
             .finish_non_exhaustive()
     }

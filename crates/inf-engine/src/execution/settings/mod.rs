@@ -1,10 +1,13 @@
 //! Settings: how runs behave, in layers and scopes.
 
+mod budget;
 mod cancellation;
 mod execution_settings;
 mod hedging;
 mod settings_scope;
 
+pub(super) use budget::{Amount, Need, Shortage};
+pub use budget::{Budget, Remaining, Spent};
 pub use cancellation::Cancellation;
 pub use execution_settings::{ErrorPolicy, ExecutionSettings};
 pub use hedging::Hedging;

@@ -360,6 +360,7 @@ mod tests {
     use crate::clients::{ClientErrorKind, Usage};
     use crate::execution::observation::RunCounters;
     use crate::execution::{Attempt, ExecutionError, ProfileSummary};
+    use crate::resources::Cost;
 
     /// A run of two calls behind each other, with a template in between, that
     /// is told of by hand; moments are milliseconds.
@@ -421,7 +422,9 @@ mod tests {
                 ended,
                 first_byte: None,
                 usage: Usage::default(),
+                cost: Cost::default(),
                 outcome,
+                is_inline: false,
                 counters: &self.counters,
             };
             self.recording.task_ended(&report);

@@ -13,6 +13,7 @@ use crate::execution::inputs::InputStream;
 use crate::execution::scheduling::execution::Execution;
 use crate::execution::scheduling::scheduler::Board;
 use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
+use crate::resources::Cost;
 use crate::value::Value;
 
 /// Where inputs come from.
@@ -167,6 +168,7 @@ impl Run {
             input,
             output: Err(error),
             usage: Usage::default(),
+            cost: Cost::default(),
             timings: ExecutionTimings::default(),
         };
         self.deliver(board, result, now);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Run;
+use super::spending::NotSent;
 use crate::clients::{ClientError, Retry};
 use crate::execution::observation::{About, TaskOutcome};
 use crate::execution::scheduling::backoff;
@@ -22,14 +23,21 @@ use crate::graph::NodeRef;
 use crate::resources::Permit;
 
 impl Run {
-    /// Queues a call that could be made `since` then.
+    /// Queues a call that could be made `since` then; without a budget for it, it
+    /// fails at once.
     pub(super) fn queue_call(
         &mut self,
         board: &mut Board,
-        execution: &Execution,
+        execution: &mut Execution,
         node: NodeRef,
         since: Instant,
     ) {
+        if let Some(failure) = self.spending.refusal() {
+            execution.state.start(node);
+            let error = execution.fail(&self.bound.plan, node, failure);
+            self.tell_inline(board, execution, node, TaskOutcome::Failed(&error));
+            return;
+        }
         let found = self.bound.plan.graph().node(node);
         let urgency = Urgency {
             priority: found.priority().saturating_add(self.limits.priority),
@@ -38,13 +46,20 @@ impl Run {
             node,
         };
         let place = self.bound.endpoint_of[node.index()];
-        let queue = &mut self.queues[place];
-        let before = queue.calls.head();
-        queue.calls.push(ReadyCall {
+        let queued = board.now;
+        let call = ReadyCall {
             urgency,
             since,
-            queued: board.now,
-        });
+            queued,
+        };
+        self.put_into_queue(board, place, call);
+    }
+
+    fn put_into_queue(&mut self, board: &mut Board, place: usize, call: ReadyCall) {
+        let urgency = call.urgency;
+        let queue = &mut self.queues[place];
+        let before = queue.calls.head();
+        queue.calls.push(call);
         if before.is_none_or(|before| urgency < before) {
             board
                 .lanes
@@ -69,7 +84,7 @@ impl Run {
     /// Starts the most urgent call at `lane`. If its execution ended in the
     /// meantime nothing is started: the next one in the queue may be less
     /// urgent than a call of another run.
-    pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, permit: Permit) {
+    pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, mut permit: Permit) {
         let Some((ready, place)) = self.pop_call(board, lane) else {
             return;
         };
@@ -86,7 +101,7 @@ impl Run {
             return;
         }
         execution.state.start(node);
-        execution.timings.waiting += board.now.duration_since(ready.since);
+        permit.note_waited(board.now.duration_since(ready.queued));
         let start = Start {
             node,
             place,
@@ -94,10 +109,26 @@ impl Run {
             queued: ready.queued,
             is_hedge: false,
         };
-        if let Err(failure) = self.send(board, &mut execution, &start, permit) {
-            let error = execution.fail(&self.bound.plan, node, failure);
-            self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+        match self.send(board, &mut execution, &start, permit) {
+            Ok(()) => {}
+            Err(NotSent::Failed(failure)) => {
+                let error = execution.fail(&self.bound.plan, node, failure);
+                self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+            }
+            Err(NotSent::WaitsForBudget) => {
+                execution.state.requeue(node);
+                self.put_into_queue(board, place, ready);
+                self.executions.insert(execution.id, execution);
+                return;
+            }
+            Err(NotSent::OutOfBudget(why)) => {
+                execution.state.requeue(node);
+                self.executions.insert(execution.id, execution);
+                self.run_out_of_budget(board, why);
+                return;
+            }
         }
+        execution.timings.waiting += board.now.duration_since(ready.since);
         self.settle(board, execution);
     }
 
@@ -108,7 +139,7 @@ impl Run {
         execution: &mut Execution,
         start: &Start,
         permit: Permit,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NotSent> {
         let node = start.node;
         let bound = &self.bound;
         let Some(call) = bound.call_of(node) else {
@@ -121,6 +152,13 @@ impl Run {
             conversation.continue_in(&mut request);
             turn = conversation.turn();
         }
+        let charge = match self.spending.reserve(node, permit.price(), &request) {
+            Ok(charge) => charge,
+            Err(not_sent) => {
+                permit.give_back(&board.waiter);
+                return Err(not_sent);
+            }
+        };
         let attempted = self.attempted(execution, node);
         let timeout = self.limits.task_timeout;
         let attempt = execution.failed_attempts(node) + 1;
@@ -163,7 +201,7 @@ impl Run {
             counts.at_endpoint[start.place].0 += 1;
             counts.hedges += u64::from(start.is_hedge);
         }
-        execution.add_running(Running {
+        let running = Running {
             node,
             serial: attempted.serial,
             attempt,
@@ -177,7 +215,10 @@ impl Run {
             task,
             span,
             tokens,
-        });
+            charge,
+        };
+        self.tell_started(execution, &running);
+        execution.add_running(running);
         if !start.is_hedge {
             self.plan_hedge(board, attempted, start.place, Duration::ZERO);
         }
@@ -243,7 +284,7 @@ impl Run {
             queued: board.now,
             is_hedge: true,
         };
-        // It was put together once before, so that it can't fail.
+        // It was put together once before: only a budget may not allow it.
         if self.send(board, &mut execution, &start, permit).is_ok() {
             self.hedges += 1;
             self.bound.endpoints[place].note_hedge();
@@ -274,11 +315,12 @@ impl Run {
             return;
         };
         // It may have been given up, with its result already on its way.
-        let Some(running) = execution.take_running(attempted.serial) else {
+        let Some(mut running) = execution.take_running(attempted.serial) else {
             self.executions.insert(execution.id, execution);
             return;
         };
         self.note_not_running(board, &running);
+        running.charge.settle(&outcome);
         let (outcome, first_byte) = match outcome {
             Outcome::Hosted(outcome) => (outcome, None),
             Outcome::ToolRan(given) => {
@@ -290,10 +332,13 @@ impl Run {
                 match outcome {
                     Ok((response, answer)) => {
                         execution.usage += response.usage;
+                        execution.cost += running.charge.cost();
+                        self.spending.note_answer(node, &response.usage);
                         {
                             let mut counts = self.shared.counters.counts();
                             counts.calls += 1;
                             counts.usage += response.usage;
+                            counts.cost += running.charge.cost();
                         }
                         // The first answer counts.
                         for other in execution.take_all_running(Some(node)) {
@@ -452,13 +497,13 @@ impl Run {
 
     /// Queues a call again whose wait is over.
     pub(crate) fn retry(&mut self, board: &mut Board, task: Task, failed_at: Instant) {
-        let Some(execution) = self.executions.remove(&task.execution) else {
+        let Some(mut execution) = self.executions.remove(&task.execution) else {
             return;
         };
         if !execution.state.status(task.node).is_final() {
-            self.queue_call(board, &execution, task.node, failed_at);
+            self.queue_call(board, &mut execution, task.node, failed_at);
         }
-        self.executions.insert(execution.id, execution);
+        self.settle(board, execution);
     }
 }
 

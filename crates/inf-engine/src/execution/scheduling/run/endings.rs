@@ -29,6 +29,11 @@ impl Run {
         self.end_everything(board, ErrorKind::Cancelled, why, why.to_owned());
     }
 
+    /// Ends the run before its first call, because it can't be made.
+    pub(super) fn refuse_all(&mut self, board: &mut Board, why: &str) {
+        self.end_everything(board, ErrorKind::Budget, why, why.to_owned());
+    }
+
     /// Ends the run because its time is up.
     pub(crate) fn time_out(&mut self, board: &mut Board, timeout: Duration) {
         let seconds = timeout.as_secs_f64();
@@ -64,7 +69,7 @@ impl Run {
         self.stop_executions(board, not_begun, ErrorKind::Cancelled, why);
     }
 
-    fn stop_taking(&mut self, board: &mut Board, kind: ErrorKind, never: String) {
+    pub(super) fn stop_taking(&mut self, board: &mut Board, kind: ErrorKind, never: String) {
         if !matches!(self.source, Source::Exhausted) {
             let _ = self.shared.not_begun.set((kind, never.clone()));
         }
@@ -114,7 +119,7 @@ impl Run {
         self.tell_task(board, execution, running, TaskOutcome::Cancelled, None);
     }
 
-    fn clear_queues(&mut self, board: &mut Board) {
+    pub(super) fn clear_queues(&mut self, board: &mut Board) {
         for (place, queue) in self.queues.iter_mut().enumerate() {
             let head = queue.calls.head();
             board.lanes.set_head(queue.lane, self.id, head, None);

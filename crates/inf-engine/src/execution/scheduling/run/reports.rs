@@ -7,12 +7,13 @@ use tokio::time::Instant;
 use super::Run;
 use crate::clients::Usage;
 use crate::execution::observation::{
-    Observer, PauseReport, RunReport, TaskOutcome, TaskReport, ToolOutcome, ToolReport,
+    Observer, PauseReport, RunReport, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport,
 };
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::lanes::LaneId;
 use crate::execution::scheduling::scheduler::Board;
 use crate::graph::NodeRef;
+use crate::resources::Cost;
 
 impl Run {
     pub(super) fn tell_run(&self, board: &Board, tell: impl Fn(&dyn Observer, &RunReport<'_>)) {
@@ -24,6 +25,22 @@ impl Run {
                 counters: &self.shared.counters,
             };
             tell(&**observer, &report);
+        }
+    }
+
+    pub(super) fn tell_started(&self, execution: &Execution, running: &Running) {
+        for observer in &self.observers {
+            observer.task_started(&TaskStart {
+                run: self.id,
+                input: execution.index,
+                graph: self.bound.plan.graph(),
+                node: running.node,
+                alias: self.alias_of(running.node),
+                attempt: running.attempt,
+                is_hedge: running.is_hedge,
+                queued: running.queued,
+                started: running.started,
+            });
         }
     }
 
@@ -60,7 +77,9 @@ impl Run {
                 ended: board.now,
                 first_byte: answer.map(|(first_byte, _)| first_byte),
                 usage: answer.map(|(_, usage)| usage).unwrap_or_default(),
+                cost: running.charge.cost(),
                 outcome,
+                is_inline: false,
                 counters: &self.shared.counters,
             });
         }
@@ -116,7 +135,9 @@ impl Run {
                 ended: board.now,
                 first_byte: None,
                 usage: Usage::default(),
+                cost: Cost::default(),
                 outcome,
+                is_inline: true,
                 counters: &self.shared.counters,
             });
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Run;
+use super::{Charge, Run};
 use crate::clients::{LlmResponse, ToolResult, Usage};
 use crate::execution::observation::{TaskOutcome, ToolOutcome};
 use crate::execution::scheduling::answer::Answer;
@@ -162,6 +162,7 @@ impl Run {
             task,
             span: span.span().clone(),
             tokens: None,
+            charge: Charge::default(),
         });
     }
 
