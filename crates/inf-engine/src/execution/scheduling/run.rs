@@ -39,6 +39,7 @@ use crate::execution::{
     BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
 use crate::graph::{NodeRef, Operation};
+use crate::resources::Wish;
 use crate::value::Value;
 
 /// An input, or why it could not be read.
@@ -269,7 +270,7 @@ impl Run {
             }
             if self.bound.call_of(node).is_some() {
                 let now = board.now;
-                self.queue_call(board, &execution, node, now);
+                self.queue_call(board, &execution, node, now, Wish::default());
                 continue;
             }
             execution.state.start(node);
@@ -333,6 +334,7 @@ impl Run {
             attempt: 1,
             is_hedge: false,
             endpoint: None,
+            asked: None,
             ready: board.now,
             queued: board.now,
             started: board.now,

@@ -18,7 +18,7 @@ use crate::execution::scheduling::task::{self, Attempted, Outcome, Task, TaskRes
 use crate::execution::scheduling::timers::Due;
 use crate::execution::{Attempt, ErrorKind, ErrorPolicy, Hedging, Plan};
 use crate::graph::NodeRef;
-use crate::resources::Permit;
+use crate::resources::{Blocked, EndpointPlace, Permit, Wish};
 use crate::value::Value;
 
 impl Run {
@@ -29,6 +29,7 @@ impl Run {
         execution: &Execution,
         node: NodeRef,
         since: Instant,
+        wish: Wish,
     ) {
         let found = self.bound.plan.graph().node(node);
         let urgency = Urgency {
@@ -38,19 +39,35 @@ impl Run {
             node,
         };
         let place = self.bound.endpoint_of[node.index()];
-        let queue = &mut self.queues[place];
-        let before = queue.calls.head();
-        queue.calls.push(ReadyCall {
+        let call = ReadyCall {
             urgency,
             since,
             queued: board.now,
-        });
+            wish,
+        };
+        self.push_call(board, place, call);
+    }
+
+    fn push_call(&mut self, board: &mut Board, place: usize, call: ReadyCall) {
+        let urgency = call.urgency;
+        let queue = &mut self.queues[place];
+        let before = queue.calls.head();
+        queue.calls.push(call);
         if before.is_none_or(|before| urgency < before) {
             board
                 .lanes
                 .set_head(queue.lane, self.id, before, Some(urgency));
         }
         self.shared.counters.counts().at_endpoint[place].1 += 1;
+    }
+
+    /// What is known of the most urgent call at `lane`.
+    pub(crate) fn wish(&self, lane: LaneId) -> Wish {
+        let mut queues = self.queues.iter();
+        let queue = queues.find(|queue| queue.lane == lane);
+        queue
+            .and_then(|queue| queue.calls.wish())
+            .unwrap_or_default()
     }
 
     /// Takes the most urgent call at `lane`.
@@ -68,25 +85,28 @@ impl Run {
 
     /// Starts the most urgent call at `lane`. If its execution ended in the
     /// meantime nothing is started: the next one in the queue may be less
-    /// urgent than a call of another run.
-    pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, permit: Permit) {
-        let Some((ready, place)) = self.pop_call(board, lane) else {
-            return;
-        };
+    /// urgent than a call of another run. If it costs more tokens than there are,
+    /// it is put back, and what it waits for is returned.
+    pub(crate) fn start_call(
+        &mut self,
+        board: &mut Board,
+        lane: LaneId,
+        permit: Permit,
+    ) -> Option<Blocked> {
+        let (ready, place) = self.pop_call(board, lane)?;
         let Urgency {
             execution, node, ..
         } = ready.urgency;
         let Some(mut execution) = self.executions.remove(&execution) else {
             permit.give_back(&board.waiter);
-            return;
+            return None;
         };
         if execution.state.status(node).is_final() {
             permit.give_back(&board.waiter);
             self.executions.insert(execution.id, execution);
-            return;
+            return None;
         }
         execution.state.start(node);
-        execution.timings.waiting += board.now.duration_since(ready.since);
         let start = Start {
             node,
             place,
@@ -94,11 +114,29 @@ impl Run {
             queued: ready.queued,
             is_hedge: false,
         };
-        if let Err(failure) = self.send(board, &mut execution, &start, permit) {
-            let error = execution.fail(&self.bound.plan, node, failure);
-            self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+        match self.send(board, &mut execution, &start, permit) {
+            Err(Unsent::Waits { tokens, until }) => {
+                execution.state.requeue(node);
+                self.executions.insert(execution.id, execution);
+                let wish = Wish {
+                    tokens,
+                    ..ready.wish
+                };
+                self.push_call(board, place, ReadyCall { wish, ..ready });
+                return Some(Blocked::Until {
+                    at: until,
+                    is_rest: false,
+                });
+            }
+            Err(Unsent::Failed(failure)) => {
+                let error = execution.fail(&self.bound.plan, node, failure);
+                self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+            }
+            Ok(()) => {}
         }
+        execution.timings.waiting += board.now.duration_since(ready.since);
         self.settle(board, execution);
+        None
     }
 
     /// Sends a request for a node.
@@ -107,15 +145,27 @@ impl Run {
         board: &mut Board,
         execution: &mut Execution,
         start: &Start,
-        permit: Permit,
-    ) -> Result<(), Failure> {
+        mut permit: Permit,
+    ) -> Result<(), Unsent> {
         let node = start.node;
         let bound = &self.bound;
         let Some(call) = bound.call_of(node) else {
             unreachable!("only calls are queued");
         };
         let request =
-            evaluate::request(&bound.plan, &execution.state, &self.parameters, node, call)?;
+            evaluate::request(&bound.plan, &execution.state, &self.parameters, node, call);
+        let request = match request {
+            Ok(request) => request,
+            Err(failure) => {
+                permit.give_back(&board.waiter);
+                return Err(Unsent::Failed(failure));
+            }
+        };
+        if let Err((tokens, until)) = permit.charge(&request) {
+            permit.give_back(&board.waiter);
+            return Err(Unsent::Waits { tokens, until });
+        }
+        let place_asked = permit.place();
         let attempted = self.attempted(execution, node);
         let timeout = self.limits.task_timeout;
         let attempt = execution.failed_attempts(node) + 1;
@@ -144,6 +194,7 @@ impl Run {
             attempt,
             is_hedge: start.is_hedge,
             endpoint: Some(start.place),
+            asked: Some(place_asked),
             ready: start.ready,
             queued: start.queued,
             started: board.now,
@@ -191,11 +242,16 @@ impl Run {
             return;
         };
         let took = board.now.duration_since(running.started);
+        let wish = Wish {
+            avoid: running.asked,
+            ..Wish::default()
+        };
         let lane = self.queues[place].lane;
         let is_allowed = self.has_room() && hedging.allows(self.calls_made, self.hedges);
         // Calls that were not sent at all go first.
         let permit = if is_allowed && !board.lanes.has_waiting(lane) {
-            board.lanes.endpoint(lane).try_acquire().ok()
+            let endpoints = board.lanes.endpoint(lane);
+            endpoints.try_acquire(wish, &board.waiter).ok()
         } else {
             None
         };
@@ -215,10 +271,12 @@ impl Run {
             queued: board.now,
             is_hedge: true,
         };
-        // It was put together once before, so that it can't fail.
+        // It was put together once before, so that it can't fail; if it costs more
+        // tokens than there are, there is no second request.
+        let asked = permit.place();
         if self.send(board, &mut execution, &start, permit).is_ok() {
             self.hedges += 1;
-            self.bound.endpoints[place].note_hedge();
+            self.bound.endpoints[place].note_hedge(asked);
         }
         self.executions.insert(execution.id, execution);
     }
@@ -323,7 +381,7 @@ impl Run {
                 if !has_twin {
                     execution.state.requeue(node);
                     let now = board.now;
-                    self.queue_call(board, execution, node, now);
+                    self.queue_call(board, execution, node, now, Wish::default());
                 }
                 Ok(())
             }
@@ -355,7 +413,9 @@ impl Run {
                 if retry > most {
                     return Err(Failure::new(kind, error.message));
                 }
-                endpoint.note_retry();
+                if let Some(asked) = running.asked {
+                    endpoint.note_retry(asked);
+                }
                 self.shared.counters.counts().retries += 1;
                 let attempt = execution.note_attempt(
                     node,
@@ -366,6 +426,11 @@ impl Run {
                 );
                 let attempt = attempt.clone();
                 let wait = backoff::wait(retry, execution.seed(node));
+                // Another endpoint need not be waited for.
+                let has_another = running
+                    .asked
+                    .is_some_and(|asked| endpoint.has_another(asked));
+                let wait = if has_another { Duration::ZERO } else { wait };
                 let about = self.about(execution, node, running.attempt, running.is_hedge);
                 let error = (attempt.kind, &*attempt.message);
                 self.spans.tell_retry(&running.span, about, error, wait);
@@ -379,7 +444,13 @@ impl Run {
                     node,
                 };
                 let failed_at = board.now;
-                board.timers.push(due, Due::Retry { task, failed_at });
+                let asked = running.asked;
+                let retry = Due::Retry {
+                    task,
+                    failed_at,
+                    asked,
+                };
+                board.timers.push(due, retry);
                 Ok(())
             }
             _ => {
@@ -408,15 +479,33 @@ impl Run {
     }
 
     /// Queues a call again whose wait is over.
-    pub(crate) fn retry(&mut self, board: &mut Board, task: Task, failed_at: Instant) {
+    pub(crate) fn retry(
+        &mut self,
+        board: &mut Board,
+        task: Task,
+        failed_at: Instant,
+        asked: Option<EndpointPlace>,
+    ) {
         let Some(execution) = self.executions.remove(&task.execution) else {
             return;
         };
         if !execution.state.status(task.node).is_final() {
-            self.queue_call(board, &execution, task.node, failed_at);
+            let wish = Wish {
+                avoid: asked,
+                ..Wish::default()
+            };
+            self.queue_call(board, &execution, task.node, failed_at, wish);
         }
         self.executions.insert(execution.id, execution);
     }
+}
+
+/// Why a request was not sent.
+enum Unsent {
+    /// It can't be put together.
+    Failed(Failure),
+    /// It costs so many tokens, and there are as many then.
+    Waits { tokens: u32, until: Instant },
 }
 
 /// A request that is to be sent.
