@@ -6,7 +6,7 @@ use super::{ExecutionError, Pipeline};
 use crate::document::Problem;
 use crate::graph::{GraphError, GraphParameter, InferenceGraph, Operation};
 use crate::module::{Forward, ForwardExt, Members, Mode, Module};
-use crate::resources::{Endpoint, IntoResources, ResourceError, ResourceManager};
+use crate::resources::{EndpointGroup, IntoResources, ResourceError, ResourceManager};
 use crate::value::{Data, Value};
 
 /// Why a pipeline can't run; nothing was called.
@@ -148,14 +148,14 @@ fn is_value<I: 'static>() -> bool {
 fn find_endpoints(
     graph: &InferenceGraph,
     resources: &ResourceManager,
-) -> Result<(Vec<usize>, Vec<Arc<Endpoint>>), BindError> {
-    let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+) -> Result<(Vec<usize>, Vec<Arc<EndpointGroup>>), BindError> {
+    let mut endpoints: Vec<Arc<EndpointGroup>> = Vec::new();
     let mut endpoint_of = Vec::with_capacity(graph.nodes().len());
     let mut problems = Vec::new();
     for node in graph.nodes() {
         let mut place = 0;
         if let Operation::Llm(call) = node.operation() {
-            match resources.endpoint(call.alias.as_str()) {
+            match resources.group(call.alias.as_str()) {
                 Ok(endpoint) => {
                     let known = endpoints
                         .iter()

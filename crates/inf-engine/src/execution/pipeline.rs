@@ -22,7 +22,7 @@ use super::{
 use crate::clients::Usage;
 use crate::graph::InferenceGraph;
 use crate::module::Module;
-use crate::resources::{Cost, Endpoint, ResourceManager};
+use crate::resources::{Cost, EndpointGroup, ResourceManager};
 use crate::value::{Data, Value};
 
 /// A pipeline bound to resources: traced once, run as often as wanted.
@@ -60,7 +60,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         graph: InferenceGraph,
         module: Arc<dyn Module>,
         resources: Arc<ResourceManager>,
-        endpoints: (Vec<usize>, Vec<Arc<Endpoint>>),
+        endpoints: (Vec<usize>, Vec<Arc<EndpointGroup>>),
         checks_inputs: bool,
     ) -> Self {
         let plan = Arc::new(Plan::new(Arc::new(graph)));

@@ -1,122 +1,67 @@
-//! [`Endpoint`]: a client, and what it can take.
+//! [`Endpoint`]: a client, what it can take, and how it is doing.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Price;
-use super::pace::Pace;
+use super::circuit_breaker::CircuitBreaker;
+use super::limiter::{Blocked, Declared, Entry, Limiter};
 use super::resource_metrics::{Recorder, ResourceMetrics};
-use super::traffic::{Traffic, Waiter};
+use super::traffic::Waiter;
 use crate::clients::{
     ClientDescription, ClientError, ClientErrorKind, DeltaSink, LlmClient, LlmRequest, LlmResponse,
     Retry,
 };
 
-/// What is behind an alias, live and shared by all runs.
-pub(crate) struct Endpoint {
-    alias: String,
-    description: ClientDescription,
+/// One of those behind an alias, live and shared by all runs.
+pub(super) struct Endpoint {
     client: Arc<dyn LlmClient>,
-    max_concurrent: usize,
-    traffic: Arc<Traffic>,
-    /// `None` if the client keeps its own.
-    timeout: Option<Duration>,
-    max_retries: u32,
+    description: ClientDescription,
+    limits: Limits,
     /// What the model charges, if that is known.
     price: Option<Price>,
-    flow: Mutex<Flow>,
+    /// Shared with everybody in the process who asks the same server.
+    limiter: Arc<Limiter>,
+    /// Calls of this endpoint in flight.
+    in_flight: AtomicUsize,
+    health: Mutex<Health>,
     metrics: Recorder,
 }
 
-/// The calls in flight at an endpoint, and how many there should be.
+/// How an endpoint is doing.
 #[derive(Debug)]
-struct Flow {
-    pace: Pace,
-    in_flight: usize,
-}
-
-/// The right to one call; dropping it gives it back.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    endpoint: Arc<Endpoint>,
-    /// When it was given: what was refused until then was not known.
-    since: Instant,
-    /// What the call waited for it.
-    waited: Duration,
-    /// Who need not be woken when it is given back.
-    own: Option<Arc<Waiter>>,
-}
-
-impl Permit {
-    /// Whom the endpoint asks.
-    pub(crate) fn description(&self) -> &ClientDescription {
-        self.endpoint.description()
-    }
-
-    /// What the model charges, if that is known.
-    pub(crate) fn price(&self) -> Option<&Price> {
-        self.endpoint.price()
-    }
-
-    /// Notes what the call that it is used for has waited for it.
-    pub(crate) fn note_waited(&mut self, waited: Duration) {
-        self.waited = waited;
-    }
-
-    /// Sends a request and notes what became of it. The pieces of its answer go
-    /// to `sink`, if there is one.
-    pub(crate) async fn send(
-        &self,
-        request: &LlmRequest,
-        sink: Option<&mut DeltaSink<'_>>,
-    ) -> Result<LlmResponse, ClientError> {
-        let endpoint = &self.endpoint;
-        endpoint.send(request, sink, self.since, self.waited).await
-    }
-
-    /// Gives it back on behalf of `own`, who looks for room next anyway.
-    pub(crate) fn give_back(mut self, own: &Arc<Waiter>) {
-        self.own = Some(Arc::clone(own));
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.endpoint.flow().in_flight -= 1;
-        self.endpoint.traffic.leave(self.own.as_deref());
-    }
+struct Health {
+    breaker: CircuitBreaker,
+    /// How long answers take, in seconds; 0 before the first.
+    latency: f64,
 }
 
 /// The limits of an endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) max_concurrent: usize,
+    /// `None` if the client keeps its own.
     pub(super) timeout: Option<Duration>,
     pub(super) max_retries: u32,
+    pub(super) declared: Declared,
 }
 
 impl Endpoint {
-    pub(super) fn new(
-        alias: &str,
-        client: Arc<dyn LlmClient>,
-        limits: Limits,
-        traffic: Arc<Traffic>,
-    ) -> Self {
+    pub(super) fn new(client: Arc<dyn LlmClient>, limits: Limits, limiter: Arc<Limiter>) -> Self {
         Self {
-            alias: alias.to_owned(),
             description: client.description(),
             client,
-            max_concurrent: limits.max_concurrent,
-            traffic,
-            timeout: limits.timeout,
-            max_retries: limits.max_retries,
+            limits,
             price: None,
-            flow: Mutex::new(Flow {
-                pace: Pace::new(limits.max_concurrent),
-                in_flight: 0,
+            limiter,
+            in_flight: AtomicUsize::new(0),
+            health: Mutex::new(Health {
+                breaker: CircuitBreaker::new(),
+                latency: 0.0,
             }),
             metrics: Recorder::default(),
         }
@@ -129,71 +74,108 @@ impl Endpoint {
     }
 
     /// What the model charges, if that is known.
-    pub(crate) fn price(&self) -> Option<&Price> {
+    pub(super) fn price(&self) -> Option<&Price> {
         self.price.as_ref()
     }
 
-    /// The most calls at once.
-    pub(crate) fn max_concurrent(&self) -> usize {
-        self.max_concurrent
-    }
-
-    pub(crate) fn max_retries(&self) -> u32 {
-        self.max_retries
-    }
-
-    /// What it is called in the resources.
-    pub(crate) fn alias(&self) -> &str {
-        &self.alias
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whom its client asks.
-    pub(crate) fn description(&self) -> &ClientDescription {
+    pub(super) fn description(&self) -> &ClientDescription {
         &self.description
     }
 
+    /// Registers a scheduler that may have to wait for room.
+    pub(super) fn register(&self, waiter: &Arc<Waiter>) {
+        self.limiter.register(waiter);
+    }
+
     /// The calls that may be in flight at the moment.
-    pub(crate) fn limit(&self) -> usize {
-        self.flow().pace.window()
+    pub(super) fn limit(&self) -> usize {
+        self.limits.max_concurrent.min(self.limiter.window())
     }
 
-    /// How long the quickest `percentile` of 100 answers took, once there were
-    /// `least` of them.
-    pub(crate) fn latency_at(&self, percentile: f64, least: u64) -> Option<Duration> {
-        self.metrics.latency_at(percentile, least)
-    }
-
-    pub(crate) fn metrics(&self) -> ResourceMetrics {
+    pub(super) fn metrics(&self) -> ResourceMetrics {
         let mut metrics = self.metrics.snapshot();
-        let flow = self.flow();
-        metrics.in_flight = flow.in_flight;
-        metrics.limit = flow.pace.window();
+        metrics.in_flight = self.in_flight.load(Ordering::Relaxed);
+        metrics.limit = self.limit();
         metrics
     }
 
-    /// The right to a call, if there is room for one. Otherwise until when the
-    /// provider wants to be left alone, if that is why.
-    pub(crate) fn try_acquire(self: &Arc<Self>) -> Result<Permit, Option<Instant>> {
-        let mut flow = self.flow();
-        let paused_until = flow.pace.paused_until();
-        let is_full = flow.in_flight >= flow.pace.window();
-        if paused_until.is_some() || is_full || !self.traffic.try_enter() {
-            return Err(paused_until);
-        }
-        flow.in_flight += 1;
-        Ok(Permit {
-            endpoint: Arc::clone(self),
-            since: Instant::now(),
-            waited: Duration::ZERO,
-            own: None,
-        })
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.metrics
     }
 
-    async fn send(
+    /// Whether its circuit is closed.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.health().breaker.is_closed()
+    }
+
+    /// How much a call more would wait there: the calls in flight, of everybody,
+    /// times how long each takes.
+    pub(super) fn load(&self) -> f64 {
+        let in_flight = super::token_estimate::to_f64(self.limiter.in_flight() as u64);
+        let latency = self.health().latency;
+        (in_flight + 1.0) * latency.max(1e-6)
+    }
+
+    /// Lets a call in, if it can take one. With `breaks`, only if its circuit
+    /// does not forbid it.
+    pub(super) fn try_enter(
+        &self,
+        now: Instant,
+        tokens: f64,
+        asker: usize,
+        breaks: bool,
+    ) -> Result<Entry, Blocked> {
+        if self.in_flight.load(Ordering::Relaxed) >= self.limits.max_concurrent {
+            return Err(Blocked::Room);
+        }
+        if !breaks {
+            let entry = self.limiter.try_enter(now, tokens, asker)?;
+            self.in_flight.fetch_add(1, Ordering::Relaxed);
+            return Ok(entry);
+        }
+        let mut health = self.health();
+        health.breaker.check(now).map_err(|until| match until {
+            Some(at) => Blocked::Until { at, is_rest: true },
+            None => Blocked::Room,
+        })?;
+        let entry = self.limiter.try_enter(now, tokens, asker)?;
+        health.breaker.begin();
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Ok(entry)
+    }
+
+    /// Takes what `request` will cost in tokens, or says how many they are and
+    /// when there are as many.
+    pub(super) fn charge(
+        &self,
+        entry: &mut Entry,
+        request: &LlmRequest,
+        now: Instant,
+    ) -> Result<(), (f64, Instant)> {
+        self.limiter.charge(entry, request, now)
+    }
+
+    /// Notes that a call is over.
+    pub(super) fn leave(&self, entry: &Entry, has_ended: Ended, own: Option<&Waiter>) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if has_ended != Ended::Known {
+            self.health().breaker.note_nothing();
+        }
+        self.limiter.leave(entry, has_ended != Ended::NotSent, own);
+    }
+
+    /// Sends a request that `waited` so long and notes what became of it. The
+    /// pieces of its answer go to `sink`, if there is one.
+    pub(super) async fn send(
         &self,
         request: &LlmRequest,
         sink: Option<&mut DeltaSink<'_>>,
-        permitted: Instant,
+        entry: &Entry,
         waited: Duration,
     ) -> Result<LlmResponse, ClientError> {
         let start = Instant::now();
@@ -202,52 +184,68 @@ impl Endpoint {
             None => self.client.send(request),
             Some(sink) => self.client.stream(request, sink),
         };
-        let outcome = match self.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
-                let seconds = timeout.as_secs_f64();
-                let message = format!(
-                    "no answer within {seconds} s: raise the endpoint's `timeout` if it needs longer"
-                );
-                Err(ClientError::new(ClientErrorKind::Timeout, message))
-            }),
+        let outcome = match self.limits.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, call)
+                .await
+                .unwrap_or_else(|_| Err(no_answer_within(timeout))),
             None => call.await,
         };
-        request_of.end(&outcome, start.elapsed(), self.price());
-        let mut flow = self.flow();
+        let took = start.elapsed();
+        request_of.end(&outcome, took, self.price());
         match &outcome {
-            Ok(_) => flow.pace.note_answer(),
-            Err(error) => {
-                if let Retry::RateLimited { after } = error.retry {
-                    let in_flight = flow.in_flight;
-                    flow.pace.note_refusal(permitted, in_flight, after);
-                }
+            Ok(response) => {
+                self.limiter.note_answer(entry, request, response, took);
+                let mut health = self.health();
+                health.breaker.note_answer();
+                let share = if health.latency > 0.0 {
+                    1.0 / 16.0
+                } else {
+                    1.0
+                };
+                health.latency += share * (took.as_secs_f64() - health.latency);
             }
+            Err(error) => match error.retry {
+                Retry::RateLimited { after } => {
+                    let told = error.rate_limits.as_deref();
+                    self.limiter.note_refusal(entry, after, told);
+                    self.health().breaker.note_nothing();
+                }
+                Retry::Transient => self.health().breaker.note_failure(Instant::now()),
+                Retry::Never => self.health().breaker.note_nothing(),
+            },
         }
-        drop(flow);
         outcome
     }
 
-    /// Notes that a failed request will be sent again.
-    pub(crate) fn note_retry(&self) {
-        self.metrics.note_retry();
-    }
-
-    /// Notes that a request is the second one for a call.
-    pub(crate) fn note_hedge(&self) {
-        self.metrics.note_hedge();
-    }
-
-    fn flow(&self) -> MutexGuard<'_, Flow> {
+    fn health(&self) -> MutexGuard<'_, Health> {
         // Plain numbers are whole whatever panicked.
-        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is known of a call that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// What became of it was noted.
+    Known,
+    /// It was given up.
+    GivenUp,
+    /// It was not sent at all.
+    NotSent,
+}
+
+fn no_answer_within(timeout: Duration) -> ClientError {
+    let seconds = timeout.as_secs_f64();
+    let message =
+        format!("no answer within {seconds} s: raise the endpoint's `timeout` if it needs longer");
+    ClientError::new(ClientErrorKind::Timeout, message)
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Endpoint")
-            .field("alias", &self.alias)
+            .field("description", &self.description)
             .finish_non_exhaustive()
     }
 }

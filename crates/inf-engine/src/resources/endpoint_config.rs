@@ -121,6 +121,27 @@ pub struct EndpointConfig {
     /// default. Waiting for a limit spends none of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
+    /// The most requests in any minute; by default as many as the provider is
+    /// found to bear. All endpoints of the process that have the same address,
+    /// key and model share it, and of several numbers the lowest holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// The most tokens in any minute, those of requests and of answers together;
+    /// by default as many as the provider is found to bear. Shared as
+    /// `requests_per_minute` is. They are estimated before a call and corrected
+    /// by what it was charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u32>,
+    /// How many requests may be sent at once after a pause; by default as many as
+    /// `requests_per_minute` allows in a second, and half a minute's at most. What
+    /// is more is spread evenly. As large a part of a minute's tokens may be used
+    /// at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+    /// The share of the calls of an alias with several endpoints, where the
+    /// strategy is `weighted`; 1 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
     /// How the `simulated` provider behaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<SimulatedSettings>,
@@ -193,6 +214,10 @@ impl EndpointConfig {
             first_byte_timeout: None,
             idle_timeout: None,
             max_retries: None,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            burst: None,
+            weight: None,
             simulated: None,
         }
     }
@@ -292,6 +317,34 @@ impl EndpointConfig {
         self.max_retries = Some(max_retries);
         self
     }
+
+    /// Sets the most requests in any minute.
+    #[must_use]
+    pub fn with_requests_per_minute(mut self, requests: u32) -> Self {
+        self.requests_per_minute = Some(requests);
+        self
+    }
+
+    /// Sets the most tokens in any minute.
+    #[must_use]
+    pub fn with_tokens_per_minute(mut self, tokens: u32) -> Self {
+        self.tokens_per_minute = Some(tokens);
+        self
+    }
+
+    /// Sets how many requests may be sent at once after a pause.
+    #[must_use]
+    pub fn with_burst(mut self, requests: u32) -> Self {
+        self.burst = Some(requests);
+        self
+    }
+
+    /// Sets its share among several endpoints.
+    #[must_use]
+    pub fn with_weight(mut self, weight: f64) -> Self {
+        self.weight = Some(weight);
+        self
+    }
 }
 
 impl fmt::Debug for EndpointConfig {
@@ -314,6 +367,10 @@ impl fmt::Debug for EndpointConfig {
             .field("first_byte_timeout", &self.first_byte_timeout)
             .field("idle_timeout", &self.idle_timeout)
             .field("max_retries", &self.max_retries)
+            .field("requests_per_minute", &self.requests_per_minute)
+            .field("tokens_per_minute", &self.tokens_per_minute)
+            .field("burst", &self.burst)
+            .field("weight", &self.weight)
             .field("simulated", &self.simulated)
             .finish_non_exhaustive()
     }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::endpoint::Limits;
 use super::environment::{self, Lookup, interpolate, not_set};
+use super::limiter::Declared;
 use super::{EndpointConfig, Price, Provider, key_file, list_prices};
 use crate::clients::anthropic::AnthropicClient;
 use crate::clients::ollama::OllamaClient;
@@ -223,6 +224,19 @@ impl EndpointMaker<'_> {
         if max_concurrent == 0 {
             self.problem("max_concurrent", AT_LEAST_ONE);
         }
+        let declared = [
+            ("requests_per_minute", config.requests_per_minute),
+            ("tokens_per_minute", config.tokens_per_minute),
+            ("burst", config.burst),
+        ];
+        for (key, _) in declared.into_iter().filter(|(_, most)| *most == Some(0)) {
+            self.problem(key, "with 0 no call could ever be made: write 1 or more");
+        }
+        if config.burst.is_some() && declared[..2].iter().all(|(_, most)| most.is_none()) {
+            let message = "this is a part of `requests_per_minute` or `tokens_per_minute`: write \
+                           one of them, or remove this";
+            self.problem("burst", message);
+        }
         // HTTP clients keep the time themselves and say what they waited for.
         let timeout = match config.provider {
             Provider::Simulated => self.timeout(config).ok(),
@@ -234,7 +248,22 @@ impl EndpointMaker<'_> {
             max_retries: config
                 .max_retries
                 .unwrap_or(EndpointConfig::DEFAULT_MAX_RETRIES),
+            declared: Declared {
+                requests_per_minute: config.requests_per_minute,
+                tokens_per_minute: config.tokens_per_minute,
+                burst: config.burst,
+            },
         }
+    }
+
+    /// Its share among several endpoints.
+    pub(super) fn weight(&mut self, config: &EndpointConfig) -> f64 {
+        let weight = config.weight.unwrap_or(1.0);
+        if !(weight > 0.0 && weight.is_finite()) {
+            let message = format!("{weight} is no share: write a number above 0");
+            self.problem("weight", message);
+        }
+        weight
     }
 
     /// The times of an HTTP endpoint; everything that is wrong with them is

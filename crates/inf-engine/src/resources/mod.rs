@@ -5,25 +5,38 @@
 //! endpoint with its client, its limits and its [`ResourceMetrics`], shared by
 //! all runs that use the manager.
 
+mod alias_config;
+mod circuit_breaker;
+mod concurrency_limit;
 mod dollars;
 mod endpoint;
 mod endpoint_config;
+mod endpoint_group;
 mod endpoint_maker;
 mod environment;
 mod key_file;
+mod learnt_rate;
+mod limiter;
+mod limiter_registry;
 mod list_prices;
-mod pace;
+mod own_client;
 mod price;
+mod rate_estimate;
 mod resource_config;
 mod resource_error;
 mod resource_manager;
 mod resource_metrics;
+mod token_bucket;
+mod token_estimate;
 mod tokenizer;
 mod traffic;
 
+pub use alias_config::{AliasConfig, EndpointsConfig, Strategy};
 pub use dollars::Dollars;
-pub(crate) use endpoint::{Endpoint, Permit};
 pub use endpoint_config::{EndpointConfig, Provider};
+pub(crate) use endpoint_group::{EndpointGroup, EndpointPlace, Permit, Wish};
+pub(crate) use limiter::Blocked;
+pub use own_client::OwnClient;
 pub use price::{Cost, LongPrompt, Price};
 pub use resource_config::ResourceConfig;
 pub use resource_error::ResourceError;

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::EndpointConfig;
+use super::{AliasConfig, EndpointConfig};
 use crate::clients::simulated::SimulatedSettings;
 use crate::document::{DocumentFormat, ReadError};
 
@@ -23,15 +23,15 @@ use crate::document::{DocumentFormat, ReadError};
 ///     max_concurrent: 32
 ///   smart: { provider: openai, model: gpt-5 }
 /// "#)?;
-/// assert_eq!(resources.endpoints["fast"].max_concurrent, Some(32));
+/// assert_eq!(resources.endpoints["fast"].endpoints()[0].max_concurrent, Some(32));
 /// # Ok::<(), inf_engine::document::ReadError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceConfig {
-    /// The endpoint behind each alias.
+    /// The endpoint, or endpoints, behind each alias.
     #[serde(default)]
-    pub endpoints: IndexMap<String, EndpointConfig>,
+    pub endpoints: IndexMap<String, AliasConfig>,
     /// The most calls at once over all endpoints; no bound by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_total_concurrent: Option<usize>,
@@ -55,8 +55,12 @@ impl ResourceConfig {
 
     /// Says what `alias` stands for.
     #[must_use]
-    pub fn with_endpoint(mut self, alias: impl Into<String>, endpoint: EndpointConfig) -> Self {
-        self.endpoints.insert(alias.into(), endpoint);
+    pub fn with_endpoint(
+        mut self,
+        alias: impl Into<String>,
+        endpoint: impl Into<AliasConfig>,
+    ) -> Self {
+        self.endpoints.insert(alias.into(), endpoint.into());
         self
     }
 

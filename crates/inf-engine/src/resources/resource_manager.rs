@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::endpoint::{Endpoint, Limits};
+use super::endpoint::Endpoint;
+use super::endpoint_group::Member;
 use super::endpoint_maker::{AT_LEAST_ONE, EndpointMaker};
 use super::environment::{self, Lookup};
+use super::limiter::Limiter;
+use super::limiter_registry::{self, Identity};
 use super::traffic::{Traffic, Waiter};
-use super::{EndpointConfig, Price, ResourceConfig, ResourceError, ResourceMetrics};
+use super::{
+    AliasConfig, EndpointGroup, OwnClient, Price, ResourceConfig, ResourceError, ResourceMetrics,
+    Strategy,
+};
 use crate::clients::LlmClient;
 use crate::document::{Problem, did_you_mean};
 
@@ -29,7 +34,7 @@ use crate::document::{Problem, did_you_mean};
 /// ```
 #[derive(Debug)]
 pub struct ResourceManager {
-    endpoints: IndexMap<String, Arc<Endpoint>>,
+    groups: IndexMap<String, Arc<EndpointGroup>>,
     traffic: Arc<Traffic>,
 }
 
@@ -50,32 +55,52 @@ impl ResourceManager {
         }
         let traffic = Arc::new(Traffic::new(config.max_total_concurrent));
         let mut http = BTreeMap::new();
-        let mut endpoints = IndexMap::new();
-        for (alias, endpoint) in &config.endpoints {
+        let mut groups = IndexMap::new();
+        for (alias, written) in &config.endpoints {
             let place = format!("endpoints.{alias}");
-            let mut maker = EndpointMaker {
-                place,
-                lookup,
-                http: &mut http,
-                problems: &mut problems,
-            };
-            if let Ok(client) = maker.client(endpoint) {
-                let limits = maker.limits(endpoint);
-                let price = EndpointMaker::price(endpoint, client.as_ref());
-                let made = Endpoint::new(alias, client, limits, Arc::clone(&traffic));
-                endpoints.insert(alias.clone(), Arc::new(made.with_price(price)));
+            let endpoints = written.endpoints();
+            if endpoints.is_empty() {
+                let place = format!("{place}.endpoints");
+                problems.push(Problem::new(place, "there is none: write at least one"));
             }
+            let mut members = Vec::with_capacity(endpoints.len());
+            for (index, endpoint) in endpoints.iter().enumerate() {
+                let place = match written {
+                    AliasConfig::One(_) => place.clone(),
+                    AliasConfig::Several(_) => format!("{place}.endpoints[{index}]"),
+                };
+                let mut maker = EndpointMaker {
+                    place,
+                    lookup,
+                    http: &mut http,
+                    problems: &mut problems,
+                };
+                if let Ok(client) = maker.client(endpoint) {
+                    let limits = maker.limits(endpoint);
+                    let weight = maker.weight(endpoint);
+                    let (most, declared) = (limits.max_concurrent, limits.declared);
+                    let limiter = match Identity::of(endpoint, lookup) {
+                        Some(identity) => limiter_registry::shared(identity, most, declared),
+                        None => Arc::new(Limiter::new(most, declared, false)),
+                    };
+                    let price = EndpointMaker::price(endpoint, client.as_ref());
+                    let endpoint = Endpoint::new(client, limits, limiter).with_price(price);
+                    members.push(Member { endpoint, weight });
+                }
+            }
+            let strategy = written.strategy();
+            let group = EndpointGroup::new(alias, strategy, members, Arc::clone(&traffic));
+            groups.insert(alias.clone(), Arc::new(group));
         }
         if problems.is_empty() {
-            Ok(Self { endpoints, traffic })
+            Ok(Self { groups, traffic })
         } else {
             Err(ResourceError { problems })
         }
     }
 
     /// Puts a client of your own behind `alias`, with at most `max_concurrent`
-    /// calls at once and the default timeout and retries. What it charges is not
-    /// known: say it with [`with_priced_client`](Self::with_priced_client).
+    /// calls at once and the default timeout and retries.
     #[must_use]
     pub fn with_client(
         self,
@@ -83,41 +108,51 @@ impl ResourceManager {
         client: Arc<dyn LlmClient>,
         max_concurrent: usize,
     ) -> Self {
-        self.with_endpoint(alias.into(), client, max_concurrent, None)
+        self.with_clients(
+            alias,
+            Strategy::default(),
+            [OwnClient::new(client, max_concurrent)],
+        )
     }
 
-    /// [`with_client`](Self::with_client) for one that charges `price`.
+    /// Puts several clients of your own behind `alias`, with the default timeout
+    /// and retries. Their limits are shared with nobody.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use inf_engine::clients::simulated::{SimulatedClient, SimulatedSettings};
+    /// use inf_engine::resources::{OwnClient, ResourceConfig, ResourceManager, Strategy};
+    ///
+    /// let client = || Arc::new(SimulatedClient::new("m", SimulatedSettings::default()).unwrap());
+    /// let resources = ResourceManager::new(&ResourceConfig::new())?.with_clients(
+    ///     "fast",
+    ///     Strategy::Weighted,
+    ///     [
+    ///         OwnClient::new(client(), 32).with_weight(2.0),
+    ///         OwnClient::new(client(), 32).with_requests_per_minute(600),
+    ///     ],
+    /// );
+    /// assert_eq!(resources.metrics_by_endpoint()["fast[1]"].limit, 32);
+    /// # Ok::<(), inf_engine::resources::ResourceError>(())
+    /// ```
     #[must_use]
-    pub fn with_priced_client(
-        self,
-        alias: impl Into<String>,
-        client: Arc<dyn LlmClient>,
-        max_concurrent: usize,
-        price: Price,
-    ) -> Self {
-        self.with_endpoint(alias.into(), client, max_concurrent, Some(price))
-    }
-
-    fn with_endpoint(
+    pub fn with_clients(
         mut self,
-        alias: String,
-        client: Arc<dyn LlmClient>,
-        max_concurrent: usize,
-        price: Option<Price>,
+        alias: impl Into<String>,
+        strategy: Strategy,
+        clients: impl IntoIterator<Item = OwnClient>,
     ) -> Self {
-        let limits = Limits {
-            max_concurrent: max_concurrent.max(1),
-            timeout: Some(Duration::from_secs_f64(EndpointConfig::DEFAULT_TIMEOUT)),
-            max_retries: EndpointConfig::DEFAULT_MAX_RETRIES,
-        };
-        let endpoint = Endpoint::new(&alias, client, limits, Arc::clone(&self.traffic));
-        self.endpoints
-            .insert(alias, Arc::new(endpoint.with_price(price)));
+        let alias = alias.into();
+        let members = clients.into_iter().map(OwnClient::into_member).collect();
+        let group = EndpointGroup::new(&alias, strategy, members, Arc::clone(&self.traffic));
+        self.groups.insert(alias, Arc::new(group));
         self
     }
 
     /// What the model behind `alias` charges; `None` if that is not known, or if
-    /// there is no such alias.
+    /// there is no such alias. Of several endpoints it is the dearest, and not
+    /// known if one of them has no price.
     ///
     /// ```
     /// use inf_engine::resources::{EndpointConfig, Price, ResourceConfig, ResourceManager};
@@ -132,32 +167,56 @@ impl ResourceManager {
     /// # Ok::<(), inf_engine::resources::ResourceError>(())
     /// ```
     pub fn price(&self, alias: &str) -> Option<Price> {
-        self.endpoints.get(alias)?.price().copied()
+        self.groups.get(alias)?.price()
     }
 
-    /// The model behind `alias`, if its client says which.
+    /// The model behind `alias`, if its client says which; of several endpoints
+    /// only if it is the same.
     pub fn model(&self, alias: &str) -> Option<&str> {
-        self.endpoints.get(alias)?.description().model.as_deref()
+        self.groups.get(alias)?.model()
     }
 
-    /// What each endpoint did since this manager was made, by alias.
+    /// What was done for each alias since this manager was made: of several
+    /// endpoints, that of all together.
     pub fn metrics(&self) -> IndexMap<String, ResourceMetrics> {
-        let endpoints = self.endpoints.iter();
-        endpoints
-            .map(|(alias, endpoint)| (alias.clone(), endpoint.metrics()))
+        let groups = self.groups.iter();
+        groups
+            .map(|(alias, group)| (alias.clone(), group.metrics()))
             .collect()
+    }
+
+    /// What each endpoint did since this manager was made: by its alias, and of
+    /// several behind one by its place as well (`fast[0]`).
+    pub fn metrics_by_endpoint(&self) -> IndexMap<String, ResourceMetrics> {
+        let mut all = IndexMap::new();
+        for (alias, group) in &self.groups {
+            let each = group.metrics_of_each();
+            let is_one = each.len() == 1;
+            for (place, metrics) in each.into_iter().enumerate() {
+                let name = if is_one {
+                    alias.clone()
+                } else {
+                    format!("{alias}[{place}]")
+                };
+                all.insert(name, metrics);
+            }
+        }
+        all
     }
 
     /// Registers a scheduler that may have to wait for room.
     pub(crate) fn register(&self, waiter: &Arc<Waiter>) {
         self.traffic.register(waiter);
+        for group in self.groups.values() {
+            group.register(waiter);
+        }
     }
 
-    /// The endpoint behind `alias`, or a hint which one was meant.
-    pub(crate) fn endpoint(&self, alias: &str) -> Result<&Arc<Endpoint>, String> {
-        self.endpoints
+    /// The endpoints behind `alias`, or a hint which one was meant.
+    pub(crate) fn group(&self, alias: &str) -> Result<&Arc<EndpointGroup>, String> {
+        self.groups
             .get(alias)
-            .ok_or_else(|| did_you_mean(alias, self.endpoints.keys().map(String::as_str)))
+            .ok_or_else(|| did_you_mean(alias, self.groups.keys().map(String::as_str)))
     }
 }
 

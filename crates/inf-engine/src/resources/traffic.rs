@@ -56,9 +56,19 @@ impl Traffic {
         has_room
     }
 
+    /// Takes back that a call was counted which is not made.
+    pub(super) fn withdraw(&self) {
+        *lock(&self.in_flight) -= 1;
+    }
+
     /// Counts one call less and wakes who waits, besides `own`.
     pub(super) fn leave(&self, own: Option<&Waiter>) {
         *lock(&self.in_flight) -= 1;
+        self.wake(own);
+    }
+
+    /// Wakes who waits, besides `own`.
+    pub(super) fn wake(&self, own: Option<&Waiter>) {
         let mut waiters = lock(&self.waiters);
         let is_own = |known: &Weak<Waiter>| own.is_some_and(|own| known.as_ptr() == own);
         if waiters.iter().all(is_own) {

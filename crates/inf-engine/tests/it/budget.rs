@@ -13,7 +13,7 @@ use inf_engine::execution::{
 };
 use inf_engine::graph::{GraphBuilder, NodeRef, Shape};
 use inf_engine::prelude::*;
-use inf_engine::resources::{Dollars, Price, ResourceManager};
+use inf_engine::resources::{Dollars, OwnClient, Price, ResourceManager, Strategy};
 use inf_engine::value::Data;
 use tokio::time::{Instant, sleep};
 
@@ -48,7 +48,11 @@ fn of_tokens(input_tokens: u64, output_tokens: u64) -> Arc<Peer> {
 fn priced(peer: &Arc<Peer>, most: usize) -> Arc<ResourceManager> {
     let peer: Arc<dyn LlmClient> = Arc::<Peer>::clone(peer);
     let resources = ResourceManager::new(&ResourceConfig::new()).unwrap();
-    Arc::new(resources.with_priced_client("a", peer, most, price()))
+    Arc::new(resources.with_clients(
+        "a",
+        Strategy::default(),
+        [OwnClient::new(peer, most).with_price(price())],
+    ))
 }
 
 /// A call whose answer has at most so many tokens.

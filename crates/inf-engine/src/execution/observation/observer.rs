@@ -76,6 +76,13 @@ pub trait Observer: Send + Sync + 'static {
         let _ = pause;
     }
 
+    /// Calls to an endpoint are spaced out, to stay within what it bears: the next
+    /// one may not be sent before. This is told for every space between two
+    /// calls, which may be thousands a second; what it does must be short.
+    fn endpoint_spaced(&self, space: &PauseReport<'_>) {
+        let _ = space;
+    }
+
     /// A run ended: every input that it took has its result, unless code of the
     /// program panicked.
     fn run_ended(&self, run: &RunReport<'_>) {
@@ -284,7 +291,7 @@ impl InputReport<'_> {
     }
 }
 
-/// An endpoint that is left alone for a while.
+/// An endpoint that is left alone for a while, or until the next call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PauseReport<'r> {

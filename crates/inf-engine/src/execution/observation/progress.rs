@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clients::Usage;
-use crate::resources::{Cost, Endpoint};
+use crate::resources::{Cost, EndpointGroup};
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,7 @@ pub struct EndpointProgress {
 pub(crate) struct RunCounters {
     inputs_total: Option<usize>,
     started: Instant,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: Vec<Arc<EndpointGroup>>,
     counts: Mutex<Counts>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Counts {
 impl RunCounters {
     pub(crate) fn new(
         inputs_total: Option<usize>,
-        endpoints: &[Arc<Endpoint>],
+        endpoints: &[Arc<EndpointGroup>],
         started: Instant,
     ) -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::execution::{ExecutionSettings, Plan};
 use crate::graph::{LlmCall, NodeRef, Operation};
-use crate::resources::{Endpoint, ResourceManager};
+use crate::resources::{EndpointGroup, ResourceManager};
 
 /// A graph joined with resources: what all runs of a pipeline share.
 pub(crate) struct Bound {
@@ -13,7 +13,7 @@ pub(crate) struct Bound {
     /// For each node the place of its endpoint in `endpoints`; 0 for a node
     /// that calls none.
     pub(crate) endpoint_of: Vec<usize>,
-    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    pub(crate) endpoints: Vec<Arc<EndpointGroup>>,
     /// The endpoints of the calls that need no other call first.
     pub(crate) entries: Vec<usize>,
     /// Whether inputs are checked against the graph's input schema; a typed
@@ -25,7 +25,7 @@ impl Bound {
     pub(crate) fn new(
         plan: Arc<Plan>,
         resources: Arc<ResourceManager>,
-        (endpoint_of, endpoints): (Vec<usize>, Vec<Arc<Endpoint>>),
+        (endpoint_of, endpoints): (Vec<usize>, Vec<Arc<EndpointGroup>>),
         checks_inputs: bool,
     ) -> Self {
         let mut needs_call = Vec::new();

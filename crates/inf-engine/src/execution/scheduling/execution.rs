@@ -16,7 +16,7 @@ use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
 use crate::graph::{NodeRef, Operation};
-use crate::resources::Cost;
+use crate::resources::{Cost, EndpointPlace};
 use crate::value::Value;
 
 /// One input on its way.
@@ -57,6 +57,8 @@ pub(crate) struct Running {
     pub(crate) tool: Option<ToolRun>,
     /// The place of its endpoint among those of the run, if it is a call.
     pub(crate) endpoint: Option<usize>,
+    /// Which of the endpoints behind its alias was asked.
+    pub(crate) asked: Option<EndpointPlace>,
     pub(crate) ready: Instant,
     pub(crate) queued: Instant,
     pub(crate) started: Instant,

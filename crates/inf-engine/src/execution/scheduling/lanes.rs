@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use super::ready_queue::Urgency;
 use crate::execution::RunId;
-use crate::resources::{Endpoint, Permit};
+use crate::resources::{Blocked, EndpointGroup, Permit, Waiter, Wish};
 
-/// One lane for each endpoint, so that a full endpoint never keeps calls from
+/// One lane for each alias, so that a full endpoint never keeps calls from
 /// another one. The calls themselves are queued by their runs: a lane knows
 /// the most urgent one of each.
 #[derive(Debug, Default)]
@@ -24,25 +24,29 @@ pub(crate) struct LaneId(usize);
 
 #[derive(Debug)]
 struct Lane {
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<EndpointGroup>,
     /// The runs that use it.
     users: usize,
     heads: BTreeSet<(Urgency, RunId)>,
     /// Whether it had no room in the present look around.
     is_full: bool,
-    /// Until when the provider wants to be left alone, as far as was seen.
-    paused_until: Option<Instant>,
+    /// Until when none of its calls can be made, as far as was seen.
+    opens_at: Option<Instant>,
+    /// The end of the latest pause that was told.
+    told: Option<Instant>,
 }
 
-/// A pause that was not known before.
+/// A time in which no call can be made, which was not known before.
 pub(crate) struct NewPause {
     pub(crate) lane: LaneId,
     pub(crate) until: Instant,
+    /// Whether the endpoint is left alone; otherwise its calls are spaced out.
+    pub(crate) is_rest: bool,
 }
 
 impl Lanes {
     /// The lane of `endpoint`, for one more run.
-    pub(crate) fn join(&mut self, endpoint: &Arc<Endpoint>) -> LaneId {
+    pub(crate) fn join(&mut self, endpoint: &Arc<EndpointGroup>) -> LaneId {
         let lanes = self.lanes.iter_mut().enumerate();
         let mut known = lanes.filter_map(|(index, lane)| Some((index, lane.as_mut()?)));
         if let Some((index, lane)) = known.find(|(_, lane)| Arc::ptr_eq(&lane.endpoint, endpoint)) {
@@ -54,7 +58,8 @@ impl Lanes {
             users: 1,
             heads: BTreeSet::new(),
             is_full: false,
-            paused_until: None,
+            opens_at: None,
+            told: None,
         };
         let free = self.lanes.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
@@ -115,23 +120,40 @@ impl Lanes {
     }
 
     /// The right to a call, if its endpoint has room.
-    pub(crate) fn acquire(&mut self, lane: LaneId) -> Result<Permit, Option<NewPause>> {
-        let used = self.lane_mut(lane);
-        let paused_until = match used.endpoint.try_acquire() {
-            Ok(permit) => return Ok(permit),
-            Err(paused_until) => paused_until,
-        };
-        used.is_full = true;
-        let known = std::mem::replace(&mut used.paused_until, paused_until);
-        let new = paused_until.filter(|_| known != paused_until);
-        Err(new.map(|until| NewPause { lane, until }))
+    pub(crate) fn acquire(
+        &mut self,
+        lane: LaneId,
+        wish: Wish,
+        asker: &Arc<Waiter>,
+    ) -> Result<Permit, Option<NewPause>> {
+        match self.lane(lane).endpoint.try_acquire(wish, asker) {
+            Ok(permit) => Ok(permit),
+            Err(blocked) => Err(self.block(lane, blocked)),
+        }
     }
 
-    /// When the first provider that wants to be left alone may be called again.
-    pub(crate) fn resumes_at(&self) -> Option<Instant> {
+    /// Notes that no call can be made, and says so if it is news.
+    pub(crate) fn block(&mut self, lane: LaneId, blocked: Blocked) -> Option<NewPause> {
+        let used = self.lane_mut(lane);
+        used.is_full = true;
+        let Blocked::Until { at, is_rest } = blocked else {
+            used.opens_at = None;
+            return None;
+        };
+        used.opens_at = Some(at);
+        let is_known = used.told.replace(at) == Some(at);
+        (!is_known).then_some(NewPause {
+            lane,
+            until: at,
+            is_rest,
+        })
+    }
+
+    /// When the first endpoint may be called again that can't be now.
+    pub(crate) fn opens_at(&self) -> Option<Instant> {
         let waiting = self.lanes.iter().flatten();
         let waiting = waiting.filter(|lane| lane.is_full && !lane.heads.is_empty());
-        waiting.filter_map(|lane| lane.paused_until).min()
+        waiting.filter_map(|lane| lane.opens_at).min()
     }
 
     /// Whether any call waits.
@@ -145,7 +167,7 @@ impl Lanes {
         !self.lane(lane).heads.is_empty()
     }
 
-    pub(crate) fn endpoint(&self, lane: LaneId) -> &Arc<Endpoint> {
+    pub(crate) fn endpoint(&self, lane: LaneId) -> &Arc<EndpointGroup> {
         &self.lane(lane).endpoint
     }
 

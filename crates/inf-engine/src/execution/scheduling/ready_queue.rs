@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::task::ExecutionId;
 use crate::graph::NodeRef;
+use crate::resources::Wish;
 
 /// The ready calls of one run at one endpoint: the lowest priority number
 /// first, then the oldest execution, then the longest way to the end.
@@ -31,6 +32,8 @@ pub(crate) struct ReadyCall {
     pub(crate) since: Instant,
     /// When it was queued: later than `since` by the wait before a retry.
     pub(crate) queued: Instant,
+    /// What is known of it already.
+    pub(crate) wish: Wish,
 }
 
 impl ReadyQueue {
@@ -41,6 +44,11 @@ impl ReadyQueue {
     /// The most urgent call's urgency.
     pub(crate) fn head(&self) -> Option<Urgency> {
         self.0.peek().map(|Reverse(head)| head.urgency)
+    }
+
+    /// What is known of the most urgent call.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        self.0.peek().map(|Reverse(head)| head.wish)
     }
 
     pub(crate) fn pop(&mut self) -> Option<ReadyCall> {
@@ -79,6 +87,7 @@ mod tests {
                 urgency,
                 since,
                 queued,
+                wish: Wish::default(),
             });
         }
         let mut nodes = Vec::new();

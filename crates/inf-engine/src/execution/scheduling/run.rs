@@ -45,6 +45,7 @@ use crate::execution::{
     BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
 use crate::graph::{NodeRef, Operation};
+use crate::resources::Wish;
 use crate::value::Value;
 
 /// An input, or why it could not be read.
@@ -326,7 +327,7 @@ impl Run {
             }
             if self.bound.call_of(node).is_some() {
                 let now = board.now;
-                self.queue_call(board, &mut execution, node, now);
+                self.queue_call(board, &mut execution, node, now, Wish::default());
                 continue;
             }
             execution.state.start(node);
@@ -392,6 +393,7 @@ impl Run {
             is_hedge: false,
             tool: None,
             endpoint: None,
+            asked: None,
             ready: board.now,
             queued: board.now,
             started: board.now,

@@ -20,14 +20,14 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, NewPause};
 use super::run::{Asked, Delivery, Input, Panic, Run, RunRequest};
 use super::task::{ExecutionId, TaskResult};
 use super::timers::{Due, Timers};
 use crate::execution::inputs::InputStream;
 use crate::execution::{Cancellation, RunId};
 use crate::graph::NodeRef;
-use crate::resources::Waiter;
+use crate::resources::{Waiter, Wish};
 
 /// What the scheduler is told.
 #[expect(
@@ -237,8 +237,8 @@ impl Scheduler {
     /// Waits until something happens.
     async fn wait(&mut self, events: &mut Vec<Event>) {
         let waits_for_room = self.board.lanes.is_anything_waiting();
-        let resumes_at = self.board.lanes.resumes_at();
-        let next_at = self.board.timers.next_at().into_iter().chain(resumes_at);
+        let opens_at = self.board.lanes.opens_at();
+        let next_at = self.board.timers.next_at().into_iter().chain(opens_at);
         let next_at = next_at.min();
         let waiter = Arc::clone(&self.board.waiter);
         tokio::select! {
@@ -435,21 +435,35 @@ impl Scheduler {
             let Some((lane, run)) = self.board.lanes.most_urgent(may_call) else {
                 return;
             };
-            match self.board.lanes.acquire(lane) {
+            let wish = runs
+                .get(&run)
+                .map_or_else(Wish::default, |run| run.wish(lane));
+            let board = &mut self.board;
+            let pause = match board.lanes.acquire(lane, wish, &board.waiter) {
                 Ok(permit) => {
-                    self.with_run(run, |run, board| run.start_call(board, lane, permit));
+                    let mut waits = None;
+                    self.with_run(run, |run, board| {
+                        waits = run.start_call(board, lane, permit);
+                    });
+                    // It costs more tokens than there are now.
+                    waits.and_then(|blocked| self.board.lanes.block(lane, blocked))
                 }
-                Err(Some(pause)) => {
-                    let mut runs: Vec<RunId> = self.runs.keys().copied().collect();
-                    runs.sort_unstable();
-                    for run in runs {
-                        self.with_run(run, |run, board| {
-                            run.tell_pause(board, pause.lane, pause.until);
-                        });
-                    }
-                }
-                Err(None) => {}
+                Err(pause) => pause,
+            };
+            if let Some(pause) = pause {
+                self.tell_pause(&pause);
             }
+        }
+    }
+
+    fn tell_pause(&mut self, pause: &NewPause) {
+        let runs = self.runs.iter();
+        // Where calls are spaced out that happens before each of them.
+        let runs = runs.filter(|(_, run)| pause.is_rest || run.is_observed());
+        let mut runs: Vec<RunId> = runs.map(|(id, _)| *id).collect();
+        runs.sort_unstable();
+        for run in runs {
+            self.with_run(run, |run, board| run.tell_pause(board, pause));
         }
     }
 
@@ -458,8 +472,14 @@ impl Scheduler {
     fn do_what_is_due(&mut self) {
         while let Some(due) = self.board.timers.pop_due(self.board.now) {
             match due {
-                Due::Retry { task, failed_at } => {
-                    self.with_run(task.run, |run, board| run.retry(board, task, failed_at));
+                Due::Retry {
+                    task,
+                    failed_at,
+                    asked,
+                } => {
+                    self.with_run(task.run, |run, board| {
+                        run.retry(board, task, failed_at, asked);
+                    });
                 }
                 Due::Hedge(attempted) => {
                     let run = attempted.task.run;

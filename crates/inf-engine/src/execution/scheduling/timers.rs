@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::task::{Attempted, Task};
 use crate::execution::RunId;
+use crate::resources::EndpointPlace;
 
 /// What is due at some time. What became pointless in the meantime is passed
 /// over when its time comes.
@@ -18,6 +19,8 @@ pub(crate) enum Due {
         task: Task,
         /// When it failed.
         failed_at: Instant,
+        /// Where.
+        asked: Option<EndpointPlace>,
     },
     /// A call may be a straggler.
     Hedge(Attempted),

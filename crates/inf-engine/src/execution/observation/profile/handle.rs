@@ -162,6 +162,10 @@ impl Observer for Recorder {
         self.lock().endpoint_paused(pause);
     }
 
+    fn endpoint_spaced(&self, space: &PauseReport<'_>) {
+        self.lock().endpoint_paused(space);
+    }
+
     fn run_ended(&self, run: &RunReport<'_>) {
         self.lock().run_ended(run);
     }

@@ -14,7 +14,8 @@ use super::summary::seconds;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Waits {
-    /// For a limit of the provider: the endpoint was paused.
+    /// For a limit of the provider: the endpoint was paused, or its calls were
+    /// spaced out.
     #[serde(serialize_with = "seconds")]
     pub limits: Duration,
     /// For the time of a retry, after a passing failure.

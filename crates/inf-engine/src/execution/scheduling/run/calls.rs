@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::Run;
 use super::spending::NotSent;
-use crate::clients::{ClientError, Retry};
+use crate::clients::{ClientError, LlmRequest, Retry};
 use crate::execution::observation::{About, TaskOutcome};
 use crate::execution::scheduling::backoff;
+use crate::execution::scheduling::conversation::Conversation;
 use crate::execution::scheduling::evaluate::{self, Failure};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::lanes::LaneId;
@@ -19,8 +20,8 @@ use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, Attempted, CallTask, Outcome, Task, TaskResult};
 use crate::execution::scheduling::timers::Due;
 use crate::execution::{Attempt, ErrorKind, ErrorPolicy, Hedging};
-use crate::graph::NodeRef;
-use crate::resources::Permit;
+use crate::graph::{LlmCall, NodeRef};
+use crate::resources::{Blocked, EndpointPlace, Permit, Wish};
 
 impl Run {
     /// Queues a call that could be made `since` then; without a budget for it, it
@@ -31,6 +32,7 @@ impl Run {
         execution: &mut Execution,
         node: NodeRef,
         since: Instant,
+        wish: Wish,
     ) {
         if let Some(failure) = self.spending.refusal() {
             execution.state.start(node);
@@ -46,16 +48,16 @@ impl Run {
             node,
         };
         let place = self.bound.endpoint_of[node.index()];
-        let queued = board.now;
         let call = ReadyCall {
             urgency,
             since,
-            queued,
+            queued: board.now,
+            wish,
         };
-        self.put_into_queue(board, place, call);
+        self.push_call(board, place, call);
     }
 
-    fn put_into_queue(&mut self, board: &mut Board, place: usize, call: ReadyCall) {
+    fn push_call(&mut self, board: &mut Board, place: usize, call: ReadyCall) {
         let urgency = call.urgency;
         let queue = &mut self.queues[place];
         let before = queue.calls.head();
@@ -66,6 +68,15 @@ impl Run {
                 .set_head(queue.lane, self.id, before, Some(urgency));
         }
         self.shared.counters.counts().at_endpoint[place].1 += 1;
+    }
+
+    /// What is known of the most urgent call at `lane`.
+    pub(crate) fn wish(&self, lane: LaneId) -> Wish {
+        let mut queues = self.queues.iter();
+        let queue = queues.find(|queue| queue.lane == lane);
+        queue
+            .and_then(|queue| queue.calls.wish())
+            .unwrap_or_default()
     }
 
     /// Takes the most urgent call at `lane`.
@@ -83,22 +94,26 @@ impl Run {
 
     /// Starts the most urgent call at `lane`. If its execution ended in the
     /// meantime nothing is started: the next one in the queue may be less
-    /// urgent than a call of another run.
-    pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, mut permit: Permit) {
-        let Some((ready, place)) = self.pop_call(board, lane) else {
-            return;
-        };
+    /// urgent than a call of another run. If it costs more tokens than there are,
+    /// it is put back, and what it waits for is returned.
+    pub(crate) fn start_call(
+        &mut self,
+        board: &mut Board,
+        lane: LaneId,
+        mut permit: Permit,
+    ) -> Option<Blocked> {
+        let (ready, place) = self.pop_call(board, lane)?;
         let Urgency {
             execution, node, ..
         } = ready.urgency;
         let Some(mut execution) = self.executions.remove(&execution) else {
             permit.give_back(&board.waiter);
-            return;
+            return None;
         };
         if execution.state.status(node).is_final() {
             permit.give_back(&board.waiter);
             self.executions.insert(execution.id, execution);
-            return;
+            return None;
         }
         execution.state.start(node);
         permit.note_waited(board.now.duration_since(ready.queued));
@@ -115,21 +130,50 @@ impl Run {
                 let error = execution.fail(&self.bound.plan, node, failure);
                 self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
             }
+            Err(NotSent::WaitsForTokens { tokens, until }) => {
+                execution.state.requeue(node);
+                self.executions.insert(execution.id, execution);
+                let wish = Wish {
+                    tokens,
+                    ..ready.wish
+                };
+                self.push_call(board, place, ReadyCall { wish, ..ready });
+                return Some(Blocked::Until {
+                    at: until,
+                    is_rest: false,
+                });
+            }
             Err(NotSent::WaitsForBudget) => {
                 execution.state.requeue(node);
-                self.put_into_queue(board, place, ready);
+                self.push_call(board, place, ready);
                 self.executions.insert(execution.id, execution);
-                return;
+                return None;
             }
             Err(NotSent::OutOfBudget(why)) => {
                 execution.state.requeue(node);
                 self.executions.insert(execution.id, execution);
                 self.run_out_of_budget(board, why);
-                return;
+                return None;
             }
         }
         execution.timings.waiting += board.now.duration_since(ready.since);
         self.settle(board, execution);
+        None
+    }
+
+    /// The request for a node, whose conversation may have gone on.
+    fn request(
+        &self,
+        execution: &Execution,
+        node: NodeRef,
+        call: &LlmCall,
+    ) -> Result<LlmRequest, NotSent> {
+        let plan = &self.bound.plan;
+        let mut request = evaluate::request(plan, &execution.state, &self.parameters, node, call)?;
+        if let Some(conversation) = execution.conversation(node) {
+            conversation.continue_in(&mut request);
+        }
+        Ok(request)
     }
 
     /// Sends a request for a node.
@@ -138,27 +182,30 @@ impl Run {
         board: &mut Board,
         execution: &mut Execution,
         start: &Start,
-        permit: Permit,
+        mut permit: Permit,
     ) -> Result<(), NotSent> {
         let node = start.node;
         let bound = &self.bound;
         let Some(call) = bound.call_of(node) else {
             unreachable!("only calls are queued");
         };
-        let mut request =
-            evaluate::request(&bound.plan, &execution.state, &self.parameters, node, call)?;
-        let mut turn = 1;
-        if let Some(conversation) = execution.conversation(node) {
-            conversation.continue_in(&mut request);
-            turn = conversation.turn();
-        }
-        let charge = match self.spending.reserve(node, permit.price(), &request) {
-            Ok(charge) => charge,
+        let request = self.request(execution, node, call);
+        let sendable = request.and_then(|request| {
+            if let Err((tokens, until)) = permit.charge(&request) {
+                return Err(NotSent::WaitsForTokens { tokens, until });
+            }
+            let charge = self.spending.reserve(node, permit.price(), &request)?;
+            Ok((request, charge))
+        });
+        let (request, charge) = match sendable {
+            Ok(sendable) => sendable,
             Err(not_sent) => {
                 permit.give_back(&board.waiter);
                 return Err(not_sent);
             }
         };
+        let turn = execution.conversation(node).map_or(1, Conversation::turn);
+        let place_asked = permit.place();
         let attempted = self.attempted(execution, node);
         let timeout = self.limits.task_timeout;
         let attempt = execution.failed_attempts(node) + 1;
@@ -209,6 +256,7 @@ impl Run {
             is_hedge: start.is_hedge,
             tool: None,
             endpoint: Some(start.place),
+            asked: Some(place_asked),
             ready: start.ready,
             queued: start.queued,
             started: board.now,
@@ -260,11 +308,16 @@ impl Run {
             return;
         };
         let took = board.now.duration_since(running.started);
+        let wish = Wish {
+            avoid: running.asked,
+            ..Wish::default()
+        };
         let lane = self.queues[place].lane;
         let is_allowed = self.has_room() && hedging.allows(self.calls_made, self.hedges);
         // Calls that were not sent at all go first.
         let permit = if is_allowed && !board.lanes.has_waiting(lane) {
-            board.lanes.endpoint(lane).try_acquire().ok()
+            let endpoints = board.lanes.endpoint(lane);
+            endpoints.try_acquire(wish, &board.waiter).ok()
         } else {
             None
         };
@@ -284,10 +337,12 @@ impl Run {
             queued: board.now,
             is_hedge: true,
         };
-        // It was put together once before: only a budget may not allow it.
+        // It was put together once before: only a budget or a limit of tokens may
+        // not allow it, and then there is no second request.
+        let asked = permit.place();
         if self.send(board, &mut execution, &start, permit).is_ok() {
             self.hedges += 1;
-            self.bound.endpoints[place].note_hedge();
+            self.bound.endpoints[place].note_hedge(asked);
         }
         self.executions.insert(execution.id, execution);
     }
@@ -411,7 +466,7 @@ impl Run {
                 if !has_twin {
                     execution.state.requeue(node);
                     let now = board.now;
-                    self.queue_call(board, execution, node, now);
+                    self.queue_call(board, execution, node, now, Wish::default());
                 }
                 Ok(())
             }
@@ -443,7 +498,9 @@ impl Run {
                 if retry > most {
                     return Err(Failure::new(kind, error.message));
                 }
-                endpoint.note_retry();
+                if let Some(asked) = running.asked {
+                    endpoint.note_retry(asked);
+                }
                 self.shared.counters.counts().retries += 1;
                 let attempt = execution.note_attempt(
                     node,
@@ -454,6 +511,11 @@ impl Run {
                 );
                 let attempt = attempt.clone();
                 let wait = backoff::wait(retry, execution.seed(node));
+                // Another endpoint need not be waited for.
+                let has_another = running
+                    .asked
+                    .is_some_and(|asked| endpoint.has_another(asked));
+                let wait = if has_another { Duration::ZERO } else { wait };
                 let about = self.about(execution, node, running);
                 let error = (attempt.kind, &*attempt.message);
                 self.spans.tell_retry(&running.span, about, error, wait);
@@ -467,7 +529,13 @@ impl Run {
                     node,
                 };
                 let failed_at = board.now;
-                board.timers.push(due, Due::Retry { task, failed_at });
+                let asked = running.asked;
+                let retry = Due::Retry {
+                    task,
+                    failed_at,
+                    asked,
+                };
+                board.timers.push(due, retry);
                 Ok(())
             }
             _ => {
@@ -496,12 +564,22 @@ impl Run {
     }
 
     /// Queues a call again whose wait is over.
-    pub(crate) fn retry(&mut self, board: &mut Board, task: Task, failed_at: Instant) {
+    pub(crate) fn retry(
+        &mut self,
+        board: &mut Board,
+        task: Task,
+        failed_at: Instant,
+        asked: Option<EndpointPlace>,
+    ) {
         let Some(mut execution) = self.executions.remove(&task.execution) else {
             return;
         };
         if !execution.state.status(task.node).is_final() {
-            self.queue_call(board, &mut execution, task.node, failed_at);
+            let wish = Wish {
+                avoid: asked,
+                ..Wish::default()
+            };
+            self.queue_call(board, &mut execution, task.node, failed_at, wish);
         }
         self.settle(board, execution);
     }

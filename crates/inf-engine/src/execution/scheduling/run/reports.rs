@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Run;
 use crate::clients::Usage;
 use crate::execution::observation::{
     Observer, PauseReport, RunReport, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport,
 };
 use crate::execution::scheduling::execution::{Execution, Running};
-use crate::execution::scheduling::lanes::LaneId;
+use crate::execution::scheduling::lanes::NewPause;
 use crate::execution::scheduling::scheduler::Board;
 use crate::graph::NodeRef;
 use crate::resources::Cost;
@@ -143,23 +141,35 @@ impl Run {
         }
     }
 
+    /// Whether anybody is told what happens.
+    pub(crate) fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
     fn alias_of(&self, node: NodeRef) -> Option<&str> {
         self.bound.call_of(node).map(|call| call.alias.as_str())
     }
 
     /// Tells that an endpoint is left alone for a while, if the run uses it.
-    pub(crate) fn tell_pause(&self, board: &Board, lane: LaneId, until: Instant) {
+    pub(crate) fn tell_pause(&self, board: &Board, new: &NewPause) {
+        let lane = new.lane;
         if self.queues.iter().all(|queue| queue.lane != lane) {
             return;
         }
         let pause = PauseReport {
             alias: board.lanes.endpoint(lane).alias(),
             from: board.now,
-            until,
+            until: new.until,
         };
-        self.spans.tell_pause(&pause);
-        for observer in &self.observers {
-            observer.endpoint_paused(&pause);
+        if new.is_rest {
+            self.spans.tell_pause(&pause);
+            for observer in &self.observers {
+                observer.endpoint_paused(&pause);
+            }
+        } else {
+            for observer in &self.observers {
+                observer.endpoint_spaced(&pause);
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::Run;
 use crate::clients::{ClientErrorKind, LlmRequest, LlmResponse, Usage};
 use crate::execution::observation::TaskOutcome;
@@ -32,6 +34,13 @@ pub(super) struct Spending {
 pub(super) enum NotSent {
     /// It can't be put together.
     Failed(Failure),
+    /// It costs so many tokens, and the endpoint has as many then.
+    WaitsForTokens {
+        /// So many.
+        tokens: u32,
+        /// Then.
+        until: Instant,
+    },
     /// A budget may have room for it later.
     WaitsForBudget,
     /// A budget has no room for it.

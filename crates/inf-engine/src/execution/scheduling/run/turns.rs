@@ -15,6 +15,7 @@ use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, ToolTask};
 use crate::execution::{Attempt, ErrorKind};
 use crate::graph::NodeRef;
+use crate::resources::Wish;
 use crate::value::Value;
 
 /// What observers are told of an answer: its first byte and what it cost.
@@ -156,6 +157,7 @@ impl Run {
             is_hedge: false,
             tool: Some(run),
             endpoint: None,
+            asked: None,
             ready: board.now,
             queued: board.now,
             started: board.now,
@@ -206,7 +208,7 @@ impl Run {
     fn ask_next(&mut self, board: &mut Board, execution: &mut Execution, node: NodeRef) {
         execution.state.requeue(node);
         let now = board.now;
-        self.queue_call(board, execution, node, now);
+        self.queue_call(board, execution, node, now, Wish::default());
     }
 }
 

@@ -1,0 +1,508 @@
+//! [`LearntRate`]: how fast a server may be asked, learnt from its refusals.
+//!
+//! As long as nothing is refused, nothing is held back. After a refusal calls
+//! are spaced out:
+//!
+//! 1. **Rest**: for as long as the server needs to refill two calls, or as it
+//!    asked. Its bucket is then a little above empty, and only what flows over
+//!    at the other end would be lost.
+//! 2. **Steady**: at the rate that refusals so far speak of ([`RateEstimate`]),
+//!    and a little more, so that the bucket would be empty again after a known
+//!    time: the look whether anything has changed. It is refused then, or
+//! 3. **Climb**: the server bears more than it did. The rate grows
+//!    exponentially until something is refused.
+//!
+//! How often it looks is a budget: less than one call of a hundred is refused
+//! for that in the long run. After a step down each refusal corrects the
+//! estimate. The shape is that of CUBIC (RFC 9438), a plateau at what was last
+//! known and a probe that accelerates, with rates in place of windows.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::rate_estimate::{Bounds, Counted, RateEstimate, Units};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct LearntRate {
+    /// What all calls so far cost, refused ones included.
+    sent: Units,
+    refused: Units,
+    /// The latest of these, to know which came before a call.
+    latest_refused: VecDeque<(Instant, Units)>,
+    /// Seconds in which nothing was sent for the server's sake.
+    rested: f64,
+    last_sent: Option<Instant>,
+    /// Answers in the present second and in the one before.
+    recent: Recent,
+    /// Tokens of a call, on average.
+    usual_tokens: f64,
+    estimate: RateEstimate,
+    /// `None` until something is refused.
+    pacing: Option<Pacing>,
+}
+
+/// A call that was let through, as it has to be known when it is refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub(super) at: Instant,
+    pub(super) cost: Units,
+    /// What all calls before it cost.
+    before: Units,
+    rested: f64,
+}
+
+#[derive(Debug)]
+struct Pacing {
+    counted: Counted,
+    /// Units a second that the server is believed to refill.
+    rate: f64,
+    /// Nothing is sent before.
+    next: Instant,
+    /// Whether `next` is a rest that is worth telling.
+    is_rest: bool,
+    /// Calls that its bucket seems to hold, three at the most.
+    depth: f64,
+    /// What was in the server's bucket after the last rest.
+    rested: f64,
+    /// Units in it now, as far as is known.
+    level: f64,
+    /// Times `rate`: more than one while climbing.
+    climb: f64,
+    is_climbing: bool,
+    /// What speaks for tokens, less what speaks for requests.
+    evidence: i32,
+    /// Whether `rate` was measured, and not guessed at the end of a climb.
+    is_measured: bool,
+    /// Quick looks that may still be taken until it is.
+    quick: u32,
+    /// When it last reacted: what was sent before tells nothing new.
+    reacted: Instant,
+    /// Refusals in a row with nothing accepted in between.
+    streak: u32,
+    /// What it may be at the most.
+    most: f64,
+    /// Calls that may be refused for a look around.
+    credit: f64,
+    /// Seconds that a refusal costs beyond the rest.
+    lost: f64,
+    /// Seconds after which a refusal comes back.
+    feedback: f64,
+}
+
+/// How many answers there were lately.
+#[derive(Debug, Default)]
+struct Recent {
+    second: Option<Instant>,
+    now: f64,
+    before: f64,
+}
+
+/// A call that comes so much later than it might have was not held back.
+const ON_TIME: Duration = Duration::from_millis(25);
+/// The grain of tokio's clock.
+const TICK: Duration = Duration::from_millis(1);
+
+impl LearntRate {
+    pub(super) fn new() -> Self {
+        Self {
+            sent: Units::default(),
+            refused: Units::default(),
+            latest_refused: VecDeque::new(),
+            rested: 0.0,
+            last_sent: None,
+            recent: Recent::default(),
+            usual_tokens: 0.0,
+            estimate: RateEstimate::default(),
+            pacing: None,
+        }
+    }
+
+    /// When the next call may be sent, if that is not yet; and whether the
+    /// server is left alone until then.
+    pub(super) fn opens_at(&self, now: Instant) -> Option<(Instant, bool)> {
+        let pacing = self.pacing.as_ref()?;
+        (pacing.next > now).then_some((pacing.next, pacing.is_rest))
+    }
+
+    /// Whether it wants to know what calls cost in tokens.
+    pub(super) fn wants_tokens(&self) -> bool {
+        self.pacing.is_some()
+    }
+
+    /// The calls a second that are sent at the most, if there is a bound.
+    pub(super) fn calls_a_second(&self) -> Option<f64> {
+        let pacing = self.pacing.as_ref()?;
+        Some(pacing.rate * pacing.climb / self.unit())
+    }
+
+    /// What a call costs, on average, of what the server counts.
+    fn unit(&self) -> f64 {
+        match &self.pacing {
+            Some(pacing) if pacing.counted == Counted::Tokens => self.usual_tokens.max(1.0),
+            _ => 1.0,
+        }
+    }
+
+    /// Notes that a call is sent; what it costs in tokens is told later.
+    pub(super) fn note_sent(&mut self, now: Instant) -> Sent {
+        let sent = Sent {
+            at: now,
+            cost: Units {
+                requests: 1.0,
+                tokens: 0.0,
+            },
+            before: self.sent,
+            rested: self.rested,
+        };
+        self.sent.requests += 1.0;
+        let gap = self.last_sent.map(|last| now.duration_since(last));
+        self.last_sent = Some(now);
+        let unit = self.unit();
+        if let Some(pacing) = &mut self.pacing {
+            let gap = gap.map_or(0.0, |gap| gap.as_secs_f64());
+            pacing.note_sent(now, unit, gap);
+            if pacing.counted == Counted::Requests {
+                pacing.spend(1.0);
+            }
+        }
+        sent
+    }
+
+    /// Notes what a call costs in tokens that was just sent.
+    pub(super) fn note_tokens(&mut self, sent: &mut Sent, tokens: f64) {
+        sent.cost.tokens = tokens;
+        self.sent.tokens += tokens;
+        let known = if self.usual_tokens > 0.0 {
+            self.usual_tokens
+        } else {
+            tokens
+        };
+        self.usual_tokens = known + (tokens - known) / 50.0;
+        if let Some(pacing) = &mut self.pacing
+            && pacing.counted == Counted::Tokens
+        {
+            pacing.spend(tokens);
+        }
+    }
+
+    /// Notes that a call was not sent after all.
+    pub(super) fn take_back(&mut self, sent: &Sent) {
+        self.sent.requests -= sent.cost.requests;
+        self.sent.tokens -= sent.cost.tokens;
+        if let Some(pacing) = &mut self.pacing {
+            pacing.spend(-sent.cost.of(pacing.counted));
+        }
+    }
+
+    /// What was sent after a call.
+    pub(super) fn sent_since(&self, sent: &Sent) -> Units {
+        Units {
+            requests: self.sent.requests - sent.before.requests - sent.cost.requests,
+            tokens: (self.sent.tokens - sent.before.tokens - sent.cost.tokens).max(0.0),
+        }
+    }
+
+    /// Notes that a call was answered.
+    pub(super) fn note_accepted(&mut self, now: Instant) {
+        const SHARE: f64 = 0.01;
+        const MOST: f64 = 16.0;
+        self.recent.note(now);
+        if let Some(pacing) = &mut self.pacing {
+            pacing.credit = (pacing.credit + SHARE).min(MOST);
+        }
+    }
+
+    /// Notes that a call was refused, and how long the server wants to be left
+    /// alone.
+    pub(super) fn note_refused(&mut self, sent: &Sent, now: Instant, asked: Option<Duration>) {
+        let accepted = self.accepted_before(sent);
+        self.refused.requests += sent.cost.requests;
+        self.refused.tokens += sent.cost.tokens;
+        self.latest_refused.push_back((sent.at, sent.cost));
+        if self.latest_refused.len() > 64 {
+            self.latest_refused.pop_front();
+        }
+        let is_latest = self
+            .estimate
+            .note(sent.at, accepted, sent.cost, sent.rested);
+        let Some(pacing) = &mut self.pacing else {
+            let rate = self.recent.a_second(now).max(4.0);
+            let mut pacing = Pacing::new(now, rate);
+            self.rested += pacing.rest(now, asked, 1.0, 1.0);
+            self.pacing = Some(pacing);
+            return;
+        };
+        let took = now.duration_since(sent.at).as_secs_f64();
+        pacing.feedback += (took - pacing.feedback) / 4.0;
+        if is_latest && sent.at > pacing.reacted {
+            pacing.weigh(&self.estimate, sent.cost, self.usual_tokens);
+            pacing.learn(&mut self.estimate);
+            let (cost, unit) = match pacing.counted {
+                Counted::Requests => (1.0, 1.0),
+                Counted::Tokens => (sent.cost.tokens, self.usual_tokens.max(1.0)),
+            };
+            self.rested += pacing.rest(now, asked, cost, unit);
+        } else if let Some(asked) = asked {
+            // Of the same volley: how long to wait is all that it says.
+            pacing.wait(now, asked);
+        }
+    }
+
+    /// What was accepted of the calls sent before this one.
+    fn accepted_before(&self, sent: &Sent) -> Units {
+        let mut accepted = Units {
+            requests: sent.before.requests - self.refused.requests,
+            tokens: sent.before.tokens - self.refused.tokens,
+        };
+        for (at, cost) in self.latest_refused.iter().rev() {
+            if *at > sent.at {
+                accepted.requests += cost.requests;
+                accepted.tokens += cost.tokens;
+            }
+        }
+        accepted
+    }
+}
+
+impl Pacing {
+    const LONGEST_ASKED: Duration = Duration::from_hours(1);
+    const QUICK: u32 = 6;
+
+    fn new(now: Instant, rate: f64) -> Self {
+        Self {
+            counted: Counted::Requests,
+            rate,
+            next: now,
+            is_rest: false,
+            depth: 3.0,
+            rested: 3.0,
+            level: 3.0,
+            climb: 1.0,
+            is_climbing: false,
+            evidence: 0,
+            is_measured: false,
+            quick: Self::QUICK,
+            reacted: now,
+            streak: 0,
+            most: rate,
+            credit: 3.0,
+            lost: 0.0,
+            feedback: 0.1,
+        }
+    }
+
+    /// The seconds after which it looks whether the server bears more.
+    fn period(&self, unit: f64) -> f64 {
+        let calls = self.rate / unit;
+        if !self.is_measured && self.quick > 0 {
+            return (8.0 / calls).clamp(0.5, 10.0).max(10.0 * self.lost);
+        }
+        let frugal = if calls < 40.0 { 0.0075 } else { 0.005 };
+        let frugal = 1.0 / (frugal * calls);
+        // Slow servers are looked at more often, as long as there is credit.
+        let wanted = if calls < 40.0 && self.credit > 0.0 {
+            50.0 / calls
+        } else {
+            frugal
+        };
+        let shortest = if calls < 40.0 { 2.5 } else { 3.5 };
+        // What a refusal costs is to be two percent at the most.
+        wanted.max(shortest).max(50.0 * self.lost).min(600.0)
+    }
+
+    /// Notes that a call is sent, `gap` seconds after the one before it.
+    fn note_sent(&mut self, now: Instant, unit: f64, gap: f64) {
+        let is_on_time = now.saturating_duration_since(self.next) < ON_TIME;
+        // So that it is empty even if the rate is the highest that it may be.
+        let most = self.most.min(1.1 * self.rate);
+        self.level = (self.level + most * gap).min(self.rested + unit);
+        if self.is_climbing && is_on_time {
+            // Slowly at first, and no faster than refusals come back.
+            let climbed = self.climb.ln();
+            let speed = (0.1 + 3.0 * climbed).min(1.6) * (0.2 / self.feedback).min(1.0);
+            self.climb *= (gap * speed).exp();
+        } else if !self.is_climbing {
+            let look = (self.rested + 0.8 * unit) / self.period(unit);
+            self.climb = ((most + look) / self.rate).min(2.0);
+            self.is_climbing = self.level < 0.2 * unit;
+        }
+        // What was lost by being late is caught up, as far as the bucket bears it.
+        let late = (self.depth - 1.0) * unit / self.rate;
+        let late = Duration::from_secs_f64(late.min(1.0)).min(ON_TIME) + TICK;
+        self.next = self.next.max(now.checked_sub(late).unwrap_or(now));
+        self.is_rest = false;
+    }
+
+    /// Notes what it cost, of what the server counts.
+    fn spend(&mut self, cost: f64) {
+        const LONGEST: f64 = 600.0;
+        self.level -= cost;
+        let seconds = (cost.abs() / (self.rate * self.climb)).min(LONGEST);
+        let space = Duration::from_secs_f64(seconds);
+        self.next = if cost < 0.0 {
+            self.next.checked_sub(space).unwrap_or(self.next)
+        } else {
+            self.next + space
+        };
+    }
+
+    /// Corrects the rate after a refusal.
+    fn learn(&mut self, estimate: &mut RateEstimate) {
+        let now = self.rate * self.climb;
+        let has_accepted = match estimate.last_span() {
+            Some((accepted, _)) => accepted.requests > 0.5,
+            None => true,
+        };
+        self.streak = if has_accepted { 0 } else { self.streak + 1 };
+        let has_risen = estimate.has_risen(self.counted, self.jitter());
+        if self.is_climbing && (has_risen || self.climb > 2.0) {
+            estimate.forget_older();
+            self.rate = now / 1.25;
+            self.most = now;
+            self.is_measured = false;
+            self.quick = Self::QUICK;
+        } else {
+            // Refused with so much left: its bucket holds less than was thought,
+            // or it has become slower.
+            let is_early = self.level > 0.4 * self.rested;
+            if !self.is_climbing {
+                let depth = if is_early { 0.7 } else { 1.1 } * self.depth;
+                self.depth = depth.clamp(1.0, 3.0);
+            }
+            if !is_early && (self.is_measured || self.quick == 0) {
+                self.credit = (self.credit - 1.0).max(-4.0);
+            }
+            self.quick = self.quick.saturating_sub(1);
+            self.measure(estimate);
+        }
+        self.is_climbing = false;
+        self.climb = 1.0;
+    }
+
+    /// Takes the rate that refusals speak of.
+    fn measure(&mut self, estimate: &RateEstimate) {
+        if let Some(bounds) = estimate.bounds(self.counted, self.jitter()) {
+            self.take(bounds);
+        }
+    }
+
+    /// Finds out what the server counts. If it counts tokens, those that are
+    /// refused are large ones, and what is accepted of requests is uneven; and
+    /// the other way round.
+    fn weigh(&mut self, estimate: &RateEstimate, refused: Units, usual_tokens: f64) {
+        const ENOUGH: i32 = 4;
+        if usual_tokens <= 0.0 || refused.tokens <= 0.0 {
+            return;
+        }
+        let time = |counted| {
+            let bounds = estimate.bounds(counted, self.jitter());
+            bounds.map_or(0.0, |bounds| bounds.time)
+        };
+        let (requests, tokens) = (time(Counted::Requests), time(Counted::Tokens));
+        let is_large = refused.tokens > 1.3 * usual_tokens;
+        let vote = |is_for: bool| if is_for { 1 } else { -1 };
+        self.evidence += vote(is_large);
+        if requests > 1.5 * tokens || tokens > 1.5 * requests {
+            self.evidence += vote(tokens > requests);
+        }
+        self.evidence = self.evidence.clamp(-ENOUGH, ENOUGH);
+        let counted = match self.evidence {
+            ENOUGH => Counted::Tokens,
+            evidence if evidence == -ENOUGH => Counted::Requests,
+            _ => self.counted,
+        };
+        if counted != self.counted {
+            let factor = match counted {
+                Counted::Tokens => usual_tokens,
+                Counted::Requests => 1.0 / usual_tokens,
+            };
+            self.rate *= factor;
+            self.most *= factor;
+            self.counted = counted;
+        }
+    }
+
+    fn take(&mut self, bounds: Bounds) {
+        let nearest = self.rate.clamp(bounds.least, bounds.most);
+        self.is_measured = bounds.most - bounds.least < 0.2 * bounds.guess;
+        let guess = if self.is_measured {
+            bounds.guess
+        } else {
+            f64::midpoint(nearest, bounds.guess)
+        };
+        self.rate = guess.max(self.rate / 3.0).max(0.001);
+        self.most = bounds.most.max(self.rate);
+    }
+
+    fn jitter(&self) -> f64 {
+        0.2 * self.feedback
+    }
+
+    /// Leaves the server alone until it has refilled a little, or as long as it
+    /// asked.
+    fn rest(&mut self, now: Instant, asked: Option<Duration>, cost: f64, unit: f64) -> f64 {
+        const FIRST: Duration = Duration::from_millis(250);
+        const LONGEST: Duration = Duration::from_secs(30);
+        self.reacted = now;
+        // Enough for the call that was refused, and for two more.
+        self.rested = cost + (self.depth - 1.0) * unit;
+        self.level = self.rested;
+        let refilled = Duration::from_secs_f64((self.rested / self.rate).min(60.0));
+        let doublings = self.streak.saturating_sub(1).min(7);
+        let backoff = FIRST.saturating_mul(1 << doublings).min(LONGEST);
+        let wait = match asked {
+            // A hint that proved too short is not believed alone.
+            Some(asked) if self.streak > 1 => {
+                asked.max(Duration::from_millis(1 << self.streak.min(15)))
+            }
+            Some(asked) => asked.max(refilled),
+            None if self.streak > 0 => refilled.max(backoff),
+            None => refilled,
+        };
+        let beyond = wait.saturating_sub(refilled).as_secs_f64();
+        self.lost += (beyond - self.lost) / 4.0;
+        self.wait(now, wait);
+        beyond
+    }
+
+    fn wait(&mut self, now: Instant, wait: Duration) {
+        const WORTH_TELLING: Duration = Duration::from_millis(250);
+        let until = now + wait.min(Self::LONGEST_ASKED);
+        self.next = self.next.max(until);
+        self.is_rest |= self.next.saturating_duration_since(now) >= WORTH_TELLING;
+    }
+}
+
+impl Recent {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn note(&mut self, now: Instant) {
+        let since = *self.second.get_or_insert(now);
+        let passed = now.saturating_duration_since(since);
+        if passed >= Self::SECOND {
+            self.before = if passed < 2 * Self::SECOND {
+                self.now
+            } else {
+                0.0
+            };
+            self.now = 0.0;
+            self.second = Some(now);
+        }
+        self.now += 1.0;
+    }
+
+    /// Answers in the last second or, at the beginning, a quarter of one.
+    fn a_second(&self, now: Instant) -> f64 {
+        let passed = self.second.map_or(0.0, |since| {
+            now.saturating_duration_since(since).as_secs_f64()
+        });
+        if self.before > 0.0 {
+            self.before * (1.0 - passed).max(0.0) + self.now
+        } else {
+            self.now / passed.clamp(0.25, 1.0)
+        }
+    }
+}
