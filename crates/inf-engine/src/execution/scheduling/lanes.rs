@@ -127,6 +127,13 @@ impl Lanes {
         Err(new.map(|until| NewPause { lane, until }))
     }
 
+    /// Until when the provider wants to be left alone, as far as was seen and if
+    /// that is later than `now`.
+    pub(crate) fn paused_until(&self, lane: LaneId, now: Instant) -> Option<Instant> {
+        let paused_until = self.lane(lane).paused_until;
+        paused_until.filter(|&until| until > now)
+    }
+
     /// When the first provider that wants to be left alone may be called again.
     pub(crate) fn resumes_at(&self) -> Option<Instant> {
         let waiting = self.lanes.iter().flatten();

@@ -249,11 +249,18 @@ impl Run {
         }
     }
 
-    /// Tells that the run begins, unless it was cancelled before.
+    /// Tells that the run begins, and ends it if it was cancelled before.
     pub(crate) fn start(&mut self, board: &mut Board, is_cancelled: bool) {
         self.tell_run(board, Observer::run_started);
         if is_cancelled {
             self.cancel(board);
+            return;
+        }
+        // The other runs were told of them when they began.
+        for queue in &self.queues {
+            if let Some(until) = board.lanes.paused_until(queue.lane, board.now) {
+                self.tell_pause(board, queue.lane, until);
+            }
         }
     }
 
