@@ -68,8 +68,8 @@ pub struct ExecutionSettings {
     /// default.
     pub max_retries: Option<u32>,
     /// How long one task (one attempt of a call, a host function that does not
-    /// run inline) may take; no bound besides the endpoint's own timeouts by
-    /// default.
+    /// run inline) may take, from when it begins; no bound besides the endpoint's
+    /// own timeouts by default.
     pub task_timeout: Option<Duration>,
     /// How long a run, with all of its inputs, may take; no bound by default.
     /// What has not ended by then fails with [`Timeout`](crate::execution::ErrorKind::Timeout).
