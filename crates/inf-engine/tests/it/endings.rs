@@ -492,9 +492,7 @@ struct Fragile;
 
 impl Drop for Fragile {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("dropped");
-        }
+        assert!(std::thread::panicking(), "dropped");
     }
 }
 
@@ -558,4 +556,41 @@ async fn a_stream_that_is_dropped_at_any_moment_leaves_nothing_in_flight() {
             "{moment}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_run_inside_of_blocking_code_ends_when_the_run_around_it_panics() {
+    let shared = resources([
+        ("a", &Peer::new(|_| (Duration::from_millis(1), answer())), 1),
+        (
+            "b",
+            &Peer::new(|_| (Duration::from_millis(30), answer())),
+            1,
+        ),
+    ]);
+    let inner = one_call(&shared);
+    let outer = Tracer::new("outer").trace(|text: Proxy<String>| {
+        let inner = text.then_blocking("inner", move |text: String| {
+            let many = std::iter::repeat_n(text, 100_000);
+            inner.run_batch_blocking(many).map_or(0, |all| all.len())
+        });
+        (inner, LlmInference::new("b").call(text)).pack()
+    });
+    let observed = ExecutionSettings::default().with_observer(Arc::new(Panics("task_ended")));
+    let outer = outer.unwrap().bind(&shared).unwrap();
+    let results = outer.with_settings(observed).stream([Value::from("x")]);
+    let read = AssertUnwindSafe(rest(results)).catch_unwind();
+    assert!(read.await.is_err());
+    let is_quiet = async {
+        loop {
+            let before = shared.metrics()["a"].requests;
+            sleep(Duration::from_millis(20)).await;
+            if shared.metrics()["a"].requests == before {
+                break;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), is_quiet)
+        .await
+        .expect("the inner run ends");
 }

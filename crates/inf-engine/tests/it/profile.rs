@@ -474,3 +474,23 @@ async fn a_profile_is_saved_at_once_or_not_at_all() {
     assert!(error.ends_with("none/trace.json: can't be written: there is no such file or folder"));
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
+
+/// What a call waits for does not depend on who was there when it began.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_begins_in_a_pause_is_told_of_it() {
+    let client = scripted(&[(0, Reply::Refused(1_000))]);
+    let resources = Arc::new(no_resources().with_client("fast", client, 9));
+    let pipeline = LlmInference::new("fast").bind(&resources).unwrap();
+    let first = tokio::spawn(pipeline.run("first".to_owned()));
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let profile = Profile::new();
+    let profiled = ExecutionSettings::default().with_profile(&profile);
+    let second = pipeline.with_settings(profiled).run("second".to_owned());
+    second.await.unwrap();
+    first.await.unwrap().unwrap();
+    let endpoint = &profile.summary().endpoints[0];
+    let (limits, room) = (endpoint.waits.limits, endpoint.waits.room);
+    // One call at a time after the refusal, and the first one was there first.
+    let expected = [750, 100].map(Duration::from_millis);
+    assert_eq!([limits, room], expected);
+}

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use inf_engine::execution::{
     Cancellation, ErrorKind, ErrorPolicy, ExecutionManager, ExecutionSettings, Observer, Progress,
     TaskReport,
@@ -473,4 +473,51 @@ async fn settings_at_their_limits_mean_what_they_say() {
     assert_eq!(run(no_time).await, [] as [&str; 0]);
     let no_time = settings().with_task_timeout(Duration::ZERO);
     assert_eq!(run(no_time).await, ["timeout"; 3]);
+}
+
+/// Functions on a pool of one thread: the second waits until the first has
+/// ended.
+#[test]
+fn task_timeout_does_not_count_the_wait_for_a_thread() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime
+        .enable_all()
+        .start_paused(true)
+        .max_blocking_threads(1);
+    let (go_on, waits) = std::sync::mpsc::channel();
+    let waits = Mutex::new(waits);
+    let graph = Tracer::new("one").trace(|text: Proxy<String>| {
+        text.then_blocking("waits", move |text: String| {
+            waits.lock().unwrap().recv().unwrap_or(());
+            text
+        })
+    });
+    let pipeline = graph.unwrap().bind(ResourceConfig::new()).unwrap();
+    let pipeline = pipeline.with_settings(settings().with_task_timeout(Duration::from_secs(5)));
+    runtime.build().unwrap().block_on(async move {
+        let mut results = pipeline.stream(texts(3).map(Value::from));
+        // Everything that can be done is, timers included.
+        let settle = async || {
+            for _ in 0..500 {
+                tokio::task::yield_now().await;
+            }
+        };
+        settle().await;
+        assert_eq!(results.progress().inputs_in_flight, 3);
+        for _ in 0..2 {
+            tokio::time::advance(Duration::from_secs(4)).await;
+            settle().await;
+            go_on.send(()).unwrap();
+            results.next().await.unwrap().output.unwrap();
+        }
+        let error = loop {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            if let Some(result) = results.next().now_or_never() {
+                break result.unwrap().output.unwrap_err();
+            }
+        };
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        // The thread ends with it.
+        drop(go_on);
+    });
 }

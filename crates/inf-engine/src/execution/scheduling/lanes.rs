@@ -32,11 +32,12 @@ struct Lane {
     is_full: bool,
     /// Until when none of its calls can be made, as far as was seen.
     opens_at: Option<Instant>,
-    /// The end of the latest pause that was told.
-    told: Option<Instant>,
+    /// The latest pause that was told.
+    told: Option<NewPause>,
 }
 
 /// A time in which no call can be made, which was not known before.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct NewPause {
     pub(crate) lane: LaneId,
     pub(crate) until: Instant,
@@ -141,12 +142,21 @@ impl Lanes {
             return None;
         };
         used.opens_at = Some(at);
-        let is_known = used.told.replace(at) == Some(at);
-        (!is_known).then_some(NewPause {
+        let pause = NewPause {
             lane,
             until: at,
             is_rest,
-        })
+        };
+        let is_known = used
+            .told
+            .replace(pause)
+            .is_some_and(|told| told.until == at);
+        (!is_known).then_some(pause)
+    }
+
+    /// The pause that was seen last, if it lasts beyond `now`.
+    pub(crate) fn pause(&self, lane: LaneId, now: Instant) -> Option<NewPause> {
+        self.lane(lane).told.filter(|pause| pause.until > now)
     }
 
     /// When the first endpoint may be called again that can't be now.

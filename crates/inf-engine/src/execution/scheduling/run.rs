@@ -33,7 +33,7 @@ use super::execution::{Execution, Running};
 use super::lanes::LaneId;
 use super::ready_queue::ReadyQueue;
 use super::scheduler::Board;
-use super::task::{self, Attempted, ExecutionId, Task};
+use super::task::{self, Attempted, ExecutionId, Task, TaskTimeout};
 use super::timers::Due;
 use crate::execution::inputs::InputStream;
 use crate::execution::observation::{
@@ -275,13 +275,22 @@ impl Run {
         }
     }
 
-    /// Tells that the run begins, unless it was cancelled before.
+    /// Tells that the run begins, and ends it if it was cancelled before.
     pub(crate) fn start(&mut self, board: &mut Board, is_cancelled: bool) {
         self.tell_run(board, Observer::run_started);
         if is_cancelled {
             self.cancel(board);
-        } else if let Some(why) = self.spending.impossible(&self.bound) {
+            return;
+        }
+        if let Some(why) = self.spending.impossible(&self.bound) {
             self.refuse_all(board, &why);
+            return;
+        }
+        // The other runs were told of them when they began.
+        for queue in &self.queues {
+            if let Some(pause) = board.lanes.pause(queue.lane, board.now) {
+                self.tell_pause(board, &pause);
+            }
         }
     }
 
@@ -365,24 +374,26 @@ impl Run {
         let node_name = self.bound.plan.graph().node(node).name();
         let span = self.spans.host(execution.index, node_name);
         let inside = span.clone();
-        let (name, spawned) = match elsewhere {
+        let timeout = self.limits.task_timeout.map(TaskTimeout::new);
+        let (name, spawned, timeout) = match elsewhere {
             Evaluated::Value(_) => unreachable!("a value is there"),
             Evaluated::Future(name, future) => {
                 let future = within(scope, future).instrument(inside);
-                (name, tokio::spawn(future))
+                (name, tokio::spawn(future), timeout)
             }
             Evaluated::Blocking(function, input) => {
                 let name = Arc::clone(function.name());
+                let (begins, timeout) = timeout.map(TaskTimeout::once_it_begins).unzip();
                 let body = move || {
+                    drop(begins);
                     let call = || evaluate::call_timed(&function, &input);
                     inside.in_scope(|| within_blocking(scope, call))
                 };
-                (name, tokio::task::spawn_blocking(body))
+                (name, tokio::task::spawn_blocking(body), timeout)
             }
         };
         execution.has_begun = true;
         let attempted = self.attempted(execution, node);
-        let timeout = self.limits.task_timeout;
         let task = task::host(attempted, name, spawned, timeout, board.events.clone());
         let task = tokio::spawn(task).abort_handle();
         let running = Running {

@@ -1,10 +1,12 @@
 //! Tasks: nodes of executions that are on their way outside the scheduler.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
@@ -182,16 +184,17 @@ pub(crate) async fn host(
     attempted: Attempted,
     function: Arc<str>,
     running: JoinHandle<Result<Value, HostError>>,
-    timeout: Option<Duration>,
+    timeout: Option<TaskTimeout>,
     events: EventSender,
 ) {
     // Spawned, so that a panic ends it and nothing else.
     let mut running = AbortOnDrop(running);
     let joined = match timeout {
         None => Ok((&mut running.0).await),
-        Some(timeout) => tokio::time::timeout(timeout, &mut running.0)
+        Some(timeout) => timeout
+            .bound(&mut running.0)
             .await
-            .map_err(|_| Failure::new(ErrorKind::Timeout, no_result_within(timeout))),
+            .map_err(|most| Failure::new(ErrorKind::Timeout, no_result_within(most))),
     };
     let outcome = joined.and_then(|joined| match joined {
         Ok(result) => result.map_err(Failure::from),
@@ -207,6 +210,36 @@ pub(crate) async fn host(
         permit: None,
     };
     events.send(Event::TaskEnded(result));
+}
+
+/// How long a host function may take.
+pub(crate) struct TaskTimeout {
+    most: Duration,
+    /// Closed when it begins, where that may be later.
+    begun: Option<oneshot::Receiver<Infallible>>,
+}
+
+impl TaskTimeout {
+    pub(crate) fn new(most: Duration) -> Self {
+        Self { most, begun: None }
+    }
+
+    /// The same from when what is given besides is dropped: a function that
+    /// waits for a thread of the pool takes no time yet.
+    pub(crate) fn once_it_begins(self) -> (oneshot::Sender<Infallible>, Self) {
+        let (begins, begun) = oneshot::channel();
+        let begun = Some(begun);
+        (begins, Self { begun, ..self })
+    }
+
+    /// What `running` comes to, or how long it was waited for.
+    async fn bound<F: Future>(self, running: F) -> Result<F::Output, Duration> {
+        if let Some(begun) = self.begun {
+            let _ = begun.await;
+        }
+        let within = tokio::time::timeout(self.most, running).await;
+        within.map_err(|_| self.most)
+    }
 }
 
 fn no_result_within(timeout: Duration) -> String {

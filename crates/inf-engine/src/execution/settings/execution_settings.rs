@@ -77,8 +77,8 @@ pub struct ExecutionSettings {
     /// default, 0 for never, and whatever the error policy.
     pub max_reasks: Option<u32>,
     /// How long one task (one attempt of a call, a host function that does not
-    /// run inline, a run of a tool) may take; no bound besides the endpoint's own timeouts by
-    /// default.
+    /// run inline, a run of a tool) may take, from when it begins; no bound
+    /// besides the endpoint's own timeouts by default.
     pub task_timeout: Option<Duration>,
     /// How long a run, with all of its inputs, may take; no bound by default.
     /// What has not ended by then fails with [`Timeout`](crate::execution::ErrorKind::Timeout).

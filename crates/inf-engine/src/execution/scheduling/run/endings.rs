@@ -139,6 +139,7 @@ impl Run {
 
     /// Leaves the scheduler after code of the program has panicked.
     pub(crate) fn end_with_panic(mut self, board: &mut Board, panic: Panic) {
+        self.ending.cancel();
         board.executions_in_flight -= self.in_flight;
         board.calls_in_flight -= self.calls;
         self.executions.clear();
