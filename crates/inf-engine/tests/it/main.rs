@@ -23,3 +23,4 @@ mod simulation;
 mod support;
 mod telemetry;
 mod tracing;
+mod wire_formats;
