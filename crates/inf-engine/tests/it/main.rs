@@ -20,6 +20,7 @@ mod running;
 mod scheduling;
 mod settings;
 mod simulation;
+mod structured_output;
 mod support;
 mod telemetry;
 mod tracing;
