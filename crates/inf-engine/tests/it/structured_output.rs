@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use inf_engine::clients::{
-    ClientErrorKind, Delta, ExtraFields, HttpSettings, LlmClient, LlmRequest, OutputSchema,
-    StructuredOutput,
+    ClientErrorKind, Delta, ExtraFields, HttpSettings, LlmRequest, OutputSchema, StructuredOutput,
 };
 use serde_json::{Value, json};
 
