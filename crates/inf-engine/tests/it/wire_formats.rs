@@ -339,7 +339,7 @@ async fn streams_that_fail() {
     for format in wire_formats() {
         let bytes = format.stream.as_bytes();
         let middle = format.stream.find("Hel").expect("a piece");
-        let middle = middle + format.stream[middle..].find("\n").expect("its end") + 1;
+        let middle = middle + format.stream[middle..].find('\n').expect("its end") + 1;
         let broken = |piece: &[u8]| {
             let pieces = [&bytes[..middle], b"\r\n", piece].concat();
             format.streamed(pieces)
