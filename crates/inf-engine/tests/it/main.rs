@@ -17,10 +17,13 @@ mod openai_client;
 #[cfg(feature = "otel")]
 mod otlp;
 mod profile;
+mod providers_page;
 mod running;
 mod scheduling;
 mod settings;
 mod simulation;
+mod structured_output;
 mod support;
 mod telemetry;
 mod tracing;
+mod wire_formats;

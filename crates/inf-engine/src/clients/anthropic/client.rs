@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::FORMAT;
+use super::model::enforces_schemas;
 use super::request::{MessagesBody, Thinking};
 use super::response::read_reply;
 use super::stream::MessageDraft;
@@ -24,8 +25,7 @@ use crate::clients::{
 ///
 /// let http = HttpStack::new()?;
 /// let settings = HttpSettings::new(AnthropicClient::BASE_URL, "claude-sonnet-4-6")
-///     .with_api_key("ANTHROPIC_API_KEY", "sk-ant-…".into());
-/// # let settings = settings.with_api_key("ANTHROPIC_API_KEY", "sk-ant".into());
+///     .with_api_key("ANTHROPIC_API_KEY", "sk-ant-0123".into());
 /// let client = AnthropicClient::new(http, settings)?;
 /// # Ok::<(), inf_engine::clients::ClientError>(())
 /// ```
@@ -73,8 +73,8 @@ impl Exchange for AnthropicClient {
         match &request.output_schema {
             Some(schema) if mode == StructuredOutput::Native => {
                 match *self.schemas.of(schema, enforceable) {
-                    Some(_) => mode,
-                    None => StructuredOutput::Tool,
+                    Some(_) if enforces_schemas(self.peer.model()) => mode,
+                    _ => StructuredOutput::Tool,
                 }
             }
             _ => mode,

@@ -47,8 +47,6 @@ pub(super) struct ResponseBody<'a> {
 #[derive(Debug, Serialize)]
 struct WireReasoning {
     effort: ReasoningEffort,
-    /// Without it, nothing is said of what was thought.
-    summary: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,10 +117,9 @@ impl<'a> ResponseBody<'a> {
             temperature: request.temperature,
             top_p: request.top_p,
             max_output_tokens: request.max_tokens,
-            reasoning: request.reasoning_effort.map(|effort| WireReasoning {
-                effort,
-                summary: "auto",
-            }),
+            reasoning: request
+                .reasoning_effort
+                .map(|effort| WireReasoning { effort }),
             text: format.map(|format| Text { format }),
             tools: &request.tools,
             tool_choice: WireToolChoice::of(&request.tool_choice),
@@ -289,7 +286,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clients::{Image, Reasoning, ToolCall, ToolResult};
+    use crate::clients::samples::{look, look_call, look_result};
+    use crate::clients::{Image, Reasoning};
 
     fn write(model: &str, request: &LlmRequest) -> Result<Value, String> {
         let format = request.output_schema.as_deref().map(TextFormat::new);
@@ -325,11 +323,7 @@ mod tests {
             })),
             top_p: Some(0.5),
             reasoning_effort: Some(ReasoningEffort::Low),
-            tools: vec![Arc::new(ToolSpec {
-                name: "look".to_owned(),
-                description: "Looks.".to_owned(),
-                parameters: json!({"type": "object"}),
-            })],
+            tools: vec![look()],
             tool_choice: ToolChoice::Tool("look".to_owned()),
             ..LlmRequest::from_prompt("Hi")
         };
@@ -341,7 +335,7 @@ mod tests {
             "temperature": 0.0,
             "top_p": 0.5,
             "max_output_tokens": 5,
-            "reasoning": {"effort": "low", "summary": "auto"},
+            "reasoning": {"effort": "low"},
             "text": {"format": {"type": "json_schema", "name": "Pair", "strict": true, "schema":
                 {"type": "object", "properties": {}, "required": [],
                  "additionalProperties": false}}},
@@ -362,17 +356,6 @@ mod tests {
                 block: Some(block),
             })
         };
-        let call = ToolCall {
-            id: "c1".to_owned(),
-            name: "look".to_owned(),
-            arguments: r#"{"at":1}"#.to_owned(),
-        };
-        let result = ToolResult {
-            call_id: "c1".to_owned(),
-            name: "look".to_owned(),
-            content: "a cat".into(),
-            is_error: false,
-        };
         let request = LlmRequest {
             messages: vec![
                 Message::new(Role::System, "Be brief."),
@@ -389,10 +372,10 @@ mod tests {
                         thoughts(own.clone()),
                         thoughts(json!({"type": "thinking", "signature": "x"})),
                         Part::Text("Let me look.".into()),
-                        Part::ToolCall(call),
+                        look_call(),
                     ],
                 ),
-                Message::from_parts(Role::Tool, [Part::ToolResult(result)]),
+                Message::from_parts(Role::Tool, [look_result("a cat", false)]),
             ],
             ..LlmRequest::default()
         };
