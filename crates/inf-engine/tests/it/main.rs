@@ -4,6 +4,7 @@
 
 mod bad_replies;
 mod compile_errors;
+mod conversations;
 mod endings;
 mod endpoint_timeouts;
 mod execution_state;
@@ -22,4 +23,7 @@ mod settings;
 mod simulation;
 mod support;
 mod telemetry;
+mod tokens;
+mod tools;
 mod tracing;
+mod typed_answers;
