@@ -91,8 +91,11 @@ impl Run {
         told: Told,
     ) -> Result<(), Failure> {
         let node = running.node;
+        // Nothing is begun any more for an input that has failed.
         if execution.error.is_some() {
-            return Err(not_gone_on());
+            self.tell_task(board, execution, running, TaskOutcome::CalledTools, told);
+            go_no_further(execution, node);
+            return Ok(());
         }
         let Some(call) = self.bound.call_of(node) else {
             unreachable!("only a call has an answer");
@@ -192,8 +195,7 @@ impl Run {
         let node = running.node;
         let is_turn_done = execution.conversation_mut(node).tool_ended(run, given);
         if is_turn_done && execution.error.is_some() {
-            let error = execution.fail(&self.bound.plan, node, not_gone_on());
-            self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+            go_no_further(&mut execution, node);
         } else if is_turn_done {
             self.ask_next(board, &mut execution, node);
         }
@@ -209,8 +211,9 @@ impl Run {
     }
 }
 
-/// Why a node does not go on whose input has failed elsewhere.
-fn not_gone_on() -> Failure {
-    let why = "the model called tools, and was not asked on, because another node failed";
-    Failure::new(ErrorKind::Cancelled, why)
+/// Leaves a node where it is whose input has failed elsewhere: as one that was
+/// never asked.
+fn go_no_further(execution: &mut Execution, node: NodeRef) {
+    execution.state.requeue(node);
+    execution.state.cancel_waiting();
 }
