@@ -76,7 +76,7 @@ async fn a_conversation_with_pictures_is_asked_as_it_is() {
 }
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
-struct Question {
+struct Asked {
     earlier: Conversation,
     picture: Image,
     question: String,
@@ -88,9 +88,9 @@ struct Look {
 }
 
 impl Forward for Look {
-    type Input = Question;
+    type Input = Asked;
     type Output = String;
-    fn forward(&self, input: Proxy<Question>) -> Proxy<String> {
+    fn forward(&self, input: Proxy<Asked>) -> Proxy<String> {
         let question = input.question();
         let asked = prompt!("Briefly: {question}");
         let chat = Chat::new().earlier(input.earlier()).user(asked);
@@ -103,7 +103,7 @@ async fn a_conversation_is_put_together_of_proxies_and_saved() {
     let look = || Look {
         look: LlmInference::new("a").chat(),
     };
-    let input = || Question {
+    let input = || Asked {
         earlier: Conversation::new().user("Hi").assistant("Hello"),
         picture: Image::url("https://example.org/cat.png"),
         question: "what is it?".to_owned(),

@@ -151,7 +151,7 @@ async fn a_model_that_has_to_call_a_tool_is_free_after_that() {
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_runs_has_no_place_at_the_endpoint() {
     let slow = Tool::new("slow", "Takes a minute.", |(): ()| async {
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
     });
     let peer = Dialogue::new(|request, _| {
         let answer = match request.messages.len() {

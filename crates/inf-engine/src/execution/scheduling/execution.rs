@@ -194,11 +194,11 @@ impl Execution {
         let earlier_attempts = attempts.map(|place| self.attempts.swap_remove(place).1);
         let found = plan.graph().node(node);
         let alias = match found.operation() {
-            Operation::Llm(call) => Some(call.alias.to_string()),
+            Operation::Llm(call) => Some(call.alias.as_str().into()),
             _ => None,
         };
         let error = ExecutionError {
-            node: Some(found.name().to_owned()),
+            node: Some(found.name().into()),
             location: found.location(),
             alias,
             kind: failure.kind,

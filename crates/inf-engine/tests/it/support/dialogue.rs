@@ -13,12 +13,13 @@ use inf_engine::resources::ResourceManager;
 use tokio::time::sleep;
 
 type Answered = (Duration, Result<LlmResponse, ClientError>);
+type Answers = dyn Fn(&LlmRequest, usize) -> Answered + Send + Sync;
 
 /// What it answers, and when, follows from the request and how many it had
 /// before.
 pub(crate) struct Dialogue {
     asked: Mutex<Vec<LlmRequest>>,
-    answers: Box<dyn Fn(&LlmRequest, usize) -> Answered + Send + Sync>,
+    answers: Box<Answers>,
 }
 
 impl Dialogue {

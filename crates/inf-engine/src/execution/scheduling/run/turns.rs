@@ -8,7 +8,7 @@ use super::Run;
 use crate::clients::{LlmResponse, ToolResult, Usage};
 use crate::execution::observation::{TaskOutcome, ToolOutcome};
 use crate::execution::scheduling::answer::Answer;
-use crate::execution::scheduling::conversation::ToolRun;
+use crate::execution::scheduling::conversation::{Conversation, ToolRun};
 use crate::execution::scheduling::evaluate::Failure;
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::scheduler::Board;
@@ -56,9 +56,7 @@ impl Run {
         told: Told,
     ) -> Result<(), Failure> {
         let node = running.node;
-        let asked = execution
-            .conversation(node)
-            .map_or(0, |known| known.reasks());
+        let asked = execution.conversation(node).map_or(0, Conversation::reasks);
         // Nothing is begun any more for an input that has failed.
         if asked >= self.limits.max_reasks || execution.error.is_some() {
             return Err(failure);
@@ -101,7 +99,7 @@ impl Run {
             unreachable!("only a call has an answer");
         };
         let before = execution.conversation(node);
-        let turns = before.map_or(0, |known| known.tool_turns()) + 1;
+        let turns = before.map_or(0, Conversation::tool_turns) + 1;
         let most = call.most_turns();
         if turns >= most {
             let called = response.tool_calls.iter().map(|call| &*call.name);
