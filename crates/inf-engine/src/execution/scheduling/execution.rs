@@ -51,7 +51,7 @@ pub(crate) struct Running {
     pub(crate) turn: u32,
     pub(crate) is_hedge: bool,
     /// The tool that runs, if it is no call.
-    pub(crate) tool: Option<ToolRun>,
+    pub(crate) tool: Option<Box<ToolRun>>,
     /// The place of its endpoint among those of the run, if it is a call.
     pub(crate) endpoint: Option<usize>,
     pub(crate) ready: Instant,

@@ -35,9 +35,9 @@ impl Run {
                 execution.end_conversation(running.node);
                 return Some(Ok(value));
             }
-            Answer::Failed(failure) => Err(failure),
+            Answer::Failed(failure) => Err(*failure),
             Answer::Misfit { failure, why } => {
-                let misfit = (failure, &*why);
+                let misfit = (*failure, &*why);
                 self.ask_again(board, execution, running, (misfit, response), told)
             }
             Answer::CallsTools => self.call_tools(board, execution, running, response, told),
@@ -155,7 +155,7 @@ impl Run {
             attempt: caller.attempt,
             turn: caller.turn,
             is_hedge: false,
-            tool: Some(run),
+            tool: Some(Box::new(run)),
             endpoint: None,
             ready: board.now,
             queued: board.now,
