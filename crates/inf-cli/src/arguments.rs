@@ -96,6 +96,11 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N")]
     pub(crate) max_retries: Option<u32>,
 
+    /// How often a model is asked again when its answer is not of the asked type, with what is wrong; 1 by
+    /// default
+    #[arg(long, value_name = "N")]
+    pub(crate) max_reasks: Option<u32>,
+
     /// The longest that one call may take
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) task_timeout: Option<Duration>,

@@ -30,6 +30,9 @@ enum Outcome<'a> {
         alias: Option<&'a str>,
         kind: &'static str,
         message: &'a str,
+        /// What the model answered, if that is what is wrong.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answer: Option<&'a str>,
         /// 0 if it is no node that failed.
         attempts: usize,
     },
@@ -44,6 +47,7 @@ impl<'a> ResultLine<'a> {
                 alias: error.alias.as_deref(),
                 kind: error.kind.as_str(),
                 message: &error.message,
+                answer: error.answer.as_deref(),
                 attempts: error.attempts(),
             },
         };

@@ -144,6 +144,9 @@ fn settings(arguments: &RunArguments) -> ExecutionSettings {
     if let Some(most) = arguments.max_retries {
         settings = settings.with_max_retries(most);
     }
+    if let Some(most) = arguments.max_reasks {
+        settings = settings.with_max_reasks(most);
+    }
     if let Some(timeout) = arguments.task_timeout {
         settings = settings.with_task_timeout(timeout);
     }

@@ -386,3 +386,24 @@ fn a_profile_is_a_timeline_and_where_the_time_went() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.shown().contains("is the same file as results.jsonl"));
 }
+
+#[test]
+fn an_answer_of_the_wrong_type_is_kept_with_its_error() {
+    let workplace = Workplace::new();
+    workplace.write(
+        "typed.yaml",
+        "version: 1\nname: typed\ninput: { a: string }\nnodes:\n  facts:\n    llm: fast\n    \
+         prompt: 'Facts of {input.a}'\n    max_tokens: 3\n    output: { facts: [string], topic: string }\n\
+         output: facts\n",
+    );
+    workplace.write("inputs.jsonl", "{\"a\": \"x\"}\n");
+    let ended = workplace.inf("run typed.yaml -i inputs.jsonl --max-reasks 0 --json");
+    assert_eq!(ended.code, Some(1));
+    let error = &ended.results()[0]["error"];
+    assert_eq!(error["kind"], "invalid_output");
+    let answer = error["answer"].as_str().expect("what was answered");
+    assert!(
+        answer.starts_with('{') && !answer.ends_with('}'),
+        "{answer}"
+    );
+}

@@ -12,9 +12,9 @@ use crate::graph::SourceLocation;
 #[non_exhaustive]
 pub struct ExecutionError {
     /// The node that failed; `None` if no node did.
-    pub node: Option<String>,
+    pub node: Option<Box<str>>,
     /// The alias that it called, if it calls a model.
-    pub alias: Option<String>,
+    pub alias: Option<Box<str>>,
     /// The line of the program that made the node, if it was traced.
     pub location: Option<SourceLocation>,
     /// The cause, for programs.

@@ -40,6 +40,10 @@ pub(super) struct TraceNode {
 }
 
 /// What was done.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a trace is made once, and many of its steps are calls"
+)]
 pub(super) enum Step {
     Input,
     Constant(Value),
@@ -314,6 +318,7 @@ pub(crate) fn prioritize(priority: i32) -> impl Drop {
 }
 
 /// What a model is asked.
+#[derive(Clone, Copy)]
 pub(crate) enum Asked {
     /// A text.
     Prompt(Proxy<String>),

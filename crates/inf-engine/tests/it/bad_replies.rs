@@ -49,7 +49,11 @@ async fn each_input_ends_in_its_own_sentence() {
     let pipeline = LlmInference::<Facts>::typed("fast")
         .bind(ResourceConfig::new().with_endpoint("fast", endpoint))
         .unwrap()
-        .with_settings(ExecutionSettings::default().with_error_policy(ErrorPolicy::Continue));
+        .with_settings(
+            ExecutionSettings::default()
+                .with_error_policy(ErrorPolicy::Continue)
+                .with_max_reasks(0),
+        );
     let inputs = (0..count).map(|index| format!("input {index}"));
     let mut results = pipeline.run_batch(inputs).await;
     for error in results

@@ -5,6 +5,7 @@
 mod bad_replies;
 mod budget;
 mod compile_errors;
+mod conversations;
 mod endings;
 mod endpoint_timeouts;
 mod execution_state;
@@ -25,5 +26,8 @@ mod simulation;
 mod structured_output;
 mod support;
 mod telemetry;
+mod tokens;
+mod tools;
 mod tracing;
+mod typed_answers;
 mod wire_formats;

@@ -8,7 +8,8 @@ use crate::execution::{ErrorKind, Plan};
 use crate::graph::NodeRef;
 use crate::value::Value;
 
-/// What an answer means for the node that asked.
+/// What an answer means for the node that asked. It travels with every answer, so
+/// that what is rare is boxed.
 pub(crate) enum Answer {
     /// The node has its value.
     Value(Value),
@@ -16,12 +17,12 @@ pub(crate) enum Answer {
     CallsTools,
     /// It is not of the asked type. The model may be told `why`, and asked again.
     Misfit {
-        failure: Failure,
+        failure: Box<Failure>,
         /// A fragment of a sentence for the model.
-        why: String,
+        why: Box<str>,
     },
     /// The node has no value and will have none.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 impl Answer {
@@ -62,7 +63,8 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Answer {
             other => format!("the provider says it ended with {other:?}"),
         };
         let message = format!("the answer is empty, because {why}");
-        return Answer::Failed(Failure::new(ErrorKind::InvalidOutput, message));
+        let failure = Failure::new(ErrorKind::InvalidOutput, message);
+        return Answer::Failed(Box::new(failure));
     }
     let Some(output) = plan.typed_output(node) else {
         return Answer::Value(Value::from(response.text.as_str()));
@@ -72,7 +74,10 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Answer {
         Err(misfit) => {
             let failure = failure(ErrorKind::InvalidOutput, misfit.message, response);
             match misfit.why {
-                Some(why) => Answer::Misfit { failure, why },
+                Some(why) => Answer::Misfit {
+                    failure,
+                    why: why.into(),
+                },
                 None => Answer::Failed(failure),
             }
         }
@@ -80,11 +85,11 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Answer {
 }
 
 /// A failure that keeps what was answered.
-fn failure(kind: ErrorKind, message: String, response: &LlmResponse) -> Failure {
-    Failure {
+fn failure(kind: ErrorKind, message: String, response: &LlmResponse) -> Box<Failure> {
+    Box::new(Failure {
         answer: kept(&response.text),
         ..Failure::new(kind, message)
-    }
+    })
 }
 
 /// The longest answer that is kept with an error, in bytes.

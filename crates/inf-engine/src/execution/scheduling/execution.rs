@@ -54,7 +54,7 @@ pub(crate) struct Running {
     pub(crate) turn: u32,
     pub(crate) is_hedge: bool,
     /// The tool that runs, if it is no call.
-    pub(crate) tool: Option<ToolRun>,
+    pub(crate) tool: Option<Box<ToolRun>>,
     /// The place of its endpoint among those of the run, if it is a call.
     pub(crate) endpoint: Option<usize>,
     /// Which of the endpoints behind its alias was asked.
@@ -202,11 +202,11 @@ impl Execution {
         let earlier_attempts = attempts.map(|place| self.attempts.swap_remove(place).1);
         let found = plan.graph().node(node);
         let alias = match found.operation() {
-            Operation::Llm(call) => Some(call.alias.to_string()),
+            Operation::Llm(call) => Some(call.alias.as_str().into()),
             _ => None,
         };
         let error = ExecutionError {
-            node: Some(found.name().to_owned()),
+            node: Some(found.name().into()),
             location: found.location(),
             alias,
             kind: failure.kind,

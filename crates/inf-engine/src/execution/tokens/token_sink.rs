@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::waiting::{Coming, Progress, TokenListener};
+use super::waiting::{Coming, TokenListener, Told};
 use super::{TokenEvent, TokenPiece};
 use crate::clients::Delta;
 use crate::execution::RunId;
@@ -48,7 +48,7 @@ impl RunTokens {
             node,
             attempt,
             turn,
-            progress: Mutex::default(),
+            told: Mutex::default(),
         };
         Some(TokenSink {
             listener: Arc::clone(&self.listener),
@@ -71,7 +71,7 @@ pub(super) struct Call {
     node: Arc<str>,
     attempt: u32,
     turn: u32,
-    progress: Mutex<Progress>,
+    told: Mutex<Told>,
 }
 
 impl Call {
@@ -86,8 +86,8 @@ impl Call {
         }
     }
 
-    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,7 +111,7 @@ impl TokenSink {
 
     /// Takes the whole text of an answer that did not come in pieces.
     pub(crate) fn take_whole(&self, text: &str) {
-        if !self.call.progress().has_pieces() {
+        if !self.call.told().has_pieces() {
             self.take(Delta::Text(text));
         }
     }

@@ -73,7 +73,7 @@ impl Coming<'_> {
 
 /// What is known of the pieces of a call; changed under the listener's lock.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct Told {
     /// The number of its last piece.
     last: Option<u64>,
     /// Whether pieces of it were dropped, and it was not said yet.
@@ -84,7 +84,7 @@ pub(super) struct Progress {
     is_over: bool,
 }
 
-impl Progress {
+impl Told {
     pub(super) fn has_pieces(&self) -> bool {
         self.has_pieces
     }
@@ -124,23 +124,23 @@ impl TokenListener {
     /// Puts in a piece of `call`, unless what became of it is said already.
     pub(super) fn put(&self, call: &Arc<Call>, coming: Coming<'_>) {
         let mut state = self.lock();
-        let mut progress = call.progress();
-        if progress.is_over || state.is_closed {
+        let mut told = call.told();
+        if told.is_over || state.is_closed {
             return;
         }
-        progress.is_over = matches!(coming, Coming::Void | Coming::Ended | Coming::TurnEnded);
+        told.is_over = matches!(coming, Coming::Void | Coming::Ended | Coming::TurnEnded);
         // What was never there need not be taken back.
-        if matches!(coming, Coming::Void) && !progress.has_pieces {
+        if matches!(coming, Coming::Void) && !told.has_pieces {
             return;
         }
-        progress.has_pieces = true;
-        if std::mem::take(&mut progress.has_gap) {
-            progress.last = Some(state.push(call, TokenEvent::Gap));
+        told.has_pieces = true;
+        if std::mem::take(&mut told.has_gap) {
+            told.last = Some(state.push(call, TokenEvent::Gap));
         }
-        if !state.append(progress.last, coming) {
-            progress.last = Some(state.push(call, coming.to_event()));
+        if !state.append(told.last, coming) {
+            told.last = Some(state.push(call, coming.to_event()));
         }
-        drop(progress);
+        drop(told);
         state.drop_what_is_too_much();
         let reader = state.reader.take();
         drop(state);
@@ -230,7 +230,7 @@ impl State {
         while self.bytes > self.max_bytes
             && let Some(dropped) = self.pop()
         {
-            dropped.call.progress().has_gap = true;
+            dropped.call.told().has_gap = true;
             self.missed += 1;
         }
     }

@@ -74,7 +74,7 @@ impl InferenceGraph {
         document.max_tokens = call.max_tokens;
         document.reasoning_effort = call.reasoning_effort;
         document.extra = call.extra.as_deref().cloned();
-        let tools = call.tools.iter().map(|name| name.to_string());
+        let tools = call.tools.iter().map(ToString::to_string);
         document.tools = Some(tools.collect()).filter(|tools: &Vec<_>| !tools.is_empty());
         document.tool_choice =
             Some(call.tool_choice.clone()).filter(|choice| *choice != ToolChoice::Auto);

@@ -1,12 +1,13 @@
 //! Random graphs of calls, prompts, host functions and packed values.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use inf_engine::Value;
 use inf_engine::graph::{
     GraphBuilder, GraphNode, HostCall, HostFunction, InferenceGraph, LlmCall, NodeRef, Operation,
-    Reference, Shape, Template, TemplatePart,
+    Reference, Shape, Template, TemplatePart, Tool,
 };
 use inf_engine::value::Schema;
 use rand::RngExt;
@@ -69,7 +70,7 @@ pub(super) fn draw(random: &mut Pcg64) -> Drawn {
             1 => Operation::Pack(Shape::List(vec![first, second])),
             2 => host("shout", first),
             3 => host("think", first),
-            _ => Operation::Llm(LlmCall::new(*ALIASES.choose(random).unwrap(), template)),
+            _ => Operation::Llm(call(random, template)),
         };
         let function = match &operation {
             Operation::Host(call) => Some(host_function(&call.function)),
@@ -82,8 +83,38 @@ pub(super) fn draw(random: &mut Pcg64) -> Drawn {
         }
         nodes.push(node);
     }
+    builder.add_tool(look());
     let ends = nodes.iter().rev().take(3).map(|&node| Shape::from(node));
     Drawn(builder.finish(Shape::List(ends.collect())).unwrap())
+}
+
+/// A call that may have a tool, and may want a number.
+fn call(random: &mut Pcg64, prompt: Template) -> LlmCall {
+    let mut call = LlmCall::new(*ALIASES.choose(random).unwrap(), prompt);
+    if random.random_ratio(1, 5) {
+        call.tools.push("look".into());
+    }
+    if random.random_ratio(1, 5) {
+        call.output = Some(Schema::of::<u64>());
+    }
+    call
+}
+
+/// A tool that takes a while, and may fail then.
+fn look() -> Tool {
+    Tool::fallible(
+        "look",
+        "Looks.",
+        |arguments: BTreeMap<String, u64>| async move {
+            let text = format!("{arguments:?}");
+            tokio::time::sleep(Duration::from_millis(hash(&[&text]) % 3_000)).await;
+            match hash(&[&text, "look"]) % 4 {
+                0 => Err("nothing there"),
+                1 => panic!("too dark"),
+                _ => Ok(text),
+            }
+        },
+    )
 }
 
 /// A graph that prints as one line for each node.
@@ -124,7 +155,15 @@ impl fmt::Debug for Drawn {
                 Operation::Prompt(_) => "prompt".to_owned(),
                 Operation::Pack(_) => "pack".to_owned(),
                 Operation::Host(call) => call.function.to_string(),
-                Operation::Llm(call) => format!("call `{}`", call.alias.as_str()),
+                Operation::Llm(call) => {
+                    let number = if call.output.is_some() {
+                        " for a number"
+                    } else {
+                        ""
+                    };
+                    let tools = call.tools.join(", ");
+                    format!("call `{}`{number} with [{tools}]", call.alias.as_str())
+                }
                 _ => "other".to_owned(),
             };
             let reads = node.operation().dependencies();

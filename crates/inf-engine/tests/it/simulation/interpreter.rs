@@ -4,7 +4,7 @@ use inf_engine::Value;
 use inf_engine::graph::{InferenceGraph, Operation, Reference, Shape, Template, TemplatePart};
 
 use super::graphs::{shout, think};
-use super::peers::{Fate, Temper};
+use super::peers::{Course, Fate, Says, Temper, turn_key};
 
 /// What an input comes to.
 pub(super) struct Expected {
@@ -14,8 +14,8 @@ pub(super) struct Expected {
     pub(super) failing: Vec<String>,
     /// The nodes that may fail when requests are given up or sent twice.
     pub(super) frail: Vec<String>,
-    /// What each node asks, by alias and prompt, if it gets that far.
-    pub(super) asks: Vec<Option<(String, String)>>,
+    /// What each node may ask, by alias and prompt, if it gets that far.
+    pub(super) asks: Vec<Vec<(String, String)>>,
 }
 
 pub(super) fn interpret(
@@ -33,7 +33,7 @@ pub(super) fn interpret(
     };
     for node in graph.nodes() {
         let needs = node.operation().dependencies();
-        let mut asks = None;
+        let mut asks = Vec::new();
         let mut value = None;
         if needs.iter().all(|node| values[node.index()].is_some()) {
             let read = |reference: &Reference| values[reference.node.index()].clone().unwrap();
@@ -62,21 +62,36 @@ pub(super) fn interpret(
                 Operation::Llm(call) => {
                     expected.frail.push(name());
                     let (alias, prompt) = (call.alias.as_str(), fill(&call.prompt));
-                    let fates = (0..Temper::OCCURRENCES)
-                        .map(|occurrence| temper.fate(alias, &prompt, occurrence));
-                    let passing = fates
-                        .take_while(|fate| !matches!(fate, Fate::Answer(_)))
-                        .filter(|fate| matches!(fate, Fate::Fail | Fate::Hang));
-                    let is_exhausted = passing.count() > max_retries;
-                    let last = temper.fate(alias, &prompt, Temper::OCCURRENCES);
-                    let answer = match last {
-                        Fate::Answer(answer) => Some(Value::from(answer)),
-                        _ => None,
-                    };
+                    let is_number = call.output.is_some();
+                    let course = Course::of(&prompt, !call.tools.is_empty(), is_number);
+                    let mut says = None;
+                    let mut is_exhausted = false;
+                    for turn in 0..course.turns() {
+                        let key = turn_key(&prompt, turn);
+                        let fates = (0..Temper::OCCURRENCES)
+                            .map(|occurrence| temper.fate(alias, &key, occurrence));
+                        let passing = fates
+                            .take_while(|fate| !matches!(fate, Fate::Answer(_)))
+                            .filter(|fate| matches!(fate, Fate::Fail | Fate::Hang));
+                        is_exhausted |= passing.count() > max_retries;
+                        let last = temper.fate(alias, &key, Temper::OCCURRENCES);
+                        asks.push((alias.to_owned(), key));
+                        says = match last {
+                            Fate::Answer(answer) => Some(course.says(turn, answer)),
+                            _ => None,
+                        };
+                        if says.is_none() {
+                            break;
+                        }
+                    }
+                    let answer = says.filter(|_| course.is_good()).map(|says| match says {
+                        Says::Text(text) => Value::from(text),
+                        Says::Number(number) => Value::from(number.cast_signed()),
+                        other => unreachable!("{other:?} is no end"),
+                    });
                     if is_exhausted && answer.is_some() {
                         expected.failing.push(name());
                     }
-                    asks = Some((alias.to_owned(), prompt));
                     answer
                 }
                 _ => unreachable!(),

@@ -69,7 +69,7 @@ impl<'c> Check<'c> {
                 let text = Value::from(part.input(run, input).ok()?);
                 let expected = interpret(&part.graph.0, &scenario.temper, &text, retries);
                 for (node, asks) in expected.asks.iter().enumerate() {
-                    if let Some((alias, prompt)) = asks {
+                    for (alias, prompt) in asks {
                         let alias = ALIASES.iter().position(|known| known == alias).unwrap();
                         let asker = Asker { run, input, node };
                         askers.insert((alias, prompt.clone()), asker);
@@ -233,14 +233,14 @@ impl<'c> Check<'c> {
 
     /// Also: not more often than fates and second requests explain.
     fn only_what_is_needed_is_asked(&mut self) {
-        let mut times: HashMap<Asker, usize> = HashMap::new();
+        let mut times: HashMap<(Asker, &str), usize> = HashMap::new();
         for call in &self.record.calls {
             match self.asker(call) {
-                Some(asker) => *times.entry(asker).or_default() += 1,
+                Some(asker) => *times.entry((asker, &call.prompt)).or_default() += 1,
                 None => self.problems.push(format!("nobody asks {:?}", call.prompt)),
             }
         }
-        for (asker, times) in times {
+        for ((asker, _), times) in times {
             let settings = &self.scenario.runs[asker.run].settings;
             let most = super::peers::Temper::OCCURRENCES as usize;
             ensure!(
@@ -278,6 +278,8 @@ impl<'c> Check<'c> {
                     ensure!(self, over.insert(asker), "ended twice: {attempt:?}");
                 }
                 AttemptOutcome::Retried
+                | AttemptOutcome::Reasked
+                | AttemptOutcome::CalledTools
                 | AttemptOutcome::RateLimited
                 | AttemptOutcome::Cancelled => {}
             }
@@ -663,6 +665,8 @@ impl<'c> Check<'c> {
                 && progress.inputs_in_flight == 0
                 && progress.rate_limited == with(AttemptOutcome::RateLimited) as u64
                 && progress.hedges == hedges as u64
+                && progress.reasks == with(AttemptOutcome::Reasked) as u64
+                && progress.tool_calls == record.tools
                 && progress.usage == told
                 && at_endpoints
                     .clone()

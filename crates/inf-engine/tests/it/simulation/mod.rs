@@ -2,7 +2,8 @@
 //! paused clock and checked against what the engine promises.
 //!
 //! A [`scenario`] is several runs of random [`graphs`] over shared endpoints,
-//! with readers, sources, limits and endings of all kinds. The [`stage`] plays
+//! with readers, sources, limits and endings of all kinds; models call tools, and
+//! answer what was not asked for. The [`stage`] plays
 //! it with [`peers`] as providers, whose answers, failures and latencies follow
 //! from what they are asked. What happened is a [`record`]; the [`interpreter`]
 //! says what every input comes to, one thing after the other; the

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use inf_engine::clients::{
-    ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry, Usage,
+    ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry, Role,
+    ToolCall, Usage,
 };
 use tokio::time::Instant;
 
@@ -38,6 +39,73 @@ pub(super) enum Fate {
     Limit(Option<Duration>),
 }
 
+/// What an answer says that a conversation comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Says {
+    /// It calls so many tools.
+    Calls(u64),
+    /// What was not asked for.
+    Nonsense,
+    Text(String),
+    Number(u64),
+}
+
+/// How the conversation goes that begins with a prompt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Course {
+    /// Turns in which tools are called.
+    tools: u64,
+    /// Turns after that in which something else is said than was asked for.
+    nonsense: u64,
+    is_number: bool,
+}
+
+impl Course {
+    pub(super) fn of(prompt: &str, has_tools: bool, is_number: bool) -> Self {
+        let drawn = hash(&[prompt, "course"]);
+        Self {
+            tools: if has_tools { drawn % 4 } else { 0 },
+            nonsense: match drawn / 4 % 8 {
+                0 if is_number => 2,
+                1 | 2 if is_number => 1,
+                _ => 0,
+            },
+            is_number,
+        }
+    }
+
+    /// The turns that it takes at most.
+    pub(super) fn turns(self) -> u64 {
+        self.tools + self.nonsense + 1
+    }
+
+    /// Whether it comes to what was asked for; a model is asked again once.
+    pub(super) fn is_good(self) -> bool {
+        self.nonsense < 2
+    }
+
+    /// What turn `turn`, from 0, says where it is answered with `answer`.
+    pub(super) fn says(self, turn: u64, answer: String) -> Says {
+        if turn < self.tools {
+            Says::Calls(1 + hash(&[&answer]) % 3)
+        } else if turn < self.tools + self.nonsense {
+            Says::Nonsense
+        } else if self.is_number {
+            Says::Number(hash(&[&answer]) % 1_000)
+        } else {
+            Says::Text(answer)
+        }
+    }
+}
+
+/// What a turn of a conversation is known by; the first one by its prompt.
+pub(super) fn turn_key(prompt: &str, turn: u64) -> String {
+    match turn {
+        0 => prompt.to_owned(),
+        turn => format!("{prompt}#{turn}"),
+    }
+}
+
 /// FNV-1a with a finish, which is the same everywhere.
 pub(super) fn hash(parts: &[&str]) -> u64 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
@@ -46,6 +114,27 @@ pub(super) fn hash(parts: &[&str]) -> u64 {
     });
     let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash ^ (hash >> 29)
+}
+
+impl Says {
+    fn to_response(&self) -> LlmResponse {
+        match self {
+            Self::Text(text) => LlmResponse::from_text(text),
+            Self::Nonsense => LlmResponse::from_text("no"),
+            Self::Number(number) => LlmResponse::from_text(format!("{{\"value\": {number}}}")),
+            Self::Calls(count) => {
+                let call = |place: u64| ToolCall {
+                    id: place.to_string(),
+                    // Some models see tools that are not there.
+                    name: if place == 2 { "listen" } else { "look" }.to_owned(),
+                    arguments: format!("{{\"what\": {}}}", place + count),
+                };
+                let mut response = LlmResponse::from_text("");
+                response.tool_calls = (0..*count).map(call).collect();
+                response
+            }
+        }
+    }
 }
 
 impl Temper {
@@ -176,7 +265,17 @@ impl Peer {
 impl LlmClient for Peer {
     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
         Box::pin(async move {
-            let prompt = &*request.prompt();
+            let said = |role| {
+                request
+                    .messages
+                    .iter()
+                    .filter(move |said| said.role == role)
+            };
+            let first = said(Role::User).next().unwrap().text();
+            let turn = said(Role::Assistant).count() as u64;
+            let is_number = request.output_schema.is_some();
+            let course = Course::of(&first, !request.tools.is_empty(), is_number);
+            let prompt = &*turn_key(&first, turn);
             let alias = ALIASES[self.alias];
             let (mut call, occurrence) = self.begin(prompt);
             let fate = self.temper.fate(alias, prompt, occurrence);
@@ -188,7 +287,7 @@ impl LlmClient for Peer {
             let (ended, outcome) = match fate {
                 Fate::Answer(answer) => {
                     let usage = Temper::usage(prompt, &answer);
-                    let mut response = LlmResponse::from_text(answer);
+                    let mut response = course.says(turn, answer).to_response();
                     response.usage = usage;
                     (Ended::Answered(usage), Ok(response))
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use inf_engine::Value;
 use inf_engine::clients::Usage;
 use inf_engine::execution::{
-    ErrorKind, InputReport, Observer, Progress, RunReport, TaskOutcome, TaskReport,
+    ErrorKind, InputReport, Observer, Progress, RunReport, TaskOutcome, TaskReport, ToolReport,
 };
 use inf_engine::resources::ResourceMetrics;
 use tokio::time::Instant;
@@ -37,6 +37,8 @@ pub(super) enum AttemptOutcome {
     Completed,
     Failed,
     Retried,
+    Reasked,
+    CalledTools,
     RateLimited,
     Cancelled,
 }
@@ -74,6 +76,8 @@ pub(super) struct RunRecord {
     /// How often it began and ended, as observers were told.
     pub(super) begins: usize,
     pub(super) ends: Vec<(Duration, Progress)>,
+    /// Tools that ended, as observers were told.
+    pub(super) tools: u64,
     /// What the stream itself says at the end.
     pub(super) progress: Option<Progress>,
 }
@@ -150,6 +154,8 @@ impl Observer for Notary {
                 TaskOutcome::Completed => AttemptOutcome::Completed,
                 TaskOutcome::Failed(_) => AttemptOutcome::Failed,
                 TaskOutcome::Retried(_) => AttemptOutcome::Retried,
+                TaskOutcome::Reasked(_) => AttemptOutcome::Reasked,
+                TaskOutcome::CalledTools => AttemptOutcome::CalledTools,
                 TaskOutcome::RateLimited => AttemptOutcome::RateLimited,
                 TaskOutcome::Cancelled => AttemptOutcome::Cancelled,
                 _ => unreachable!(),
@@ -157,6 +163,10 @@ impl Observer for Notary {
             inputs_in_flight: task.progress().inputs_in_flight,
         };
         self.notes.lock().unwrap().attempts.push(attempt);
+    }
+
+    fn tool_ended(&self, _: &ToolReport<'_>) {
+        self.note(|run| run.tools += 1);
     }
 
     fn input_ended(&self, input: &InputReport<'_>) {

@@ -239,7 +239,7 @@ impl Actor {
             index: result.index,
             output: result
                 .output
-                .map_err(|error| (error.node, error.kind, error.message)),
+                .map_err(|error| (error.node.map(String::from), error.kind, error.message)),
             usage: result.usage,
         };
         self.note(|run| run.results.push(got));

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod dialogue;
 mod full_peer;
 pub(crate) mod peer;
 mod raw_peer;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::spans::Micros;
 use crate::graph::NodeRef;
 
-/// One attempt of a call, or of a host function that ran elsewhere.
+/// One attempt of a call, or of a host function that ran elsewhere, or a run of
+/// a tool.
 ///
 /// There may be a million of them: names are looked up in `graph`, and there
 /// is nothing in it that has to be dropped.
@@ -26,11 +27,23 @@ pub(super) struct CallRecord {
     /// The place of its graph in the profile.
     pub(super) graph: u32,
     pub(super) node: NodeRef,
+    /// Of a tool: its place among those of its node, or `NO_TOOL`.
     pub(super) input_tokens: u32,
     pub(super) output_tokens: u32,
     pub(super) attempt: u16,
     pub(super) ending: Ending,
-    pub(super) is_hedge: bool,
+    pub(super) kind: Kind,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A call, or a host function.
+    First,
+    /// The second request for a call that took long.
+    Hedge,
+    /// A tool that a model called.
+    Tool,
 }
 
 /// How an attempt ended.
@@ -63,6 +76,9 @@ impl CallRecord {
     /// There was no first byte.
     pub(super) const NO_BYTE: u32 = u32::MAX;
 
+    /// The node has no tool of the name that the model wrote.
+    pub(super) const NO_TOOL: u32 = u32::MAX;
+
     /// When it began to wait for its turn.
     pub(super) fn queued(&self) -> Micros {
         (self.ready + Micros::from(self.backoff)).min(self.started)
@@ -72,9 +88,13 @@ impl CallRecord {
         self.ended - self.started
     }
 
+    pub(super) fn is_tool(&self) -> bool {
+        self.kind == Kind::Tool
+    }
+
     /// Whether there was an answer, good or not.
     pub(super) fn is_answered(&self) -> bool {
-        self.ending == Ending::Completed || self.first_byte != Self::NO_BYTE
+        !self.is_tool() && (self.ending == Ending::Completed || self.first_byte != Self::NO_BYTE)
     }
 }
 
@@ -129,7 +149,7 @@ mod tests {
             output_tokens: 0,
             attempt: 1,
             ending: Ending::Completed,
-            is_hedge: false,
+            kind: Kind::First,
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
-use super::call_record::CallRecord;
+use super::call_record::{CallRecord, Kind};
 use super::recording::{EndpointTally, Recording, RunTally};
 use super::slots::slots_of;
 use super::spans::Micros;
@@ -24,11 +24,12 @@ pub(super) fn write(recording: &Recording, out: &mut impl Write) -> io::Result<(
     serde_json::to_writer(&mut trace.out, &About::of(recording))?;
     trace.out.write_all(b",\"traceEvents\":[")?;
     write_runs(recording, &mut trace)?;
-    let (by_endpoint, hosted) = sort(recording);
+    let (by_endpoint, hosted, tools) = sort(recording);
     for (endpoint, calls) in recording.endpoints.iter().zip(&by_endpoint) {
         write_endpoint(recording, endpoint, calls, &mut trace)?;
     }
-    write_hosted(recording, &hosted, &mut trace)?;
+    write_elsewhere(recording, "host functions", &hosted, &mut trace)?;
+    write_elsewhere(recording, "tools", &tools, &mut trace)?;
     trace.out.write_all(b"\n]}\n")?;
     trace.out.flush()
 }
@@ -138,7 +139,14 @@ struct CallArgs<'r> {
     run: u32,
     graph: &'r str,
     input: u64,
-    attempt: u16,
+    /// Of a tool: the node whose model called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u16>,
+    /// Of a tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<u16>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     hedge: bool,
     outcome: &'static str,
@@ -222,8 +230,10 @@ impl<W: Write> Trace<W> {
             most = most.max(slot + 1);
             let tokens = |count: u32| (call.is_answered() && count > 0).then_some(count);
             self.event(&Slice {
-                name: recording.node_name(call),
-                cat: "call",
+                name: recording
+                    .tool_name(call)
+                    .unwrap_or(recording.node_name(call)),
+                cat: if call.is_tool() { "tool" } else { "call" },
                 ph: 'X',
                 ts: call.started,
                 dur: call.took(),
@@ -233,8 +243,10 @@ impl<W: Write> Trace<W> {
                     run: call.run,
                     graph: recording.graph(call).name(),
                     input: call.input,
-                    attempt: call.attempt,
-                    hedge: call.is_hedge,
+                    node: call.is_tool().then(|| recording.node_name(call)),
+                    attempt: (!call.is_tool()).then_some(call.attempt),
+                    turn: call.is_tool().then_some(call.attempt),
+                    hedge: call.kind == Kind::Hedge,
                     outcome: call.ending.as_str(),
                     input_tokens: tokens(call.input_tokens),
                     output_tokens: tokens(call.output_tokens),
@@ -281,21 +293,25 @@ impl<W: Write> Trace<W> {
     }
 }
 
-/// The calls of each endpoint, and host functions that ran elsewhere, in the
-/// order in which they were started.
-fn sort(recording: &Recording) -> (Vec<Vec<&CallRecord>>, Vec<&CallRecord>) {
+/// The attempts of one kind.
+type Attempts<'r> = Vec<&'r CallRecord>;
+
+/// The calls of each endpoint, host functions that ran elsewhere, and tools, in
+/// the order in which they were started.
+fn sort(recording: &Recording) -> (Vec<Attempts<'_>>, Attempts<'_>, Attempts<'_>) {
     let mut by_endpoint = vec![Vec::new(); recording.endpoints.len()];
-    let mut hosted = Vec::new();
+    let (mut hosted, mut tools) = (Vec::new(), Vec::new());
     for call in recording.calls.iter() {
         match recording.endpoint_of(call) {
             Some(endpoint) => by_endpoint[endpoint].push(call),
+            None if call.is_tool() => tools.push(call),
             None => hosted.push(call),
         }
     }
-    for calls in by_endpoint.iter_mut().chain([&mut hosted]) {
+    for calls in by_endpoint.iter_mut().chain([&mut hosted, &mut tools]) {
         calls.sort_by_key(|call| call.started);
     }
-    (by_endpoint, hosted)
+    (by_endpoint, hosted, tools)
 }
 
 fn write_runs<W: Write>(recording: &Recording, trace: &mut Trace<W>) -> io::Result<()> {
@@ -390,14 +406,15 @@ fn write_endpoint<W: Write>(
     trace.name_slots(pid, most)
 }
 
-fn write_hosted<W: Write>(
+fn write_elsewhere<W: Write>(
     recording: &Recording,
-    hosted: &[&CallRecord],
+    what: &str,
+    ran: &[&CallRecord],
     trace: &mut Trace<W>,
 ) -> io::Result<()> {
-    if hosted.is_empty() {
+    if ran.is_empty() {
         return Ok(());
     }
-    let pid = trace.process("host functions")?;
-    trace.calls(recording, pid, hosted)
+    let pid = trace.process(what)?;
+    trace.calls(recording, pid, ran)
 }

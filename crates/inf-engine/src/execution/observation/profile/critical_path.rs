@@ -51,7 +51,7 @@ pub struct CriticalStep {
     pub attempts: usize,
     /// What it waited for.
     pub waits: Waits,
-    /// The time in which a call of it was in flight.
+    /// The time in which a call of it, or a tool that it called, was under way.
     #[serde(serialize_with = "seconds")]
     pub calling: Duration,
 }
@@ -106,7 +106,7 @@ fn last_of(nodes: impl IntoIterator<Item = NodeRef>, by_node: &ByNode<'_>) -> Op
 fn end_of(attempts: &[&CallRecord]) -> Micros {
     let completed = attempts
         .iter()
-        .find(|call| call.ending == Ending::Completed);
+        .find(|call| call.ending == Ending::Completed && !call.is_tool());
     let last = attempts.iter().map(|call| call.ended).max();
     completed.map(|call| call.ended).or(last).unwrap_or(0)
 }
@@ -150,7 +150,7 @@ fn step_of(
     CriticalStep {
         node: graph.node(node).name().to_owned(),
         alias: endpoint.map(|place| recording.endpoints[place].alias.to_string()),
-        attempts: attempts.len(),
+        attempts: attempts.iter().filter(|call| !call.is_tool()).count(),
         waits,
         calling: Duration::from_micros(calling.total()),
     }

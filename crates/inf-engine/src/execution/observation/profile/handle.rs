@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::recording::Recording;
 use super::summary::ProfileSummary;
 use super::{chrome_trace, summary};
-use crate::execution::observation::{InputReport, Observer, PauseReport, RunReport, TaskReport};
+use crate::execution::observation::{
+    InputReport, Observer, PauseReport, RunReport, TaskReport, ToolReport,
+};
 use crate::files::{FileError, write_with};
 
 /// Records runs, and says where their time went: as a timeline for a viewer,
@@ -83,7 +85,7 @@ impl Profile {
     /// at the same time, the times at which it was paused, and the numbers of
     /// calls in flight and waiting. A second process shows what its calls
     /// waited for: a limit, a retry, room. Host functions that ran elsewhere,
-    /// and the runs, have a process each. Times are microseconds since the
+    /// tools that models called, and the runs, have a process each. Times are microseconds since the
     /// first run began.
     ///
     /// An attempt takes about 220 bytes of text, and each wait about 150. It is
@@ -152,6 +154,10 @@ impl Observer for Recorder {
 
     fn task_ended(&self, task: &TaskReport<'_>) {
         self.lock().task_ended(task);
+    }
+
+    fn tool_ended(&self, tool: &ToolReport<'_>) {
+        self.lock().tool_ended(tool);
     }
 
     fn input_ended(&self, input: &InputReport<'_>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::call_record::{CallRecord, Ending};
+use super::call_record::{CallRecord, Ending, Kind};
 use super::spans::Micros;
 use super::summary::seconds;
 use super::waits::Waits;
@@ -36,6 +36,9 @@ pub(super) struct NodeTally {
     pub(super) retried: u64,
     pub(super) reasked: u64,
     pub(super) tool_turns: u64,
+    pub(super) tools: u64,
+    pub(super) tools_failed: u64,
+    pub(super) in_tools: Micros,
     pub(super) rate_limited: u64,
     pub(super) cancelled: u64,
     pub(super) hedges: u64,
@@ -54,7 +57,7 @@ impl NodeTally {
 
     pub(super) fn count(&mut self, record: &CallRecord, waits: Waits, usage: Usage) {
         self.attempts += 1;
-        self.hedges += u64::from(record.is_hedge);
+        self.hedges += u64::from(record.kind == Kind::Hedge);
         match record.ending {
             Ending::Completed => {}
             Ending::Failed => self.failed += 1,
@@ -76,6 +79,12 @@ impl NodeTally {
             let _ = answers.record(record.took());
         }
         self.note_if_slow(record);
+    }
+
+    pub(super) fn count_tool(&mut self, record: &CallRecord) {
+        self.tools += 1;
+        self.tools_failed += u64::from(record.ending == Ending::Failed);
+        self.in_tools += record.took();
     }
 
     fn note_if_slow(&mut self, record: &CallRecord) {

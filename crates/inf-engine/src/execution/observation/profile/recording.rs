@@ -6,13 +6,13 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
-use super::call_record::{CallRecord, CallRecords, Ending};
+use super::call_record::{CallRecord, CallRecords, Ending, Kind};
 use super::node_tally::NodeTally;
 use super::spans::{Micros, NEVER, Spans};
 use super::waits::Waits;
 use crate::execution::ErrorKind;
 use crate::execution::observation::{
-    InputReport, PauseReport, RunId, RunReport, TaskOutcome, TaskReport,
+    InputReport, PauseReport, RunId, RunReport, TaskOutcome, TaskReport, ToolOutcome, ToolReport,
 };
 use crate::graph::{Alias, InferenceGraph, Operation};
 
@@ -125,7 +125,8 @@ impl Recording {
 
     /// Where nodes call: the place of the endpoint, if it is one.
     pub(super) fn endpoint_of(&self, record: &CallRecord) -> Option<usize> {
-        self.graphs[record.graph as usize].endpoints[record.node.index()]
+        let endpoints = &self.graphs[record.graph as usize].endpoints;
+        endpoints[record.node.index()].filter(|_| !record.is_tool())
     }
 
     /// When the endpoint that was called was paused.
@@ -136,6 +137,15 @@ impl Recording {
 
     pub(super) fn node_name(&self, record: &CallRecord) -> &str {
         self.graph(record).node(record.node).name()
+    }
+
+    /// The name of the tool that ran, if it is one.
+    pub(super) fn tool_name(&self, record: &CallRecord) -> Option<&str> {
+        let tools = self.graph(record).node(record.node).operation().tools();
+        let name = tools.get(record.input_tokens as usize);
+        record
+            .is_tool()
+            .then(|| name.map_or("(no such tool)", |name| name))
     }
 
     pub(super) fn graph(&self, record: &CallRecord) -> &InferenceGraph {
@@ -224,10 +234,49 @@ impl Recording {
             output_tokens: to_u32(report.usage.output_tokens),
             attempt: u16::try_from(report.attempt).unwrap_or(u16::MAX),
             ending,
-            is_hedge: report.is_hedge,
+            kind: if report.is_hedge {
+                Kind::Hedge
+            } else {
+                Kind::First
+            },
         };
         let pauses = endpoint.map_or(&NEVER, |place| &self.endpoints[place].pauses);
         tally.count(&record, Waits::of(&record, pauses), report.usage);
+        self.keep(record);
+    }
+
+    pub(super) fn tool_ended(&mut self, report: &ToolReport<'_>) {
+        let (Some(run), Some(began)) = (self.open_run(report.run), self.began) else {
+            return;
+        };
+        let tools = report.graph.node(report.node).operation().tools();
+        let place = tools.iter().position(|name| **name == *report.tool);
+        let started = micros_between(began, report.started);
+        let record = CallRecord {
+            ready: started,
+            started,
+            ended: micros_between(began, report.ended).max(started),
+            input: report.input as u64,
+            backoff: 0,
+            first_byte: CallRecord::NO_BYTE,
+            run: run.place,
+            graph: run.graph,
+            node: report.node,
+            input_tokens: place.map_or(CallRecord::NO_TOOL, |place| to_u32(place as u64)),
+            output_tokens: 0,
+            attempt: u16::try_from(report.turn).unwrap_or(u16::MAX),
+            ending: match report.outcome {
+                ToolOutcome::Completed => Ending::Completed,
+                ToolOutcome::Failed(_) => Ending::Failed,
+                ToolOutcome::Cancelled => Ending::Cancelled,
+            },
+            kind: Kind::Tool,
+        };
+        self.graphs[run.graph as usize].nodes[report.node.index()].count_tool(&record);
+        self.keep(record);
+    }
+
+    fn keep(&mut self, record: CallRecord) {
         self.last = self.last.max(record.ended);
         if self.calls.len() < self.max_calls {
             self.calls.push(record);

@@ -166,6 +166,19 @@ pub struct NodeSummary {
     pub failed: u64,
     /// Attempts that failed and were tried again.
     pub retried: u64,
+    /// Attempts whose answer was not of the asked type, and that were followed by
+    /// another turn.
+    pub reasked: u64,
+    /// Attempts in which the model called tools, and that were followed by another
+    /// turn.
+    pub tool_turns: u64,
+    /// Tools that the model called and that ended.
+    pub tools: u64,
+    /// Those of them that failed, which the model is told.
+    pub tools_failed: u64,
+    /// What tools took, in sum.
+    #[serde(serialize_with = "seconds")]
+    pub in_tools: Duration,
     /// Attempts that were refused for a limit.
     pub rate_limited: u64,
     /// Attempts that were given up.
@@ -404,6 +417,11 @@ fn nodes_in<'r>(
             attempts: tally.attempts,
             failed: tally.failed,
             retried: tally.retried,
+            reasked: tally.reasked,
+            tool_turns: tally.tool_turns,
+            tools: tally.tools,
+            tools_failed: tally.tools_failed,
+            in_tools: Duration::from_micros(tally.in_tools),
             rate_limited: tally.rate_limited,
             cancelled: tally.cancelled,
             hedges: tally.hedges,

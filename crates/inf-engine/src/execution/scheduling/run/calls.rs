@@ -404,14 +404,13 @@ impl Run {
                         }
                         let told = Some((response.timings.first_byte, response.usage));
                         let answer = (answer, &response);
-                        match self.take_answer(board, &mut execution, &running, answer, told) {
-                            Some(value) => (value, told),
-                            None => {
-                                self.note_change();
-                                self.settle(board, execution);
-                                return;
-                            }
-                        }
+                        let value = self.take_answer(board, &mut execution, &running, answer, told);
+                        let Some(value) = value else {
+                            self.note_change();
+                            self.settle(board, execution);
+                            return;
+                        };
+                        (value, told)
                     }
                     Err(error) => match self.try_again(board, &mut execution, &running, error) {
                         Ok(()) => {

@@ -8,7 +8,7 @@ use super::{Charge, Run};
 use crate::clients::{LlmResponse, ToolResult, Usage};
 use crate::execution::observation::{TaskOutcome, ToolOutcome};
 use crate::execution::scheduling::answer::Answer;
-use crate::execution::scheduling::conversation::ToolRun;
+use crate::execution::scheduling::conversation::{Conversation, ToolRun};
 use crate::execution::scheduling::evaluate::Failure;
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::scheduler::Board;
@@ -36,9 +36,9 @@ impl Run {
                 execution.end_conversation(running.node);
                 return Some(Ok(value));
             }
-            Answer::Failed(failure) => Err(failure),
+            Answer::Failed(failure) => Err(*failure),
             Answer::Misfit { failure, why } => {
-                let misfit = (failure, &*why);
+                let misfit = (*failure, &*why);
                 self.ask_again(board, execution, running, (misfit, response), told)
             }
             Answer::CallsTools => self.call_tools(board, execution, running, response, told),
@@ -57,9 +57,7 @@ impl Run {
         told: Told,
     ) -> Result<(), Failure> {
         let node = running.node;
-        let asked = execution
-            .conversation(node)
-            .map_or(0, |known| known.reasks());
+        let asked = execution.conversation(node).map_or(0, Conversation::reasks);
         // Nothing is begun any more for an input that has failed.
         if asked >= self.limits.max_reasks || execution.error.is_some() {
             return Err(failure);
@@ -92,14 +90,17 @@ impl Run {
         told: Told,
     ) -> Result<(), Failure> {
         let node = running.node;
+        // Nothing is begun any more for an input that has failed.
         if execution.error.is_some() {
-            return Err(not_gone_on());
+            self.tell_task(board, execution, running, TaskOutcome::CalledTools, told);
+            go_no_further(execution, node);
+            return Ok(());
         }
         let Some(call) = self.bound.call_of(node) else {
             unreachable!("only a call has an answer");
         };
         let before = execution.conversation(node);
-        let turns = before.map_or(0, |known| known.tool_turns()) + 1;
+        let turns = before.map_or(0, Conversation::tool_turns) + 1;
         let most = call.most_turns();
         if turns >= most {
             let called = response.tool_calls.iter().map(|call| &*call.name);
@@ -155,7 +156,7 @@ impl Run {
             attempt: caller.attempt,
             turn: caller.turn,
             is_hedge: false,
-            tool: Some(run),
+            tool: Some(Box::new(run)),
             endpoint: None,
             asked: None,
             ready: board.now,
@@ -195,8 +196,7 @@ impl Run {
         let node = running.node;
         let is_turn_done = execution.conversation_mut(node).tool_ended(run, given);
         if is_turn_done && execution.error.is_some() {
-            let error = execution.fail(&self.bound.plan, node, not_gone_on());
-            self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+            go_no_further(&mut execution, node);
         } else if is_turn_done {
             self.ask_next(board, &mut execution, node);
         }
@@ -212,8 +212,9 @@ impl Run {
     }
 }
 
-/// Why a node does not go on whose input has failed elsewhere.
-fn not_gone_on() -> Failure {
-    let why = "the model called tools, and was not asked on, because another node failed";
-    Failure::new(ErrorKind::Cancelled, why)
+/// Leaves a node where it is whose input has failed elsewhere: as one that was
+/// never asked.
+fn go_no_further(execution: &mut Execution, node: NodeRef) {
+    execution.state.requeue(node);
+    execution.state.cancel_waiting();
 }
