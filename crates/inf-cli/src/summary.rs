@@ -194,7 +194,11 @@ impl fmt::Display for Summary<'_> {
             write!(formatter, ", {} cancelled", grouped(tally.cancelled))?;
         }
         if tally.out_of_budget > 0 {
-            write!(formatter, ", {} out of budget", grouped(tally.out_of_budget))?;
+            write!(
+                formatter,
+                ", {} out of budget",
+                grouped(tally.out_of_budget)
+            )?;
         }
         match self.not_read {
             Some(0) => writeln!(formatter, ")")?,
@@ -311,9 +315,15 @@ fn budget_json(budget: &Budget) -> Json {
 fn spent_of(budget: &Budget) -> String {
     let (limits, spent) = (budget.limits(), budget.spent());
     let parts = [
-        limits.dollars.map(|most| format!("{} of {most}", spent.cost.known)),
-        limits.tokens.map(|most| format!("{} of {} tokens", grouped(spent.tokens), grouped(most))),
-        limits.calls.map(|most| format!("{} of {} calls", grouped(spent.calls), grouped(most))),
+        limits
+            .dollars
+            .map(|most| format!("{} of {most}", spent.cost.known)),
+        limits
+            .tokens
+            .map(|most| format!("{} of {} tokens", grouped(spent.tokens), grouped(most))),
+        limits
+            .calls
+            .map(|most| format!("{} of {} calls", grouped(spent.calls), grouped(most))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(", ")

@@ -181,7 +181,15 @@ fn write_report(
         ));
     }
     line("");
-    let names = ["alias", "model", "calls per input", "calls", "input tokens", "output tokens", "cost"];
+    let names = [
+        "alias",
+        "model",
+        "calls per input",
+        "calls",
+        "input tokens",
+        "output tokens",
+        "cost",
+    ];
     let mut table = vec![names.map(str::to_owned)];
     table.extend(estimate.aliases().iter().map(|alias| {
         let about = |tokens| format!("~{}", grouped(tokens));
@@ -238,16 +246,25 @@ fn basis(estimate: &Estimate) -> Vec<String> {
     let mut tokenizers: Vec<(Tokenizer, Vec<String>)> = Vec::new();
     for alias in estimate.aliases() {
         let name = format!("`{}`", alias.alias);
-        let known = tokenizers.iter_mut().find(|(known, _)| *known == alias.tokenizer);
+        let known = tokenizers
+            .iter_mut()
+            .find(|(known, _)| *known == alias.tokenizer);
         match known {
             Some((_, names)) => names.push(name),
             None => tokenizers.push((alias.tokenizer, vec![name])),
         }
     }
     for (tokenizer, names) in tokenizers {
-        sentences.push(format!("* Requests to {} are counted by {tokenizer}.", names.join(", ")));
+        sentences.push(format!(
+            "* Requests to {} are counted by {tokenizer}.",
+            names.join(", ")
+        ));
     }
-    let unbounded: u64 = estimate.aliases().iter().map(|alias| alias.unbounded_calls).sum();
+    let unbounded: u64 = estimate
+        .aliases()
+        .iter()
+        .map(|alias| alias.unbounded_calls)
+        .sum();
     let assumed = Estimate::ASSUMED_ANSWER;
     let answers = match (unbounded, estimate.calls()) {
         (0, _) => "as long as `max_tokens` allows".to_owned(),
@@ -261,7 +278,9 @@ fn basis(estimate: &Estimate) -> Vec<String> {
     let is_priced = |is: bool| {
         let aliases = estimate.aliases().iter();
         let aliases = aliases.filter(move |alias| alias.price.is_some() == is);
-        aliases.map(|alias| format!("`{}`", alias.alias)).collect::<Vec<_>>()
+        aliases
+            .map(|alias| format!("`{}`", alias.alias))
+            .collect::<Vec<_>>()
     };
     if !is_priced(true).is_empty() {
         sentences.push(format!(

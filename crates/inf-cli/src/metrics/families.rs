@@ -19,37 +19,116 @@ pub(super) struct Rows<'r> {
     pub(super) prefix: &'static str,
     /// What is counted: `this endpoint`, `this node`.
     pub(super) whose: &'static str,
-    pub(super) rows: Vec<(Vec<Label<'r>>, &'r ResourceMetrics)>,
+    pub(super) all: Vec<(Vec<Label<'r>>, &'r ResourceMetrics)>,
 }
 
 /// A number of an endpoint or a node: the end of its name, what it is, and where
 /// it is found.
-type Number = (&'static str, Kind, &'static str, fn(&ResourceMetrics) -> f64);
+type Number = (
+    &'static str,
+    Kind,
+    &'static str,
+    fn(&ResourceMetrics) -> f64,
+);
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "the format's numbers are floating-point ones"
 )]
 const NUMBERS: &[Number] = &[
-    ("requests_total", Kind::Counter, "Requests sent, retries and refused ones included.", |m| m.requests as f64),
-    ("answers_total", Kind::Counter, "Requests that were answered.", |m| m.successes as f64),
-    ("rate_limited_total", Kind::Counter, "Requests refused for a limit; they are sent again.", |m| m.rate_limited as f64),
-    ("retries_total", Kind::Counter, "Passing failures after which a request was sent again.", |m| m.retries as f64),
-    ("hedges_total", Kind::Counter, "Second requests for calls that took long.", |m| m.hedges as f64),
-    ("given_up_total", Kind::Counter, "Requests that were given up before their end.", |m| m.cancelled as f64),
-    ("input_tokens_total", Kind::Counter, "Tokens of requests, cached ones included.", |m| m.usage.input_tokens as f64),
-    ("cached_tokens_total", Kind::Counter, "Tokens of requests that the provider had cached.", |m| m.usage.cached_tokens as f64),
-    ("output_tokens_total", Kind::Counter, "Tokens of answers, reasoning included.", |m| m.usage.output_tokens as f64),
-    ("reasoning_tokens_total", Kind::Counter, "Tokens of answers that the model only thought.", |m| m.usage.reasoning_tokens as f64),
-    ("cost_dollars_total", Kind::Counter, "What answers of known cost came to.", |m| m.cost.known.as_f64()),
-    ("answers_of_unknown_cost_total", Kind::Counter, "Answers whose cost is not known: their model has no price.", |m| m.cost.unknown as f64),
-    ("waiting_seconds_total", Kind::Counter, "What calls waited for room and limits before they were made.", |m| m.waiting.as_secs_f64()),
-    ("requests_in_flight", Kind::Gauge, "Requests on their way.", |m| m.in_flight as f64),
+    (
+        "requests_total",
+        Kind::Counter,
+        "Requests sent, retries and refused ones included.",
+        |m| m.requests as f64,
+    ),
+    (
+        "answers_total",
+        Kind::Counter,
+        "Requests that were answered.",
+        |m| m.successes as f64,
+    ),
+    (
+        "rate_limited_total",
+        Kind::Counter,
+        "Requests refused for a limit; they are sent again.",
+        |m| m.rate_limited as f64,
+    ),
+    (
+        "retries_total",
+        Kind::Counter,
+        "Passing failures after which a request was sent again.",
+        |m| m.retries as f64,
+    ),
+    (
+        "hedges_total",
+        Kind::Counter,
+        "Second requests for calls that took long.",
+        |m| m.hedges as f64,
+    ),
+    (
+        "given_up_total",
+        Kind::Counter,
+        "Requests that were given up before their end.",
+        |m| m.cancelled as f64,
+    ),
+    (
+        "input_tokens_total",
+        Kind::Counter,
+        "Tokens of requests, cached ones included.",
+        |m| m.usage.input_tokens as f64,
+    ),
+    (
+        "cached_tokens_total",
+        Kind::Counter,
+        "Tokens of requests that the provider had cached.",
+        |m| m.usage.cached_tokens as f64,
+    ),
+    (
+        "output_tokens_total",
+        Kind::Counter,
+        "Tokens of answers, reasoning included.",
+        |m| m.usage.output_tokens as f64,
+    ),
+    (
+        "reasoning_tokens_total",
+        Kind::Counter,
+        "Tokens of answers that the model only thought.",
+        |m| m.usage.reasoning_tokens as f64,
+    ),
+    (
+        "cost_dollars_total",
+        Kind::Counter,
+        "What answers of known cost came to.",
+        |m| m.cost.known.as_f64(),
+    ),
+    (
+        "answers_of_unknown_cost_total",
+        Kind::Counter,
+        "Answers whose cost is not known: their model has no price.",
+        |m| m.cost.unknown as f64,
+    ),
+    (
+        "waiting_seconds_total",
+        Kind::Counter,
+        "What calls waited for room and limits before they were made.",
+        |m| m.waiting.as_secs_f64(),
+    ),
+    (
+        "requests_in_flight",
+        Kind::Gauge,
+        "Requests on their way.",
+        |m| m.in_flight as f64,
+    ),
 ];
 
 /// Tells how far the run is.
 pub(super) fn tell_run(out: &mut Exposition, progress: &Progress) {
-    out.family("inf_inputs_total", Kind::Counter, "Inputs that have their result, by how they ended.");
+    out.family(
+        "inf_inputs_total",
+        Kind::Counter,
+        "Inputs that have their result, by how they ended.",
+    );
     for (outcome, count) in [
         ("succeeded", progress.inputs_succeeded),
         ("failed", progress.inputs_failed),
@@ -57,9 +136,17 @@ pub(super) fn tell_run(out: &mut Exposition, progress: &Progress) {
     ] {
         out.sample(&[("outcome", outcome)], count);
     }
-    out.family("inf_inputs_in_flight", Kind::Gauge, "Inputs that were taken and have no result yet.");
+    out.family(
+        "inf_inputs_in_flight",
+        Kind::Gauge,
+        "Inputs that were taken and have no result yet.",
+    );
     out.sample(&[], progress.inputs_in_flight);
-    out.family("inf_calls_waiting", Kind::Gauge, "Calls that are ready and wait for room or a limit.");
+    out.family(
+        "inf_calls_waiting",
+        Kind::Gauge,
+        "Calls that are ready and wait for room or a limit.",
+    );
     for endpoint in &progress.endpoints {
         out.sample(&[("alias", &endpoint.alias)], endpoint.waiting);
     }
@@ -70,11 +157,33 @@ pub(super) fn tell_budget(out: &mut Exposition, budget: &Budget) {
     let (limits, spent) = (budget.limits(), budget.spent());
     out.family("inf_budget", Kind::Gauge, "What the run may spend.");
     let numbers = [
-        ("dollars", limits.dollars.map(|most| (most.as_f64().to_string(), spent.cost.known.as_f64().to_string()))),
-        ("tokens", limits.tokens.map(|most| (most.to_string(), spent.tokens.to_string()))),
-        ("calls", limits.calls.map(|most| (most.to_string(), spent.calls.to_string()))),
+        (
+            "dollars",
+            limits.dollars.map(|most| {
+                (
+                    most.as_f64().to_string(),
+                    spent.cost.known.as_f64().to_string(),
+                )
+            }),
+        ),
+        (
+            "tokens",
+            limits
+                .tokens
+                .map(|most| (most.to_string(), spent.tokens.to_string())),
+        ),
+        (
+            "calls",
+            limits
+                .calls
+                .map(|most| (most.to_string(), spent.calls.to_string())),
+        ),
     ];
-    let numbers = || numbers.iter().filter_map(|(unit, found)| Some((*unit, found.as_ref()?)));
+    let numbers = || {
+        numbers
+            .iter()
+            .filter_map(|(unit, found)| Some((*unit, found.as_ref()?)))
+    };
     for (unit, (most, _)) in numbers() {
         out.sample(&[("unit", unit)], most);
     }
@@ -98,7 +207,7 @@ pub(super) fn node_rows(nodes: &[NodeReport]) -> Rows<'_> {
     Rows {
         prefix: "inf_node",
         whose: "node",
-        rows,
+        all: rows,
     }
 }
 
@@ -107,15 +216,21 @@ pub(super) fn tell_rows(out: &mut Exposition, told: &Rows<'_>) {
     let Rows {
         prefix,
         whose,
-        rows,
+        all: rows,
     } = told;
     for (name, kind, help, value) in NUMBERS {
-        out.family(&format!("{prefix}_{name}"), *kind, &format!("By {whose}: {help}"));
+        out.family(
+            &format!("{prefix}_{name}"),
+            *kind,
+            &format!("By {whose}: {help}"),
+        );
         for (labels, metrics) in rows {
             out.sample(labels, value(metrics));
         }
     }
-    let help = format!("By {whose}: requests that failed, by cause; those refused for a limit not included.");
+    let help = format!(
+        "By {whose}: requests that failed, by cause; those refused for a limit not included."
+    );
     out.family(&format!("{prefix}_failures_total"), Kind::Counter, &help);
     for (labels, metrics) in rows {
         for (kind, count) in &metrics.failures_by_kind {
@@ -123,7 +238,8 @@ pub(super) fn tell_rows(out: &mut Exposition, told: &Rows<'_>) {
             out.sample(&[labels.as_slice(), &kind].concat(), count);
         }
     }
-    let help = format!("By {whose}: how long answers took, from sending the request to the last byte.");
+    let help =
+        format!("By {whose}: how long answers took, from sending the request to the last byte.");
     out.family(&format!("{prefix}_answer_seconds"), Kind::Histogram, &help);
     for (labels, metrics) in rows {
         for bound in BOUNDS.map(Duration::from_millis) {
@@ -143,7 +259,7 @@ pub(super) fn tell_limits(out: &mut Exposition, told: &Rows<'_>) {
     let help = "The requests that may be on their way: what the provider seems to bear, and at most what is \
                 configured.";
     out.family("inf_endpoint_concurrency_limit", Kind::Gauge, help);
-    for (labels, metrics) in &told.rows {
+    for (labels, metrics) in &told.all {
         out.sample(labels, metrics.limit);
     }
 }

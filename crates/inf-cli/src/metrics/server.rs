@@ -43,8 +43,13 @@ impl MetricsServer {
         });
         taken.map_err(|error| {
             let why = match error.kind() {
-                ErrorKind::AddrInUse => "another program has that port: take another one, or 0 for a free one".to_owned(),
-                ErrorKind::PermissionDenied => "this user may not: take a port from 1024".to_owned(),
+                ErrorKind::AddrInUse => {
+                    "another program has that port: take another one, or 0 for a free one"
+                        .to_owned()
+                }
+                ErrorKind::PermissionDenied => {
+                    "this user may not: take a port from 1024".to_owned()
+                }
                 ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
                 _ => error.to_string(),
             };
@@ -90,13 +95,20 @@ impl Watched {
 
     /// Notes how far the run is.
     pub(crate) fn note(&self, progress: Progress) {
-        *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+        *self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(progress);
     }
 
     fn tell(&self) -> String {
         let inner = &self.0;
         let mut out = Exposition::default();
-        let progress = inner.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = inner
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = progress.as_ref() {
             tell_run(&mut out, progress);
         }
@@ -112,7 +124,7 @@ impl Watched {
         let rows = Rows {
             prefix: "inf_endpoint",
             whose: "endpoint",
-            rows: rows.collect(),
+            all: rows.collect(),
         };
         tell_rows(&mut out, &rows);
         tell_limits(&mut out, &rows);

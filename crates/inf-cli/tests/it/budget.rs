@@ -36,9 +36,15 @@ fn a_budget_ends_a_run_with_its_own_code_and_partial_results() {
     let before = server.stats()["calls"].as_u64();
     let ended = workplace.inf(&format!("{run} --budget-calls 50 --json"));
     assert_eq!(ended.code, Some(3));
-    assert_eq!(server.stats()["calls"].as_u64(), before.map(|before| before + 50));
+    assert_eq!(
+        server.stats()["calls"].as_u64(),
+        before.map(|before| before + 50)
+    );
     let summary = ended.summary();
-    assert_eq!(summary["budget"]["calls"], json!({"limit": 50, "spent": 50}));
+    assert_eq!(
+        summary["budget"]["calls"],
+        json!({"limit": 50, "spent": 50})
+    );
     assert_eq!(summary["budget"]["usd"], json!(null));
 }
 
@@ -49,7 +55,9 @@ fn dollars_and_tokens_are_counted_and_shown() {
     workplace.write_pairs(5);
     workplace.write("resources.yaml", resources(&server.url, SMART));
     let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl";
-    let ended = workplace.inf(&format!("{run} --budget-usd 1000 --budget-tokens 100000 --preserve-order"));
+    let ended = workplace.inf(&format!(
+        "{run} --budget-usd 1000 --budget-tokens 100000 --preserve-order"
+    ));
     assert_snapshot!("budget_enough", ended.shown());
     let ended = workplace.inf(&format!("{run} --budget-usd 0.2 --json"));
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
@@ -59,7 +67,10 @@ fn dollars_and_tokens_are_counted_and_shown() {
     assert!(spent > 0.1 && spent <= 0.3, "{summary}");
     assert_eq!(summary["cost_usd"].as_f64(), Some(spent));
     assert_eq!(
-        summary["succeeded"].as_u64().zip(summary["out_of_budget"].as_u64()).map(|(a, b)| a + b),
+        summary["succeeded"]
+            .as_u64()
+            .zip(summary["out_of_budget"].as_u64())
+            .map(|(a, b)| a + b),
         Some(5)
     );
 }
@@ -73,7 +84,10 @@ fn dollars_need_prices_before_anything_is_called() {
     let run = "run pipeline.yaml -i pairs.jsonl";
     let ended = workplace.inf(&format!("{run} -r resources.yaml --budget-usd 5"));
     let simulated = workplace.inf(&format!("{run} --budget-usd 5"));
-    assert_snapshot!("budget_unpriced", [ended.shown(), simulated.shown()].join("\n"));
+    assert_snapshot!(
+        "budget_unpriced",
+        [ended.shown(), simulated.shown()].join("\n")
+    );
     assert_eq!(server.stats()["calls"], 0);
     // Without such a budget, what is not known is said to be so.
     let ended = workplace.inf(&format!("{run} -r resources.yaml --json"));

@@ -123,7 +123,10 @@ fn calls_tokens_and_cost_are_estimated_with_what_they_are_based_on() {
     );
     let fast = "{ provider: openai, model: gpt-5-mini, api_key_file: key.txt }";
     let smart = "{ provider: openai-compatible, base_url: 'http://localhost:1/v1', model: big, price: { input: 1, output: 4 } }";
-    workplace.write("resources.yaml", format!("endpoints:\n  fast: {fast}\n  smart: {smart}\n"));
+    workplace.write(
+        "resources.yaml",
+        format!("endpoints:\n  fast: {fast}\n  smart: {smart}\n"),
+    );
     workplace.write("key.txt", "sk-123456\n");
     let ended = workplace.inf("check pipeline.yaml --resources resources.yaml --input pairs.jsonl");
     assert_snapshot!("check_cost", ended.shown());

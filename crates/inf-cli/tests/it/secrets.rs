@@ -52,7 +52,8 @@ fn echo(mut stream: TcpStream, turn: usize) {
     let mut body = vec![0; length];
     let _ = reader.read_exact(&mut body);
     assert!(head.contains(KEY), "the key was sent");
-    let told = serde_json::json!({"error": {"message": head, "type": head, "code": KEY}}).to_string();
+    let told =
+        serde_json::json!({"error": {"message": head, "type": head, "code": KEY}}).to_string();
     let escaped = told.replace('/', "\\/");
     let html = format!("<html><body><h1>{head}</h1></body></html>");
     let (status, body) = match turn % 7 {
@@ -90,7 +91,10 @@ fn check_all(workplace: &Workplace, ended: &Ended) {
             continue;
         }
         let content = fs::read(&path).expect("readable");
-        check(&path.display().to_string(), &String::from_utf8_lossy(&content));
+        check(
+            &path.display().to_string(),
+            &String::from_utf8_lossy(&content),
+        );
     }
 }
 
@@ -100,20 +104,34 @@ fn a_key_from_the_environment_or_a_file_is_shown_nowhere() {
     let workplace = Workplace::new();
     workplace.write_pairs(30);
     workplace.write("key.txt", format!("\n{KEY}\r\n"));
-    for key in ["api_key_env: TEST_KEY", "api_key: '${TEST_KEY}'", "api_key_file: key.txt", "api_key_file: '${KEY_FILE}'"] {
+    for key in [
+        "api_key_env: TEST_KEY",
+        "api_key: '${TEST_KEY}'",
+        "api_key_file: key.txt",
+        "api_key_file: '${KEY_FILE}'",
+    ] {
         let endpoint = format!(
             "{{ provider: openai-compatible, base_url: '{}', model: m, {key}, max_retries: 1, price: {{ input: 1, output: 1 }} }}",
             server.url
         );
-        workplace.write("resources.yaml", format!("endpoints:\n  fast: {endpoint}\n  smart: {endpoint}\n"));
+        workplace.write(
+            "resources.yaml",
+            format!("endpoints:\n  fast: {endpoint}\n  smart: {endpoint}\n"),
+        );
         for options in [
             "--profile trace.json --metrics 0 --budget-usd 5",
             "--json --hedge 50",
             "--error-policy fail-fast -o -",
             "--quiet",
         ] {
-            let line = format!("run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl {options}");
-            let line = if options.contains("-o -") { line.replace("-o results.jsonl", "") } else { line };
+            let line = format!(
+                "run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl {options}"
+            );
+            let line = if options.contains("-o -") {
+                line.replace("-o results.jsonl", "")
+            } else {
+                line
+            };
             let before = server.asked.load(Ordering::SeqCst);
             let mut command = workplace.command(&line);
             let command = command
@@ -135,24 +153,50 @@ fn a_key_that_is_wrong_or_in_the_wrong_place_is_shown_nowhere() {
     workplace.write_pairs(1);
     workplace.write("key.txt", format!("{KEY}\nand more\n"));
     for (key, expected) in [
-        ("api_key_file: key.txt".to_owned(), "the file `key.txt` has several lines"),
-        ("api_key_file: none.txt".to_owned(), "the file `none.txt` does not exist"),
-        ("api_key_file: sk-proj-0123456789-SECRET".to_owned(), "looks like a key"),
-        ("api_key_file: key.txt, api_key_env: TEST_KEY".to_owned(), "keep one of"),
+        (
+            "api_key_file: key.txt".to_owned(),
+            "the file `key.txt` has several lines",
+        ),
+        (
+            "api_key_file: none.txt".to_owned(),
+            "the file `none.txt` does not exist",
+        ),
+        (
+            "api_key_file: sk-proj-0123456789-SECRET".to_owned(),
+            "looks like a key",
+        ),
+        (
+            "api_key_file: key.txt, api_key_env: TEST_KEY".to_owned(),
+            "keep one of",
+        ),
         (format!("api_key: {KEY}"), "keys do not belong into files"),
-        (format!("api_key_env: {KEY}"), "is not the name of an environment variable"),
+        (
+            format!("api_key_env: {KEY}"),
+            "is not the name of an environment variable",
+        ),
     ] {
         let endpoint = format!("{{ provider: openai, model: m, {key} }}");
-        let text = format!("endpoints:\n  fast: {endpoint}\n  smart: {{ provider: simulated, model: m }}\n");
+        let text = format!(
+            "endpoints:\n  fast: {endpoint}\n  smart: {{ provider: simulated, model: m }}\n"
+        );
         workplace.write("resources.yaml", text);
         for line in [
             "run pipeline.yaml -i pairs.jsonl -r resources.yaml",
             "check pipeline.yaml -i pairs.jsonl -r resources.yaml",
         ] {
             let mut command = workplace.command(line);
-            let ended = Ended::of(command.env("TEST_KEY", KEY).output().expect("the binary runs"));
+            let ended = Ended::of(
+                command
+                    .env("TEST_KEY", KEY)
+                    .output()
+                    .expect("the binary runs"),
+            );
             assert_eq!(ended.code, Some(2));
-            assert!(ended.stderr.contains(expected), "{expected}\n{}", ended.stderr);
+            assert!(
+                ended.stderr.contains(expected),
+                "{expected}\n{}",
+                ended.stderr
+            );
             check("stdout", &ended.stdout);
             check("stderr", &ended.stderr);
         }

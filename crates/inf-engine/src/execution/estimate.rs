@@ -335,7 +335,13 @@ output: last
         let estimate = estimate(None);
         let found = estimate.aliases().iter().map(|found| {
             let tokens = (found.input_tokens, found.output_tokens);
-            (&*found.alias, found.calls_per_input, found.calls, tokens, found.unbounded_calls)
+            (
+                &*found.alias,
+                found.calls_per_input,
+                found.calls,
+                tokens,
+                found.unbounded_calls,
+            )
         });
         let found: Vec<_> = found.collect();
         // Of an input: 4 + 1 + 2, and 4 + 4 + 2 + 10 + 10; 4 + 200.
@@ -344,7 +350,10 @@ output: last
             ("smart", 1, 2, (2 * 204, 2 * 200), 2),
         ];
         assert_eq!(found, expected);
-        assert_eq!((estimate.inputs(), estimate.calls(), estimate.cost().unknown), (2, 6, 6));
+        assert_eq!(
+            (estimate.inputs(), estimate.calls(), estimate.cost().unknown),
+            (2, 6, 6)
+        );
     }
 
     #[test]
@@ -363,7 +372,8 @@ output: last
         };
         assert_eq!(fast.model.as_deref(), Some("gpt-5"));
         assert_eq!(fast.tokenizer, Tokenizer::of_model("gpt-5"));
-        let dollars = f64::from(u32::try_from(fast.input_tokens + 2 * fast.output_tokens).unwrap_or(0)) / 1e3;
+        let dollars =
+            f64::from(u32::try_from(fast.input_tokens + 2 * fast.output_tokens).unwrap_or(0)) / 1e3;
         assert_eq!(fast.cost.total(), Some(Dollars::new(dollars)));
         assert_eq!((smart.cost.total(), smart.cost.unknown), (None, 2));
     }

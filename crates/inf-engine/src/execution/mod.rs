@@ -34,8 +34,9 @@ pub use in_background::in_background;
 pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
-    InputReport, NodeMetrics, NodeReport, NodeSummary, Observer, PauseReport, Profile, ProfileSummary, Progress, RunId,
-    RunReport, SlowAttempt, TaskOutcome, TaskReport, TaskStart, Waits,
+    InputReport, NodeMetrics, NodeReport, NodeSummary, Observer, PauseReport, Profile,
+    ProfileSummary, Progress, RunId, RunReport, SlowAttempt, TaskOutcome, TaskReport, TaskStart,
+    Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;

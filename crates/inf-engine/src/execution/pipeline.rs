@@ -17,8 +17,8 @@ use super::runtime::block_on;
 use super::scheduling::{Bound, Input, RunRequest, RunShared};
 use super::settings::within;
 use super::{
-    BatchResult, ErrorKind, Estimate, ExecutionError, ExecutionManager, ExecutionSettings, ExecutionTimings,
-    Plan, ResultStream,
+    BatchResult, ErrorKind, Estimate, ExecutionError, ExecutionManager, ExecutionSettings,
+    ExecutionTimings, Plan, ResultStream,
 };
 use crate::clients::Usage;
 use crate::graph::InferenceGraph;
@@ -164,9 +164,8 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         E: fmt::Display + 'static,
     {
         let encode = |input: Result<I, E>| {
-            let input = input.map_err(|error| {
-                ExecutionError::new(ErrorKind::InvalidInput, error.to_string())
-            })?;
+            let input = input
+                .map_err(|error| ExecutionError::new(ErrorKind::InvalidInput, error.to_string()))?;
             encode(&input)
         };
         self.start(inputs.into_stream().map(encode).boxed())

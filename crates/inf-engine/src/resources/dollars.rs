@@ -114,7 +114,11 @@ impl fmt::Display for Dollars {
         let mut lowest = Self::PARTS;
         while self.0 > 0 && self.0 < lowest && decimals < 12 {
             lowest /= 10;
-            decimals = if lowest == Self::PARTS / 10 { 3 } else { decimals + 1 };
+            decimals = if lowest == Self::PARTS / 10 {
+                3
+            } else {
+                decimals + 1
+            };
         }
         let unit = 10_u64.pow(u32::try_from(12 - decimals).unwrap_or_default());
         // Rounded; the most that there is has no room for that.
@@ -185,7 +189,10 @@ mod tests {
     fn files_hold_plain_numbers() {
         for text in ["0.25", "0.0", "0.000001", "1234.5"] {
             let dollars: Dollars = serde_json::from_str(text).expect("an amount");
-            assert_eq!(serde_json::to_string(&dollars).expect("a number"), text.replace("0.000001", "1e-6"));
+            assert_eq!(
+                serde_json::to_string(&dollars).expect("a number"),
+                text.replace("0.000001", "1e-6")
+            );
         }
         for text in ["-1", "\"1\"", "1e999"] {
             assert!(serde_json::from_str::<Dollars>(text).is_err(), "{text}");

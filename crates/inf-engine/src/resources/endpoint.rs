@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::pace::Pace;
 use super::Price;
+use super::pace::Pace;
 use super::resource_metrics::{Recorder, ResourceMetrics};
 use super::traffic::{Traffic, Waiter};
 use crate::clients::{

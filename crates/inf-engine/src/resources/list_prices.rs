@@ -71,7 +71,11 @@ pub(super) fn of(model: &str) -> Option<Price> {
     if HAIKU.0.0 == model {
         let (row, above) = HAIKU;
         let (_, input, cached, output) = row;
-        return Some(with_long_prompt(row, above, (row.0, input * 5, cached * 5, output * 5)));
+        return Some(with_long_prompt(
+            row,
+            above,
+            (row.0, input * 5, cached * 5, output * 5),
+        ));
     }
     find(OPENAI_OLDER).or_else(|| find(ANTHROPIC)).map(price)
 }
@@ -100,7 +104,12 @@ fn with_long_prompt(row: Row, above: u64, (_, input, cached_input, output): Row)
 /// The name without the date of a snapshot: `-2025-08-07` or `-20251001`.
 fn without_date(model: &str) -> &str {
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let cut = |length: usize| Some((model.get(..model.len().checked_sub(length)?)?, model.get(model.len() - length..)?));
+    let cut = |length: usize| {
+        Some((
+            model.get(..model.len().checked_sub(length)?)?,
+            model.get(model.len() - length..)?,
+        ))
+    };
     if let Some((name, date)) = cut(9)
         && let Some(day) = date.strip_prefix('-')
         && is_digits(day)
@@ -124,10 +133,20 @@ mod tests {
 
     #[test]
     fn a_snapshot_costs_what_its_model_does() {
-        assert_eq!(of("gpt-5-mini"), Some(Price::new(0.25, 2.0).with_cached_input(0.025)));
+        assert_eq!(
+            of("gpt-5-mini"),
+            Some(Price::new(0.25, 2.0).with_cached_input(0.025))
+        );
         assert_eq!(of("gpt-5-mini-2025-08-07"), of("gpt-5-mini"));
         assert_eq!(of("claude-haiku-4-5-20251001"), of("claude-haiku-4-5"));
-        for unknown in ["gpt-5-min", "", "-20251001", "gpt-5-2025-8-07", "é-2025-08-07", "llama"] {
+        for unknown in [
+            "gpt-5-min",
+            "",
+            "-20251001",
+            "gpt-5-2025-8-07",
+            "é-2025-08-07",
+            "llama",
+        ] {
             assert_eq!(of(unknown), None, "{unknown}");
         }
     }
@@ -138,13 +157,30 @@ mod tests {
         for (index, row) in rows.iter().enumerate() {
             let price = of(row.0).expect("it is in the table");
             let cached = price.cached_input.expect("all have one");
-            assert!(cached < price.input && price.input < price.output, "{}", row.0);
+            assert!(
+                cached < price.input && price.input < price.output,
+                "{}",
+                row.0
+            );
             if let Some(long) = price.long_prompt {
-                assert!(long.input > price.input && long.output > price.output, "{}", row.0);
+                assert!(
+                    long.input > price.input && long.output > price.output,
+                    "{}",
+                    row.0
+                );
             }
-            assert!(rows[index + 1..].iter().all(|other| other.0 != row.0), "{}", row.0);
+            assert!(
+                rows[index + 1..].iter().all(|other| other.0 != row.0),
+                "{}",
+                row.0
+            );
         }
-        let long = of("gpt-6-sol").and_then(|price| price.long_prompt).expect("one");
-        assert_eq!((long.input, long.output), (Dollars::new(4.0), Dollars::new(15.0)));
+        let long = of("gpt-6-sol")
+            .and_then(|price| price.long_prompt)
+            .expect("one");
+        assert_eq!(
+            (long.input, long.output),
+            (Dollars::new(4.0), Dollars::new(15.0))
+        );
     }
 }

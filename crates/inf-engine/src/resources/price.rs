@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn cached_tokens_are_part_of_the_input() {
         let check = |price: Price, usage, expected: f64| {
-            assert_eq!(price.of(&usage), Dollars::new(expected), "{price:?} {usage:?}");
+            assert_eq!(
+                price.of(&usage),
+                Dollars::new(expected),
+                "{price:?} {usage:?}"
+            );
         };
         let plain = Price::new(2.0, 10.0);
         check(plain, usage(1_000, 400, 100), 0.003);
@@ -202,12 +206,18 @@ mod tests {
     fn what_is_unknown_is_not_nothing() {
         let price = Price::new(1.0, 1.0);
         let mut cost = Cost::of_answer(Some(&price), &usage(1_000, 0, 1_000));
-        assert_eq!((cost.to_string(), cost.total()), ("$0.002".to_owned(), Some(Dollars::new(0.002))));
+        assert_eq!(
+            (cost.to_string(), cost.total()),
+            ("$0.002".to_owned(), Some(Dollars::new(0.002)))
+        );
         cost += Cost::of_answer(None, &usage(1, 0, 1));
         assert_eq!(cost.to_string(), "$0.002 and 1 answer of unknown cost");
         // A provider that says nothing of tokens.
         cost += Cost::of_answer(Some(&price), &Usage::default());
         assert_eq!((cost.unknown, cost.total()), (2, None));
-        assert_eq!(Cost::of_answer(None, &usage(1, 0, 1)).to_string(), "unknown");
+        assert_eq!(
+            Cost::of_answer(None, &usage(1, 0, 1)).to_string(),
+            "unknown"
+        );
     }
 }

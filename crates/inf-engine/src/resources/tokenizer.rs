@@ -36,7 +36,14 @@ pub enum Tokenizer {
 /// `tiktoken/model.py` of <https://github.com/openai/tiktoken>, version 0.14.
 #[cfg(feature = "tokenizer")]
 const O200K_BASE: [&str; 8] = [
-    "gpt-5", "gpt-4.1", "gpt-4o", "chatgpt-4o", "o1", "o3", "o4-mini", "gpt-oss",
+    "gpt-5",
+    "gpt-4.1",
+    "gpt-4o",
+    "chatgpt-4o",
+    "o1",
+    "o3",
+    "o4-mini",
+    "gpt-oss",
 ];
 
 /// The tokens that chat formats put around each message: three, and its role.
@@ -137,7 +144,11 @@ mod tests {
             assert_eq!(Tokenizer::of_model(known), Tokenizer::O200kBase, "{known}");
         }
         for unknown in ["gpt-5.6-sol", "o10", "gpt-4", "claude-opus-5", ""] {
-            assert_eq!(Tokenizer::of_model(unknown), Tokenizer::Characters, "{unknown}");
+            assert_eq!(
+                Tokenizer::of_model(unknown),
+                Tokenizer::Characters,
+                "{unknown}"
+            );
         }
         // As OpenAI's own page for this shows it.
         let count = Tokenizer::O200kBase.count("tiktoken is great!");

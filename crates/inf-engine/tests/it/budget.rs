@@ -37,7 +37,12 @@ fn tokens(input_tokens: u64, output_tokens: u64) -> LlmResponse {
 
 /// Every answer takes a second and so many tokens.
 fn of_tokens(input_tokens: u64, output_tokens: u64) -> Arc<Peer> {
-    Peer::new(move |_| (Duration::from_secs(1), Ok(tokens(input_tokens, output_tokens))))
+    Peer::new(move |_| {
+        (
+            Duration::from_secs(1),
+            Ok(tokens(input_tokens, output_tokens)),
+        )
+    })
 }
 
 fn priced(peer: &Arc<Peer>, most: usize) -> Arc<ResourceManager> {
@@ -57,12 +62,17 @@ fn settings(budget: &Budget) -> ExecutionSettings {
 }
 
 fn outputs<O>(results: &[BatchResult<O>]) -> usize {
-    results.iter().filter(|result| result.output.is_ok()).count()
+    results
+        .iter()
+        .filter(|result| result.output.is_ok())
+        .count()
 }
 
 /// How all others ended: as the one kind that they may have.
 fn refusals<O: std::fmt::Debug>(results: &[BatchResult<O>]) -> Vec<String> {
-    let errors = results.iter().filter_map(|result| result.output.as_ref().err());
+    let errors = results
+        .iter()
+        .filter_map(|result| result.output.as_ref().err());
     let messages = errors.map(|error| {
         assert_eq!(error.kind, ErrorKind::Budget, "{error}");
         error.to_string()
@@ -81,8 +91,16 @@ async fn calls_are_counted_exactly_however_many_are_in_flight() {
         assert_eq!((peer.asked().len(), outputs(&results)), (10, 10));
         assert_eq!(results.len(), 100);
         let told = refusals(&results);
-        assert!(told[0].contains("the budget of 10 calls is used up"), "{}", told[0]);
-        assert!(told[89].contains("not begun, because the budget"), "{}", told[89]);
+        assert!(
+            told[0].contains("the budget of 10 calls is used up"),
+            "{}",
+            told[0]
+        );
+        assert!(
+            told[89].contains("not begun, because the budget"),
+            "{}",
+            told[89]
+        );
         assert_eq!(budget.remaining().calls, Some(0));
         // Another run finds it as it is.
         let results = pipeline.run_batch(texts(3)).await;
@@ -97,7 +115,10 @@ async fn what_is_reserved_is_never_more_than_the_budget() {
     let pipeline = bounded(&priced(&peer, 64), 95);
     let budget = Budget::tokens(1_000);
     let start = Instant::now();
-    let results = pipeline.with_settings(settings(&budget)).run_batch(texts(100)).await;
+    let results = pipeline
+        .with_settings(settings(&budget))
+        .run_batch(texts(100))
+        .await;
     // At first ten at once; they leave half of what they reserved, so that five
     // more go, then two, and then one after the other.
     let Spent { tokens, calls, .. } = budget.spent();
@@ -119,7 +140,10 @@ async fn dollars_are_those_of_the_price_and_are_told_with_results() {
     let peer = of_tokens(5, 95);
     let pipeline = bounded(&priced(&peer, 4), 95);
     let budget = Budget::dollars(1.05);
-    let results = pipeline.with_settings(settings(&budget)).run_batch(texts(40)).await;
+    let results = pipeline
+        .with_settings(settings(&budget))
+        .run_batch(texts(40))
+        .await;
     // Ten cents each.
     assert_eq!(outputs(&results), 10);
     assert_eq!(budget.spent().cost.total(), Some(Dollars::new(1.0)));
@@ -128,7 +152,10 @@ async fn dollars_are_those_of_the_price_and_are_told_with_results() {
     let expected = "the budget of $1.05 does not allow another call: $1.00 were spent on 10 calls, and the next \
                     one may take up to $0.10";
     assert!(told.ends_with(expected), "{told}");
-    let costs: Vec<_> = results.iter().filter_map(|result| result.cost.total()).collect();
+    let costs: Vec<_> = results
+        .iter()
+        .filter_map(|result| result.cost.total())
+        .collect();
     assert_eq!(costs.iter().copied().sum::<Dollars>(), Dollars::new(1.0));
     let metrics = &pipeline.resources().metrics()["a"];
     assert_eq!(metrics.cost.total(), Some(Dollars::new(1.0)));
@@ -140,7 +167,10 @@ async fn an_answer_that_nothing_bounds_is_learnt_and_made_alone_at_the_end() {
     let resources = priced(&peer, 64);
     let pipeline = one_call(&resources);
     let budget = Budget::tokens(10_030);
-    let results = pipeline.with_settings(settings(&budget)).run_batch(texts(200)).await;
+    let results = pipeline
+        .with_settings(settings(&budget))
+        .run_batch(texts(200))
+        .await;
     let spent = budget.spent();
     // The last one began with 30 left, alone, and took a hundred.
     assert_eq!((spent.tokens, spent.calls), (10_100, 101));
@@ -148,7 +178,10 @@ async fn an_answer_that_nothing_bounds_is_learnt_and_made_alone_at_the_end() {
     assert!(refusals(&results)[0].contains("takes at least 6 tokens"));
     // Even one that is smaller than the guess is of use.
     let small = Budget::tokens(150);
-    let results = pipeline.with_settings(settings(&small)).run_batch(texts(9)).await;
+    let results = pipeline
+        .with_settings(settings(&small))
+        .run_batch(texts(9))
+        .await;
     assert_eq!((small.spent().calls, outputs(&results)), (2, 2));
 }
 
@@ -169,7 +202,11 @@ async fn what_is_in_flight_ends_and_inputs_that_need_no_more_have_their_output()
     // too, what is in flight then is not cancelled.
     assert_eq!((peer.asked().len(), outputs(&results)), (7, 3));
     let told = refusals(&results);
-    assert!(told[0].starts_with("node `two` (alias `a`): the budget"), "{}", told[0]);
+    assert!(
+        told[0].starts_with("node `two` (alias `a`): the budget"),
+        "{}",
+        told[0]
+    );
     assert_eq!(told.len(), 17);
 }
 
@@ -200,7 +237,10 @@ async fn runs_inside_of_host_functions_spend_the_money_of_the_run_around_them() 
     let graph = graph.unwrap();
     let pipeline = graph.bind_as::<String, String>(inner.resources()).unwrap();
     let budget = Budget::calls(2);
-    let results = pipeline.with_settings(settings(&budget)).run_batch(texts(4)).await;
+    let results = pipeline
+        .with_settings(settings(&budget))
+        .run_batch(texts(4))
+        .await;
     assert_eq!((outputs(&results), peer.asked().len()), (2, 2));
 }
 
@@ -275,7 +315,8 @@ async fn calls_that_are_given_up_are_paid_for() {
     });
     let pipeline = bounded(&priced(&peer, 64), 95);
     let budget = Budget::calls(1_000);
-    let settings = settings(&budget).with_hedging(Hedging::after_percentile(95.0).with_max_share(1.0));
+    let settings =
+        settings(&budget).with_hedging(Hedging::after_percentile(95.0).with_max_share(1.0));
     let pipeline = pipeline.with_settings(settings);
     pipeline.run_batch(texts(20)).await;
     pipeline.run("1".to_owned()).await.unwrap();
@@ -300,7 +341,8 @@ async fn a_hedge_has_to_fit_as_well() {
     });
     let pipeline = bounded(&priced(&peer, 64), 95);
     let budget = Budget::calls(21);
-    let settings = settings(&budget).with_hedging(Hedging::after_percentile(95.0).with_max_share(1.0));
+    let settings =
+        settings(&budget).with_hedging(Hedging::after_percentile(95.0).with_max_share(1.0));
     let pipeline = pipeline.with_settings(settings);
     pipeline.run_batch(texts(20)).await;
     let start = Instant::now();
@@ -322,9 +364,16 @@ async fn a_budget_in_dollars_needs_prices_before_anything_is_called() {
         "{}", told[0]
     );
     // Tokens can be counted without.
-    let pipeline = one_call(&crate::support::peer::resources([("a", &Peer::of_a_second(), 4)]));
+    let pipeline = one_call(&crate::support::peer::resources([(
+        "a",
+        &Peer::of_a_second(),
+        4,
+    )]));
     let budget = Budget::tokens(1_000_000);
-    let results = pipeline.with_settings(settings(&budget)).run_batch(texts(3)).await;
+    let results = pipeline
+        .with_settings(settings(&budget))
+        .run_batch(texts(3))
+        .await;
     assert_eq!((outputs(&results), budget.spent().cost.unknown), (3, 3));
 }
 
@@ -345,7 +394,10 @@ async fn a_paused_endpoint_does_not_hold_up_the_end() {
     let pipeline = graph.bind_as::<String, String>(&resources).unwrap();
     let budget = Budget::calls(3);
     let start = Instant::now();
-    let results = pipeline.with_settings(settings(&budget)).run_batch(texts(9)).await;
+    let results = pipeline
+        .with_settings(settings(&budget))
+        .run_batch(texts(9))
+        .await;
     // Calls of `b` cost nothing, and wait for an hour.
     assert_eq!((quick.asked().len(), refusals(&results).len()), (3, 9));
     assert_eq!(start.elapsed().as_secs(), 3);
@@ -368,9 +420,116 @@ async fn a_run_that_ends_early_gives_back_what_it_reserved() {
     let pipeline = one_call(&resources).with_settings(settings(&budget));
     let mut results = pipeline.stream(texts(50));
     sleep(Duration::from_secs(1)).await;
-    assert_eq!((budget.remaining().calls, budget.spent().calls), (Some(92), 0));
+    assert_eq!(
+        (budget.remaining().calls, budget.spent().calls),
+        (Some(92), 0)
+    );
     results.stop();
     drop(results);
     sleep(Duration::from_secs(1)).await;
-    assert_eq!((budget.remaining().calls, budget.spent().calls), (Some(92), 8));
+    assert_eq!(
+        (budget.remaining().calls, budget.spent().calls),
+        (Some(92), 8)
+    );
+}
+
+/// Numbers that follow from a seed.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, most: u64) -> u64 {
+        // The splitmix64 generator of Steele, Lea and Flood.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most
+    }
+}
+
+/// Runs that share budgets, with failures, refusals and answers of all lengths:
+/// no budget is exceeded, none keeps anything reserved, and every input ends.
+#[tokio::test(start_paused = true)]
+async fn budgets_hold_whatever_happens() {
+    for seed in 0..300 {
+        let mut draws = Draws(seed);
+        let mut moods = Draws(seed + 1_000);
+        let moods = std::sync::Mutex::new(move |most| moods.below(most));
+        let peer = Peer::new(move |_| {
+            let mut draw = moods.lock().unwrap();
+            let took = Duration::from_millis(draw(2_000));
+            let outcome = match draw(10) {
+                0 => Err(ClientError::new(ClientErrorKind::Server, "no")),
+                1 => Err(ClientError::new(ClientErrorKind::Timeout, "no")),
+                2 => limit(),
+                3 => Err(ClientError::new(ClientErrorKind::Refused, "no")),
+                // Never more than is reserved.
+                _ => Ok(tokens(1 + draw(5), 1 + draw(50))),
+            };
+            (took, outcome)
+        });
+        let resources = priced(&peer, usize::try_from(1 + draws.below(20)).unwrap());
+        let pipeline = bounded(&resources, 50);
+        let budgets = [
+            Budget::tokens(draws.below(2_000)),
+            Budget::calls(draws.below(40)),
+            Budget::dollars(f64::from(u32::try_from(draws.below(2_000)).unwrap()) / 1e3)
+                .and_calls(draws.below(60)),
+        ];
+        let runs = (0..=draws.below(3)).map(|_| {
+            let mut settings = ExecutionSettings::default();
+            let first = draws.below(3);
+            for place in first..=first + draws.below(3) {
+                settings = settings.with_budget(&budgets[usize::try_from(place % 3).unwrap()]);
+            }
+            if draws.below(2) == 0 {
+                settings = settings.with_hedging(Hedging::after_percentile(50.0));
+            }
+            if draws.below(2) == 0 {
+                settings = settings.with_manager(&ExecutionManager::new(5));
+            }
+            if draws.below(4) == 0 {
+                settings = settings.with_error_policy(ErrorPolicy::FailFast);
+            }
+            pipeline.with_settings(settings).run_batch(texts(20))
+        });
+        let ended = tokio::time::timeout(
+            Duration::from_hours(1),
+            futures_util::future::join_all(runs.collect::<Vec<_>>()),
+        );
+        let ended = ended.await.unwrap_or_else(|_| panic!("seed {seed} hangs"));
+        assert!(ended.iter().all(|results| results.len() == 20));
+        // What was given up is told after the results.
+        sleep(Duration::from_secs(5)).await;
+        for budget in &budgets {
+            let (limits, spent, left) = (budget.limits(), budget.spent(), budget.remaining());
+            let dollars = |cost: Option<Dollars>| cost.unwrap_or_default();
+            assert!(
+                limits.calls.is_none_or(|most| spent.calls <= most),
+                "seed {seed}"
+            );
+            assert!(
+                limits.tokens.is_none_or(|most| spent.tokens <= most),
+                "seed {seed}"
+            );
+            assert!(
+                limits.dollars.is_none_or(|most| spent.cost.known <= most),
+                "seed {seed}"
+            );
+            assert_eq!(
+                left.calls,
+                limits.calls.map(|most| most - spent.calls),
+                "seed {seed}"
+            );
+            assert_eq!(
+                left.tokens,
+                limits.tokens.map(|most| most - spent.tokens),
+                "seed {seed}"
+            );
+            let rest = limits
+                .dollars
+                .map(|most| most.saturating_sub(spent.cost.known));
+            assert_eq!(dollars(left.dollars), dollars(rest), "seed {seed}");
+        }
+    }
 }

@@ -295,7 +295,11 @@ impl Inner {
         let dollars = spent.cost.known + reserved.dollars;
         let tokens = spent.tokens.saturating_add(reserved.tokens);
         let calls = spent.calls + reserved.calls;
-        let Remaining { dollars: most_dollars, tokens: most_tokens, calls: most_calls } = self.limits;
+        let Remaining {
+            dollars: most_dollars,
+            tokens: most_tokens,
+            calls: most_calls,
+        } = self.limits;
         Remaining {
             dollars: most_dollars.map(|most| most.saturating_sub(dollars)),
             tokens: most_tokens.map(|most| most.saturating_sub(tokens)),
@@ -372,8 +376,12 @@ impl Remaining {
 
     fn at_most(&self, amount: &Amount) -> Amount {
         Amount {
-            dollars: self.dollars.map_or(amount.dollars, |left| left.min(amount.dollars)),
-            tokens: self.tokens.map_or(amount.tokens, |left| left.min(amount.tokens)),
+            dollars: self
+                .dollars
+                .map_or(amount.dollars, |left| left.min(amount.dollars)),
+            tokens: self
+                .tokens
+                .map_or(amount.tokens, |left| left.min(amount.tokens)),
             calls: amount.calls,
         }
     }
@@ -396,7 +404,11 @@ impl Amount {
 impl fmt::Display for Budget {
     /// What it holds: `$5.00 and 1000 calls`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Remaining { dollars, tokens, calls } = self.0.limits;
+        let Remaining {
+            dollars,
+            tokens,
+            calls,
+        } = self.0.limits;
         let parts = [
             dollars.map(|dollars| dollars.to_string()),
             tokens.map(|tokens| counted(tokens, "token")),

@@ -352,10 +352,10 @@ fn to_u32(number: u64) -> u32 {
 mod tests {
     use super::super::summary;
     use super::*;
-    use crate::resources::Cost;
     use crate::clients::{ClientErrorKind, Usage};
     use crate::execution::observation::RunCounters;
     use crate::execution::{Attempt, ExecutionError, ProfileSummary};
+    use crate::resources::Cost;
 
     /// A run of two calls behind each other, with a template in between, that
     /// is told of by hand; moments are milliseconds.

@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use super::Run;
 use crate::clients::Usage;
-use crate::execution::observation::{Observer, PauseReport, RunReport, TaskOutcome, TaskReport, TaskStart};
+use crate::execution::observation::{
+    Observer, PauseReport, RunReport, TaskOutcome, TaskReport, TaskStart,
+};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::lanes::LaneId;
 use crate::execution::scheduling::scheduler::Board;

@@ -65,7 +65,11 @@ impl Spending {
             budgets: budgets.to_vec(),
             waits_for: None,
             refusal: None,
-            longest: if budgets.is_empty() { Vec::new() } else { vec![None; nodes] },
+            longest: if budgets.is_empty() {
+                Vec::new()
+            } else {
+                vec![None; nodes]
+            },
         }
     }
 
@@ -132,7 +136,10 @@ impl Spending {
         match request.max_tokens {
             Some(most) => {
                 let whole = amount(most.into());
-                Need { whole, least: whole }
+                Need {
+                    whole,
+                    least: whole,
+                }
             }
             None => Need {
                 whole: amount(assumed()),
@@ -258,7 +265,8 @@ impl Run {
                 continue;
             };
             let nodes = (0..self.bound.plan.graph().nodes().len()).map(NodeRef::new);
-            let mut waiting = nodes.filter(|node| execution.state.status(*node) == TaskStatus::Pending);
+            let mut waiting =
+                nodes.filter(|node| execution.state.status(*node) == TaskStatus::Pending);
             // The first failure cancels the others.
             if let Some(node) = waiting.next()
                 && let Some(failure) = self.spending.refusal()
