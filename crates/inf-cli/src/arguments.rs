@@ -1,7 +1,7 @@
 //! What a person may type, parsed once into types that hold no nonsense.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,7 +22,7 @@ Examples:
   inf run pipeline.yaml --input pairs.jsonl --output results.jsonl
 
 Exit codes: 0 every input succeeded, 1 some inputs failed, 2 the command or a file was wrong
-and nothing was called, 130 interrupted."
+and nothing was called, 3 a budget did not allow all calls, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -44,8 +44,8 @@ pub(crate) enum Command {
 /// The index is the number of the input, from 0.
 ///
 /// A run can end before its inputs do: by Ctrl-C, by the first failure with `--error-policy
-/// fail-fast`, by `--run-timeout`. Inputs that were read and not done by then have a line, too, with
-/// an error of the kind `cancelled` or `timeout`. The rest of the input is not read and has no
+/// fail-fast`, by `--run-timeout`, by a budget. Inputs that were read and not done by then have a
+/// line, too, with an error of the kind `cancelled`, `timeout` or `budget`. The rest of the input is not read and has no
 /// lines; the summary says how much that is, if it is known.
 ///
 /// Progress on stderr shows the calls in flight at each endpoint: `fast 5/8` are 5 of the 8 that a
@@ -55,6 +55,7 @@ pub(crate) enum Command {
 Examples:
   inf run pipeline.yaml --input pairs.jsonl --output results.jsonl
   inf run pipeline.yaml --input pairs.csv --resources resources.yaml --max-concurrent 64
+  inf run pipeline.yaml --input pairs.csv --resources resources.yaml --budget-usd 5 --metrics 9090
   zcat pairs.jsonl.gz | inf run pipeline.yaml --input - --limit 10 | jq .output
 
 Ctrl-C begins no more inputs, waits at most 10 s for those that have begun, and cancels what is not
@@ -113,6 +114,24 @@ pub(crate) struct RunArguments {
     /// and keep the first answer. Both are paid for; at most 5 % of calls are sent twice
     #[arg(long, value_name = "PERCENTILE", value_parser = percentile, allow_negative_numbers = true)]
     pub(crate) hedge: Option<f64>,
+
+    /// The most dollars to spend. What a call may cost is reserved before it is made; needs the
+    /// price of every model: that of the providers' lists, or `price` in the resources
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true)]
+    pub(crate) budget_usd: Option<f64>,
+
+    /// The most tokens to spend, those of requests and of answers
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) budget_tokens: Option<NonZeroUsize>,
+
+    /// The most calls to make; those that are refused for a limit do not count
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) budget_calls: Option<NonZeroUsize>,
+
+    /// Serve numbers of the run for Prometheus at `/metrics` while it goes on: at this port of this
+    /// machine alone, or at ADDRESS:PORT. 0 takes a free port
+    #[arg(long, value_name = "PORT", value_parser = metrics_address)]
+    pub(crate) metrics: Option<SocketAddr>,
 
     /// Write results in the order of the inputs instead of as they complete
     #[arg(long)]
@@ -313,6 +332,28 @@ pub(crate) enum Drawing {
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     let number = text.parse();
     number.map_err(|_| "it must be a whole number from 1".to_owned())
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    let dollars = text.trim_start_matches('$').parse().ok();
+    dollars
+        .filter(|dollars: &f64| dollars.is_finite() && *dollars > 0.0)
+        .ok_or_else(|| "it must be a number of dollars, more than 0, as in 2.50".to_owned())
+}
+
+/// A port of this machine alone, or an address with a port.
+fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+        return Ok(local(port));
+    }
+    if let Some(port) = text.strip_prefix("localhost:")
+        && let Ok(port) = port.parse()
+    {
+        return Ok(local(port));
+    }
+    text.parse()
+        .map_err(|_| "it must be a port, or an address and a port as in 127.0.0.1:9090".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

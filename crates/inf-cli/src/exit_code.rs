@@ -11,17 +11,20 @@ pub(crate) enum Exit {
     SomeFailed,
     /// The command or a file was wrong; nothing was called.
     Wrong,
+    /// A budget did not allow all calls; what was done is kept.
+    OutOfBudget,
     /// Stopped by Ctrl-C or a request to terminate; what was done is kept.
     Interrupted,
 }
 
 impl Exit {
-    /// The number that a shell sees. 3 is kept for a budget that is spent.
+    /// The number that a shell sees.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,
             Self::SomeFailed => 1,
             Self::Wrong => 2,
+            Self::OutOfBudget => 3,
             Self::Interrupted => 130,
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! `arguments` are what a person may type, `commands` what becomes of it: one
 //! file for each. `inf run` reads `input`, hands it to the engine, shows
-//! `progress`, writes `output` and closes with a `summary`; `inf simulate`
-//! serves `simulated_server`.
+//! `progress`, writes `output`, serves `metrics` and closes with a `summary`; `inf
+//! simulate` serves `simulated_server`.
 //!
 //! This is the only crate that prints. stdout is data, stderr is for people;
 //! [`exit_code`] says how a command ended.
@@ -13,10 +13,10 @@ mod arguments;
 mod command_error;
 mod commands;
 mod console;
-mod estimate;
 mod exit_code;
 mod input;
 mod interrupt;
+mod metrics;
 mod output;
 mod progress;
 mod simulated_server;

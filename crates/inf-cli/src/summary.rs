@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use inf_engine::Value;
-use inf_engine::execution::{BatchResult, ErrorKind, ExecutionError};
-use inf_engine::resources::{LatencySummary, ResourceMetrics};
+use inf_engine::execution::{BatchResult, Budget, ErrorKind, ExecutionError};
+use inf_engine::resources::{Cost, LatencySummary, ResourceMetrics};
 use serde_json::{Value as Json, json};
 
 use crate::console::{counted, grouped, shorten};
@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// Those that were stopped before they were done.
     cancelled: u64,
+    /// Those whose calls a budget did not allow.
+    pub(crate) out_of_budget: u64,
     /// What calls waited, ready to be made, and what they took.
     waiting: Duration,
     calling: Duration,
@@ -29,7 +31,7 @@ pub(crate) struct Tally {
     first: Option<(usize, Value)>,
 }
 
-/// The failures of one kind; of what was cancelled, those for one reason.
+/// The failures of one kind; of what was stopped, those for one reason.
 #[derive(Debug)]
 struct FailureKind {
     kind: ErrorKind,
@@ -61,6 +63,7 @@ impl Tally {
         };
         match error.kind {
             ErrorKind::Cancelled => self.cancelled += 1,
+            ErrorKind::Budget => self.out_of_budget += 1,
             _ => self.failed += 1,
         }
         let mut failures = self.failures.iter_mut();
@@ -77,10 +80,10 @@ impl Tally {
 
     /// All of them.
     pub(crate) fn inputs(&self) -> u64 {
-        self.ended() + self.cancelled
+        self.ended() + self.cancelled + self.out_of_budget
     }
 
-    /// Those that were not cancelled.
+    /// Those that were not stopped.
     fn ended(&self) -> u64 {
         self.succeeded + self.failed
     }
@@ -116,6 +119,9 @@ pub(crate) struct Summary<'s> {
     /// Results that were written.
     pub(crate) written: u64,
     pub(crate) metrics: &'s ResourceMetrics,
+    /// The endpoints whose models have no price.
+    pub(crate) unpriced: &'s [String],
+    pub(crate) budget: Option<&'s Budget>,
     pub(crate) elapsed: Duration,
     /// Inputs that the run ended without having read, if it is known how many
     /// there are.
@@ -144,6 +150,7 @@ impl Summary<'_> {
             "succeeded": tally.succeeded,
             "failed": tally.failed,
             "cancelled": tally.cancelled,
+            "out_of_budget": tally.out_of_budget,
             "not_read": self.not_read,
             "written": self.written,
             "interrupted": self.is_interrupted,
@@ -155,6 +162,11 @@ impl Summary<'_> {
             "calls_in_flight": metrics.in_flight,
             "input_tokens": metrics.usage.input_tokens,
             "output_tokens": metrics.usage.output_tokens,
+            "cached_tokens": metrics.usage.cached_tokens,
+            "reasoning_tokens": metrics.usage.reasoning_tokens,
+            "cost_usd": known_cost(&metrics.cost),
+            "answers_of_unknown_cost": metrics.cost.unknown,
+            "budget": self.budget.map(budget_json),
             "seconds": self.elapsed.as_secs_f64(),
             "waiting_seconds": tally.waiting.as_secs_f64(),
             "calling_seconds": tally.calling.as_secs_f64(),
@@ -180,6 +192,13 @@ impl fmt::Display for Summary<'_> {
         )?;
         if tally.cancelled > 0 {
             write!(formatter, ", {} cancelled", grouped(tally.cancelled))?;
+        }
+        if tally.out_of_budget > 0 {
+            write!(
+                formatter,
+                ", {} out of budget",
+                grouped(tally.out_of_budget)
+            )?;
         }
         match self.not_read {
             Some(0) => writeln!(formatter, ")")?,
@@ -209,12 +228,30 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(formatter)?;
         let usage = metrics.usage;
+        let of_which = |count: u64, what: &str| match count {
+            0 => String::new(),
+            count => format!(" ({} {what})", grouped(count)),
+        };
         writeln!(
             formatter,
-            "tokens   {} in, {} out",
+            "tokens   {} in{}, {} out{}",
             grouped(usage.input_tokens),
-            grouped(usage.output_tokens)
+            of_which(usage.cached_tokens, "cached"),
+            grouped(usage.output_tokens),
+            of_which(usage.reasoning_tokens, "reasoning"),
         )?;
+        write!(formatter, "cost     {}", metrics.cost)?;
+        match self.unpriced {
+            [] => writeln!(formatter)?,
+            unpriced => {
+                let names: Vec<String> =
+                    unpriced.iter().map(|alias| format!("`{alias}`")).collect();
+                writeln!(formatter, ": no price is known for {}", names.join(", "))?;
+            }
+        }
+        if let Some(budget) = self.budget {
+            writeln!(formatter, "budget   {}", spent_of(budget))?;
+        }
         if let Some(latency) = answered(metrics) {
             writeln!(
                 formatter,
@@ -258,6 +295,38 @@ impl fmt::Display for Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// What is known of a cost; nothing if nothing of it is.
+fn known_cost(cost: &Cost) -> Option<f64> {
+    (cost.unknown == 0 || !cost.known.is_zero()).then(|| cost.known.as_f64())
+}
+
+fn budget_json(budget: &Budget) -> Json {
+    let (limits, spent) = (budget.limits(), budget.spent());
+    json!({
+        "usd": limits.dollars.map(|most| json!({"limit": most, "spent": spent.cost.known})),
+        "tokens": limits.tokens.map(|most| json!({"limit": most, "spent": spent.tokens})),
+        "calls": limits.calls.map(|most| json!({"limit": most, "spent": spent.calls})),
+    })
+}
+
+/// What of a budget was spent, for each of its limits.
+fn spent_of(budget: &Budget) -> String {
+    let (limits, spent) = (budget.limits(), budget.spent());
+    let parts = [
+        limits
+            .dollars
+            .map(|most| format!("{} of {most}", spent.cost.known)),
+        limits
+            .tokens
+            .map(|most| format!("{} of {} tokens", grouped(spent.tokens), grouped(most))),
+        limits
+            .calls
+            .map(|most| format!("{} of {} calls", grouped(spent.calls), grouped(most))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 /// How long answers took, if there were any.

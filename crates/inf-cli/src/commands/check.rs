@@ -1,15 +1,17 @@
 //! `inf check`: validate everything and estimate the calls; calls nothing.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use inf_engine::execution::Estimate;
 use inf_engine::graph::{InferenceGraph, NodeRef, Operation};
+use inf_engine::resources::{Price, Tokenizer};
 use inf_engine::value::Schema;
 
 use super::preparation::{bind, load, problems_of_resources};
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
 use crate::console::{counted, grouped, tell};
-use crate::estimate::{CHARACTERS_PER_TOKEN, Estimate, TOKENS_PER_ANSWER};
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Records};
 
@@ -22,16 +24,14 @@ pub(crate) fn execute(arguments: &CheckArguments) -> Result<Exit, CommandError> 
     match load(&arguments.pipeline) {
         Ok(graph) => {
             warn(&graph);
-            let mut estimate = Estimate::new(&graph);
+            let resources = arguments.resources.as_deref();
+            let bound = bind(graph.clone(), &arguments.pipeline, resources);
+            let pipeline = bound.map_err(|more| problems.extend(more)).ok();
+            let resources = pipeline.as_ref().map(|pipeline| &**pipeline.resources());
+            let graph = Arc::new(graph);
+            let mut estimate = Estimate::new(&graph, resources);
             let inputs = check_inputs(arguments, graph.input(), Some(&mut estimate), &mut problems);
             report = write_report(arguments, &graph, &estimate, inputs);
-            let bound = bind(
-                graph.clone(),
-                &arguments.pipeline,
-                arguments.resources.as_deref(),
-            );
-            // Before the inputs, as they come last in the command as well.
-            problems.splice(0..0, bound.err().unwrap_or_default());
         }
         // The other files can be checked all the same.
         Err(problem) => {
@@ -83,7 +83,7 @@ fn ignores_input(graph: &InferenceGraph) -> bool {
 fn check_inputs(
     arguments: &CheckArguments,
     schema: &Schema,
-    mut estimate: Option<&mut Estimate<'_>>,
+    mut estimate: Option<&mut Estimate>,
     problems: &mut Vec<String>,
 ) -> Option<(u64, u64)> {
     let source = InputSource::open(arguments.input.as_ref()?, arguments.input_format);
@@ -156,7 +156,7 @@ fn describe_nodes(graph: &InferenceGraph) -> String {
 fn write_report(
     arguments: &CheckArguments,
     graph: &InferenceGraph,
-    estimate: &Estimate<'_>,
+    estimate: &Estimate,
     inputs: Option<(u64, u64)>,
 ) -> String {
     let mut report = String::new();
@@ -181,18 +181,33 @@ fn write_report(
         ));
     }
     line("");
-    let mut table = vec![["alias", "calls per input", "calls", "input tokens"].map(str::to_owned)];
+    let names = [
+        "alias",
+        "model",
+        "calls per input",
+        "calls",
+        "input tokens",
+        "output tokens",
+        "cost",
+    ];
+    let mut table = vec![names.map(str::to_owned)];
     table.extend(estimate.aliases().iter().map(|alias| {
-        let per_input = grouped(alias.calls_per_input);
-        let tokens = format!("~{}", grouped(alias.input_tokens()));
+        let about = |tokens| format!("~{}", grouped(tokens));
+        let cost = match alias.cost.total() {
+            Some(dollars) => format!("~{dollars}"),
+            None => "unknown".to_owned(),
+        };
         [
-            alias.alias.to_owned(),
-            per_input,
+            alias.alias.clone(),
+            alias.model.clone().unwrap_or_else(|| "unknown".to_owned()),
+            grouped(alias.calls_per_input),
             grouped(alias.calls),
-            tokens,
+            about(alias.input_tokens),
+            about(alias.output_tokens),
+            cost,
         ]
     }));
-    let columns = if inputs.is_some() { 4 } else { 2 };
+    let columns = if inputs.is_some() { names.len() } else { 3 };
     let width = |column: usize| {
         let widths = table.iter().map(|row| row[column].chars().count());
         widths.max().unwrap_or(0)
@@ -202,7 +217,7 @@ fn write_report(
         let cells = row.iter().zip(&widths).enumerate();
         let cells: Vec<String> = cells
             .map(|(column, (cell, &width))| {
-                if column == 0 {
+                if column < 2 {
                     format!("{cell:width$}")
                 } else {
                     format!("{cell:>width$}")
@@ -212,10 +227,73 @@ fn write_report(
         line(cells.join("  ").trim_end());
     }
     if inputs.is_some() {
-        line(&format!(
-            "\nTokens are an estimate: about {CHARACTERS_PER_TOKEN} characters each. An answer that goes into a \
-             later prompt counts as the\n`max_tokens` of its call, or as {TOKENS_PER_ANSWER}."
-        ));
+        line("");
+        match estimate.cost() {
+            cost if cost.known.is_zero() => line(&format!("cost       {cost}")),
+            cost => line(&format!("cost       about {cost}")),
+        }
+        line("");
+        for sentence in basis(estimate) {
+            line(&sentence);
+        }
     }
     report
+}
+
+/// What the numbers of an estimate are based on.
+fn basis(estimate: &Estimate) -> Vec<String> {
+    let mut sentences = vec!["This is an estimate; nothing was called.".to_owned()];
+    let mut tokenizers: Vec<(Tokenizer, Vec<String>)> = Vec::new();
+    for alias in estimate.aliases() {
+        let name = format!("`{}`", alias.alias);
+        let known = tokenizers
+            .iter_mut()
+            .find(|(known, _)| *known == alias.tokenizer);
+        match known {
+            Some((_, names)) => names.push(name),
+            None => tokenizers.push((alias.tokenizer, vec![name])),
+        }
+    }
+    for (tokenizer, names) in tokenizers {
+        sentences.push(format!(
+            "* Requests to {} are counted by {tokenizer}.",
+            names.join(", ")
+        ));
+    }
+    let unbounded: u64 = estimate
+        .aliases()
+        .iter()
+        .map(|alias| alias.unbounded_calls)
+        .sum();
+    let assumed = Estimate::ASSUMED_ANSWER;
+    let answers = match (unbounded, estimate.calls()) {
+        (0, _) => "as long as `max_tokens` allows".to_owned(),
+        (some, all) if some == all => format!("{assumed} tokens long: no call has `max_tokens`"),
+        (some, _) => format!(
+            "as long as `max_tokens` allows, or {assumed} tokens, which is the case for {}",
+            counted(some, "call", "calls")
+        ),
+    };
+    sentences.push(format!("* Answers are taken to be {answers}."));
+    let is_priced = |is: bool| {
+        let aliases = estimate.aliases().iter();
+        let aliases = aliases.filter(move |alias| alias.price.is_some() == is);
+        aliases
+            .map(|alias| format!("`{}`", alias.alias))
+            .collect::<Vec<_>>()
+    };
+    if !is_priced(true).is_empty() {
+        sentences.push(format!(
+            "* Prices are the `price` of the resources, or from the providers' lists of {}.",
+            Price::LISTED_ON
+        ));
+    }
+    let unpriced = is_priced(false);
+    if !unpriced.is_empty() {
+        sentences.push(format!(
+            "* What calls of {} cost is not known: write `price: {{ input: …, output: … }}`, in dollars for a million tokens, in the resources.",
+            unpriced.join(", ")
+        ));
+    }
+    sentences
 }

@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use inf_engine::execution::{ErrorPolicy, ExecutionSettings, Hedging, Pipeline, Profile};
+use inf_engine::execution::{
+    Budget, ErrorKind, ErrorPolicy, ExecutionSettings, Hedging, NodeMetrics, Pipeline, Profile,
+};
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -19,6 +21,7 @@ use crate::console::{counted, tell};
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Records, Total, count_in_background, read_in_background};
 use crate::interrupt::Interrupts;
+use crate::metrics::{MetricsServer, Watched};
 use crate::output::{ResultWriter, check_file};
 use crate::progress::ProgressDisplay;
 use crate::summary::{Summary, Tally};
@@ -49,6 +52,9 @@ struct Prepared {
     total: Total,
     writer: ResultWriter,
     profile: Option<Profile>,
+    budget: Option<Budget>,
+    /// Where numbers are served, and those of nodes.
+    metrics: Option<(MetricsServer, NodeMetrics)>,
 }
 
 /// Checks everything before anything is called, and tells all that is wrong at
@@ -88,6 +94,17 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         let others: Vec<&Path> = others.collect();
         keep(&mut problems, check_file("profile", profile, &others));
     }
+    let budget = budget(arguments);
+    if let Some(pipeline) = &pipeline
+        && arguments.budget_usd.is_some()
+    {
+        let unpriced = unpriced(pipeline);
+        if !unpriced.is_empty() {
+            problems.push(no_price(&unpriced, arguments.resources.as_deref()));
+        }
+    }
+    let metrics = arguments.metrics.map(MetricsServer::at).transpose();
+    let metrics = keep(&mut problems, metrics).flatten();
     let mut total = Total::default();
     let records = match (source, schema) {
         (Some(source), Some(schema)) => {
@@ -108,9 +125,18 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     if let Some(profile) = &profile {
         settings = settings.with_profile(profile);
     }
+    if let Some(budget) = &budget {
+        settings = settings.with_budget(budget);
+    }
+    let metrics = metrics.map(|server| (server, NodeMetrics::new()));
+    if let Some((_, nodes)) = &metrics {
+        settings = settings.with_node_metrics(nodes);
+    }
     Ok(Prepared {
         pipeline: pipeline.with_settings(settings),
         profile,
+        budget,
+        metrics,
         records,
         total,
         writer,
@@ -131,6 +157,48 @@ fn file(place: &Place) -> Option<&PathBuf> {
 /// The most inputs that are run.
 fn limit(arguments: &RunArguments) -> usize {
     arguments.limit.map_or(usize::MAX, NonZeroUsize::get)
+}
+
+/// What the run may spend, if that is bounded.
+fn budget(arguments: &RunArguments) -> Option<Budget> {
+    let mut budget: Option<Budget> = arguments.budget_usd.map(Budget::dollars);
+    if let Some(tokens) = arguments.budget_tokens {
+        let tokens = tokens.get() as u64;
+        budget = Some(match budget {
+            Some(budget) => budget.and_tokens(tokens),
+            None => Budget::tokens(tokens),
+        });
+    }
+    if let Some(calls) = arguments.budget_calls {
+        let calls = calls.get() as u64;
+        budget = Some(match budget {
+            Some(budget) => budget.and_calls(calls),
+            None => Budget::calls(calls),
+        });
+    }
+    budget
+}
+
+/// The aliases that a pipeline calls and whose models have no price.
+fn unpriced(pipeline: &Pipeline) -> Vec<String> {
+    let aliases = pipeline.graph().aliases().into_iter();
+    let aliases = aliases.map(ToString::to_string);
+    aliases
+        .filter(|alias| pipeline.resources().price(alias).is_none())
+        .collect()
+}
+
+fn no_price(unpriced: &[String], resources: Option<&Path>) -> String {
+    let names: Vec<String> = unpriced.iter().map(|alias| format!("`{alias}`")).collect();
+    let names = names.join(", ");
+    let place = match resources {
+        Some(path) => format!("for {names} in {}", path.display()),
+        None => format!("for {names} in a resources file, and give it with --resources"),
+    };
+    format!(
+        "--budget-usd needs the price of every model, and that of {names} is not known: write `price: {{ input: …, \
+         output: … }}`, in dollars for a million tokens, {place}"
+    )
 }
 
 fn settings(arguments: &RunArguments) -> ExecutionSettings {
@@ -178,7 +246,21 @@ async fn run(
         total,
         mut writer,
         profile,
+        budget,
+        metrics,
     } = prepared;
+    let is_silent = arguments.quiet || arguments.json;
+    let watched = metrics.map(|(server, nodes)| {
+        let watched = Watched::new(pipeline.resources(), &nodes, budget.as_ref());
+        let url = server.url();
+        let served = server.serve(watched.clone());
+        match served {
+            Err(problem) => tell(format_args!("error: {problem}")),
+            Ok(()) if !is_silent => tell(format_args!("metrics at {url}")),
+            Ok(()) => {}
+        }
+        watched
+    });
     let mut interrupt = pin!(interrupt);
     let inputs = read_in_background(records, limit(arguments), total.clone());
     let mut results = pipeline.try_stream(inputs);
@@ -188,7 +270,6 @@ async fn run(
     // What has ended at the same time is written in the same breath.
     let mut results = results.ready_chunks(RESULTS_AT_ONCE);
 
-    let is_silent = arguments.quiet || arguments.json;
     let to_terminal = arguments.output == Place::Standard && io::stdout().is_terminal();
     let mut display = ProgressDisplay::new(is_silent, to_terminal);
     let mut ticks = tokio::time::interval(ProgressDisplay::INTERVAL);
@@ -224,6 +305,9 @@ async fn run(
                     ));
                 }
                 display.show(&progress, total.get());
+                if let Some(watched) = &watched {
+                    watched.note(progress);
+                }
             }
             ended = results.next() => {
                 let Some(ended) = ended else { break };
@@ -241,6 +325,12 @@ async fn run(
         }
     }
     display.finish();
+    if let Some(watched) = &watched {
+        watched.note(results.get_ref().progress());
+    }
+    let spent = results.get_ref().ended_early();
+    let spent = spent.filter(|error| error.kind == ErrorKind::Budget);
+    let is_out_of_budget = spent.is_some() || tally.out_of_budget > 0;
     let not_read = total
         .get()
         .map(|total| total.saturating_sub(tally.inputs()));
@@ -248,6 +338,8 @@ async fn run(
         tally: &tally,
         written: writer.written(),
         metrics: &settled_metrics(pipeline.resources()).await,
+        unpriced: &unpriced(&pipeline),
+        budget: budget.as_ref(),
         elapsed: results.get_ref().progress().elapsed,
         not_read,
         is_interrupted,
@@ -268,6 +360,12 @@ async fn run(
             if let (Place::File(path), false) = (&arguments.output, is_silent) {
                 tell(format_args!("\nresults in {}", path.display()));
             }
+            if is_out_of_budget && !is_silent {
+                tell(
+                    "\nthe budget did not allow all calls; what has an output is done and paid for. To go on, run \
+                     the inputs without an output again: `inf run` makes every call of the inputs that it is given",
+                );
+            }
         }
     }
     if let (Some(profile), Some(path)) = (&profile, &arguments.profile) {
@@ -285,6 +383,8 @@ async fn run(
     }
     if is_interrupted {
         Exit::Interrupted
+    } else if is_out_of_budget {
+        Exit::OutOfBudget
     } else if tally.failed == 0 && (is_cut_short || not_read == Some(0)) {
         Exit::Success
     } else {

@@ -112,3 +112,22 @@ fn nothing_is_called() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(server.stats()["calls"], 0);
 }
+
+#[test]
+fn calls_tokens_and_cost_are_estimated_with_what_they_are_based_on() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(1000);
+    workplace.write(
+        "pipeline.yaml",
+        crate::command::COMPARE.replace("prompt: \"Compare", "max_tokens: 50, prompt: \"Compare"),
+    );
+    let fast = "{ provider: openai, model: gpt-5-mini, api_key_file: key.txt }";
+    let smart = "{ provider: openai-compatible, base_url: 'http://localhost:1/v1', model: big, price: { input: 1, output: 4 } }";
+    workplace.write(
+        "resources.yaml",
+        format!("endpoints:\n  fast: {fast}\n  smart: {smart}\n"),
+    );
+    workplace.write("key.txt", "sk-123456\n");
+    let ended = workplace.inf("check pipeline.yaml --resources resources.yaml --input pairs.jsonl");
+    assert_snapshot!("check_cost", ended.shown());
+}

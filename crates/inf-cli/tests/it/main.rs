@@ -2,10 +2,13 @@
 //! and HTTP on loopback.
 
 mod bad_input;
+mod budget;
 mod check;
 mod command;
 mod graph;
 mod help;
 mod interrupt;
+mod metrics;
 mod run;
+mod secrets;
 mod simulate;

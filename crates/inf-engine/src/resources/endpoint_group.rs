@@ -197,9 +197,14 @@ impl EndpointGroup {
             .max_by_key(|price| price.input + price.output)
     }
 
+    /// Whom each of them asks.
+    pub(super) fn descriptions(&self) -> impl Iterator<Item = &ClientDescription> {
+        self.all().map(Endpoint::description)
+    }
+
     /// The model, if all of its endpoints have the same.
     pub(crate) fn model(&self) -> Option<&str> {
-        let mut models = self.all().map(|one| one.description().model.as_deref());
+        let mut models = self.descriptions().map(|asked| asked.model.as_deref());
         let first = models.next()??;
         models.all(|model| model == Some(first)).then_some(first)
     }

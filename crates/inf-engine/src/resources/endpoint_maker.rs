@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::endpoint::Limits;
 use super::environment::{self, Lookup, interpolate, not_set};
 use super::limiter::Declared;
+use super::limiter_registry::Identity;
 use super::{EndpointConfig, Price, Provider, key_file, list_prices};
 use crate::clients::anthropic::AnthropicClient;
 use crate::clients::ollama::OllamaClient;
@@ -46,14 +47,18 @@ struct Timeouts {
 pub(super) struct Noted;
 
 impl EndpointMaker<'_> {
-    /// The client that `config` asks for.
-    pub(super) fn client(&mut self, config: &EndpointConfig) -> Result<Arc<dyn LlmClient>, Noted> {
+    /// The client that `config` asks for, and whom it asks; nobody is asked by the
+    /// simulated provider, of which each endpoint is its own.
+    pub(super) fn client(
+        &mut self,
+        config: &EndpointConfig,
+    ) -> Result<(Arc<dyn LlmClient>, Option<Identity>), Noted> {
         self.refuse_unused_keys(config);
         let model = self.text("model", &config.model)?;
         if config.provider == Provider::Simulated {
             let settings = config.simulated.clone().unwrap_or_default();
             return match SimulatedClient::new(model, settings) {
-                Ok(client) => Ok(Arc::new(client)),
+                Ok(client) => Ok((Arc::new(client), None)),
                 Err(error) => Err(self.problem("simulated", error.to_string())),
             };
         }
@@ -76,7 +81,9 @@ impl EndpointMaker<'_> {
             settings = settings.with_api_key(name, key);
         }
         let http = self.http(timeouts.connect)?;
+        let identity = Identity::of(&settings);
         http_client(config.provider, http, settings)
+            .map(|client| (client, Some(identity)))
             .map_err(|error| self.problem(setting(&error), error.to_string()))
     }
 

@@ -75,7 +75,7 @@ mod tests {
         check(b" \n", Err("is empty"));
         check(b"sk-1\nsk-2\n", Err("has several lines"));
         check(b"sk-\xff", Err("is no text"));
-        check(&[b'k'; 70_000], Err("far too long"));
+        check(&"k".repeat(70_000).into_bytes(), Err("far too long"));
         let told = |path: &str| read(path).expect_err("no key");
         assert!(told(folder.path().to_str().expect("a path")).contains("is no file"));
         assert!(told("/no/such/key").contains("`/no/such/key` does not exist"));

@@ -3,41 +3,35 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::endpoint_config::{EndpointConfig, Provider};
-use super::environment::{Lookup, interpolate};
-use super::limiter::{Declared, Limiter};
+use secrecy::ExposeSecret;
 
-/// A real endpoint: address, key and model. Only a hash of them is kept, so
-/// that no key is.
+use super::limiter::{Declared, Limiter};
+use crate::clients::HttpSettings;
+
+/// A real endpoint: address, model and whatever it is shown as a key. Only a hash
+/// of them is kept, so that no key is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity(blake3::Hash);
 
 impl Identity {
-    /// Whom `config` asks, with which key; `None` for the simulated provider,
-    /// of which each endpoint is its own.
-    pub(super) fn of(config: &EndpointConfig, lookup: Lookup<'_>) -> Option<Self> {
-        if config.provider == Provider::Simulated {
-            return None;
-        }
-        let text = |text: &str| interpolate(text, lookup).ok();
-        let address = match &config.base_url {
-            Some(address) => text(address)?.trim_end_matches('/').to_owned(),
-            None => String::new(),
-        };
-        let model = text(&config.model)?;
-        // Where no variable is named it is the provider's, the same for all.
-        let key = match (&config.api_key_env, &config.api_key) {
-            (Some(name), _) => lookup(name),
-            (None, Some(key)) => text(key),
-            (None, None) => None,
-        };
+    /// Whom `settings` ask. How they ask does not matter: the formats of one
+    /// server share its limits.
+    pub(super) fn of(settings: &HttpSettings) -> Self {
         let mut hasher = blake3::Hasher::new();
-        let provider = format!("{:?}", config.provider);
-        for part in [&provider, &address, &model, &key.unwrap_or_default()] {
+        let mut add = |part: &str| {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
-        }
-        Some(Self(hasher.finalize()))
+        };
+        add(settings.base_url.trim_end_matches('/'));
+        add(&settings.model);
+        // A key may be in a header of its own.
+        let headers = settings.extra_headers.iter();
+        let keys = settings
+            .api_key
+            .iter()
+            .chain(headers.map(|(_, value)| value));
+        keys.for_each(|key| add(key.expose_secret().trim()));
+        Self(hasher.finalize())
     }
 }
 
@@ -62,47 +56,33 @@ pub(super) fn shared(identity: Identity, most: usize, declared: Declared) -> Arc
 mod tests {
     use super::*;
 
-    fn config(text: &str) -> EndpointConfig {
-        crate::document::DocumentFormat::read(text).unwrap()
-    }
-
     #[test]
     fn one_server_one_limiter() {
-        let lookup = |name: &str| Some(format!("key of {name}"));
-        let limiter = |text: &str| {
-            let identity = Identity::of(&config(text), &lookup).unwrap();
-            shared(identity, 8, Declared::default())
+        let limiter =
+            |settings: &HttpSettings| shared(Identity::of(settings), 8, Declared::default());
+        let base = HttpSettings::new("http://one-server/v1", "one").with_api_key("A", "k-1".into());
+        let one = limiter(&base);
+        let other = |change: &dyn Fn(&mut HttpSettings)| {
+            let mut other = base.clone();
+            change(&mut other);
+            Arc::ptr_eq(&one, &limiter(&other))
         };
-        let base =
-            "{ provider: openai-compatible, base_url: 'http://h/v1', model: one, api_key_env: A }";
-        let one = limiter(base);
-        for same in [
-            base.to_owned(),
-            base.replace("h/v1", "h/v1/"),
-            base.replace("api_key_env: A", "api_key: '${A}'"),
-            base.replace('}', ", max_concurrent: 3, timeout: 9 }"),
-        ] {
-            assert!(Arc::ptr_eq(&one, &limiter(&same)), "{same}");
-        }
-        for other in [
-            base.replace("model: one", "model: two"),
-            base.replace("env: A", "env: B"),
-            base.replace("h/v1", "i/v1"),
-            base.replace(", api_key_env: A", ""),
-        ] {
-            assert!(!Arc::ptr_eq(&one, &limiter(&other)), "{other}");
-        }
+        assert!(other(&|_| {}));
+        assert!(other(&|other| other.base_url += "/"));
+        assert!(other(&|other| other.api_key_name = None));
+        assert!(other(&|other| other.timeout *= 2));
+        assert!(!other(&|other| other.model = "two".into()));
+        assert!(!other(&|other| other.api_key = Some("k-2".into())));
+        assert!(!other(&|other| other.api_key = None));
+        assert!(!other(&|other| other.base_url = "http://another/v1".into()));
+        assert!(!other(&|other| {
+            other.extra_headers.push(("api-key".into(), "k-3".into()));
+        }));
         let weak = Arc::downgrade(&one);
         drop(one);
         assert!(
             weak.upgrade().is_none(),
             "it is forgotten with its last user"
         );
-    }
-
-    #[test]
-    fn made_up_endpoints_are_their_own() {
-        let config = config("{ provider: simulated, model: m }");
-        assert!(Identity::of(&config, &|_| None).is_none());
     }
 }

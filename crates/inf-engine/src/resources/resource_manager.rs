@@ -10,7 +10,7 @@ use super::endpoint_group::Member;
 use super::endpoint_maker::{AT_LEAST_ONE, EndpointMaker};
 use super::environment::{self, Lookup};
 use super::limiter::Limiter;
-use super::limiter_registry::{self, Identity};
+use super::limiter_registry;
 use super::traffic::{Traffic, Waiter};
 use super::{
     AliasConfig, EndpointGroup, OwnClient, Price, ResourceConfig, ResourceError, ResourceMetrics,
@@ -75,11 +75,11 @@ impl ResourceManager {
                     http: &mut http,
                     problems: &mut problems,
                 };
-                if let Ok(client) = maker.client(endpoint) {
+                if let Ok((client, identity)) = maker.client(endpoint) {
                     let limits = maker.limits(endpoint);
                     let weight = maker.weight(endpoint);
                     let (most, declared) = (limits.max_concurrent, limits.declared);
-                    let limiter = match Identity::of(endpoint, lookup) {
+                    let limiter = match identity {
                         Some(identity) => limiter_registry::shared(identity, most, declared),
                         None => Arc::new(Limiter::new(most, declared, false)),
                     };
@@ -376,7 +376,7 @@ endpoints:
         let lookup = |name: &str| (name == "SET").then(|| "sk-123456".to_owned());
         let manager = ResourceManager::with_environment(&config, &lookup).unwrap();
         let check = |alias: &str, provider: &str, server: &str, port: u16| {
-            let asked = manager.endpoint(alias).unwrap().description();
+            let asked = manager.group(alias).unwrap().descriptions().next().unwrap();
             assert_eq!(asked.provider.as_deref(), Some(provider), "{alias}");
             assert_eq!(asked.server.as_deref(), Some(server), "{alias}");
             assert_eq!(asked.port, Some(port), "{alias}");

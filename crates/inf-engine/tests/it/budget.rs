@@ -436,3 +436,104 @@ async fn a_run_that_ends_early_gives_back_what_it_reserved() {
         (Some(92), 8)
     );
 }
+
+/// Numbers that follow from a seed.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, most: u64) -> u64 {
+        // The splitmix64 generator of Steele, Lea and Flood.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most
+    }
+}
+
+/// Runs that share budgets, with failures, refusals and answers of all lengths:
+/// no budget is exceeded, none keeps anything reserved, and every input ends.
+#[tokio::test(start_paused = true)]
+async fn budgets_hold_whatever_happens() {
+    for seed in 0..300 {
+        let mut draws = Draws(seed);
+        let mut moods = Draws(seed + 1_000);
+        let moods = std::sync::Mutex::new(move |most| moods.below(most));
+        let peer = Peer::new(move |_| {
+            let mut draw = moods.lock().unwrap();
+            let took = Duration::from_millis(draw(2_000));
+            let outcome = match draw(10) {
+                0 => Err(ClientError::new(ClientErrorKind::Server, "no")),
+                1 => Err(ClientError::new(ClientErrorKind::Timeout, "no")),
+                2 => limit(),
+                3 => Err(ClientError::new(ClientErrorKind::Refused, "no")),
+                // Never more than is reserved.
+                _ => Ok(tokens(1 + draw(5), 1 + draw(50))),
+            };
+            (took, outcome)
+        });
+        let resources = priced(&peer, usize::try_from(1 + draws.below(20)).unwrap());
+        let pipeline = bounded(&resources, 50);
+        let budgets = [
+            Budget::tokens(draws.below(2_000)),
+            Budget::calls(draws.below(40)),
+            Budget::dollars(f64::from(u32::try_from(draws.below(2_000)).unwrap()) / 1e3)
+                .and_calls(draws.below(60)),
+        ];
+        let runs = (0..=draws.below(3)).map(|_| {
+            let mut settings = ExecutionSettings::default();
+            let first = draws.below(3);
+            for place in first..=first + draws.below(3) {
+                settings = settings.with_budget(&budgets[usize::try_from(place % 3).unwrap()]);
+            }
+            if draws.below(2) == 0 {
+                settings = settings.with_hedging(Hedging::after_percentile(50.0));
+            }
+            if draws.below(2) == 0 {
+                settings = settings.with_manager(&ExecutionManager::new(5));
+            }
+            if draws.below(4) == 0 {
+                settings = settings.with_error_policy(ErrorPolicy::FailFast);
+            }
+            pipeline.with_settings(settings).run_batch(texts(20))
+        });
+        let ended = tokio::time::timeout(
+            Duration::from_hours(1),
+            futures_util::future::join_all(runs.collect::<Vec<_>>()),
+        );
+        let ended = ended.await.unwrap_or_else(|_| panic!("seed {seed} hangs"));
+        assert!(ended.iter().all(|results| results.len() == 20));
+        // What was given up is told after the results.
+        sleep(Duration::from_secs(5)).await;
+        for budget in &budgets {
+            let (limits, spent, left) = (budget.limits(), budget.spent(), budget.remaining());
+            let dollars = |cost: Option<Dollars>| cost.unwrap_or_default();
+            assert!(
+                limits.calls.is_none_or(|most| spent.calls <= most),
+                "seed {seed}"
+            );
+            assert!(
+                limits.tokens.is_none_or(|most| spent.tokens <= most),
+                "seed {seed}"
+            );
+            assert!(
+                limits.dollars.is_none_or(|most| spent.cost.known <= most),
+                "seed {seed}"
+            );
+            assert_eq!(
+                left.calls,
+                limits.calls.map(|most| most - spent.calls),
+                "seed {seed}"
+            );
+            assert_eq!(
+                left.tokens,
+                limits.tokens.map(|most| most - spent.tokens),
+                "seed {seed}"
+            );
+            let rest = limits
+                .dollars
+                .map(|most| most.saturating_sub(spent.cost.known));
+            assert_eq!(dollars(left.dollars), dollars(rest), "seed {seed}");
+        }
+    }
+}

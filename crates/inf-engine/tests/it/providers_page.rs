@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use inf_engine::prelude::*;
-use inf_engine::resources::Provider;
+use inf_engine::resources::{AliasConfig, Provider};
 
 #[test]
 fn every_example_can_be_read_and_every_provider_is_there() {
@@ -19,6 +19,7 @@ fn every_example_can_be_read_and_every_provider_is_there() {
             resources
                 .endpoints
                 .values()
+                .flat_map(AliasConfig::endpoints)
                 .map(|endpoint| endpoint.provider),
         );
     }

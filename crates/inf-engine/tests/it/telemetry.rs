@@ -14,10 +14,12 @@ use inf_engine::clients::{
     ClientDescription, ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse,
     Retry, ToolCall, Usage,
 };
-use inf_engine::execution::{Cancellation, ErrorPolicy, ExecutionSettings, Hedging};
+use inf_engine::execution::{
+    Budget, Cancellation, ErrorPolicy, ExecutionSettings, Hedging, NodeMetrics, Profile,
+};
 use inf_engine::graph::Tool;
 use inf_engine::prelude::*;
-use inf_engine::resources::ResourceManager;
+use inf_engine::resources::{EndpointConfig, Price, ResourceManager};
 use inf_engine::telemetry::names;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
@@ -509,6 +511,62 @@ endpoints:
     let text = format!("{told:?}");
     assert!(text.contains("who is"), "{text}");
     assert!(!text.contains(&key), "{text}");
+}
+
+#[tokio::test]
+async fn a_key_of_a_file_is_told_by_nobody() {
+    const KEY: &str = "sk-file-0123456789/abcdef";
+    let (listener, _guard) = Listener::start(LevelFilter::TRACE);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, format!("{KEY}\n")).unwrap();
+    let id = format!("x-request-id: {KEY}");
+    let headers = ["content-type: application/json", &*id];
+    let body = format!(r#"{{"error":{{"message":"who is {KEY}?","code":"{KEY}"}}}}"#);
+    let escaped = body.replace('/', "\\/");
+    let answers = [
+        "500 Oops",
+        "401 No",
+        "400 No",
+        "429 No",
+        "200 OK",
+        "302 Found",
+    ];
+    let answers = answers.map(|status| Answer::reply(status, &headers, &escaped));
+    let peer = RawPeer::start(answers).await;
+    let endpoint = EndpointConfig::openai_compatible(peer.base_url(), "m")
+        .with_api_key_file(path.to_str().unwrap())
+        .with_price(Price::new(1.0, 1.0))
+        .with_max_retries(0);
+    let resources = ResourceConfig::new().with_endpoint("fast", endpoint);
+    let resources = Arc::new(ResourceManager::new(&resources).unwrap());
+    let (profile, nodes, budget) = (Profile::new(), NodeMetrics::new(), Budget::dollars(1.0));
+    let settings = ExecutionSettings::default()
+        .with_recorded_content(true)
+        .with_profile(&profile)
+        .with_node_metrics(&nodes)
+        .with_budget(&budget);
+    let pipeline = LlmInference::new("fast").bind(&resources).unwrap();
+    let pipeline = pipeline.with_settings(settings.clone());
+    let inputs = (0..5).map(|input| input.to_string()).collect::<Vec<_>>();
+    let results = pipeline.run_batch(inputs).await;
+    assert!(results.iter().all(|result| result.output.is_err()));
+    assert!(peer.requests()[0].contains(KEY));
+    let mut trace = Vec::new();
+    profile.chrome_trace(&mut trace).unwrap();
+    let nodes = nodes.nodes();
+    let told = format!(
+        "{} {results:?} {settings:?} {resources:?} {:?} {nodes:?} {budget:?} {} {}",
+        listener.text(),
+        resources.metrics(),
+        String::from_utf8_lossy(&trace),
+        profile.summary(),
+    );
+    assert!(told.contains("who is [key]?"), "{told}");
+    assert!(
+        !told.contains(KEY) && !told.contains("0123456789"),
+        "{told}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

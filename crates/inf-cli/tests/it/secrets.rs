@@ -1,0 +1,204 @@
+//! A key is never shown: not in results, on the terminal, in a profile or in
+//! numbers, whatever the server says of it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, thread};
+
+use crate::command::{Ended, Workplace};
+
+/// As real ones are, with a character that JSON may write in two ways.
+const KEY: &str = "sk-proj-0123456789/abcdefSECRET";
+
+/// A server that answers every request with all that it was sent: as an error of
+/// each kind in turn, with it in the head, too.
+struct Echo {
+    url: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Echo {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let turn = counter.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || echo(stream, turn));
+            }
+        });
+        Self { url, asked }
+    }
+}
+
+fn echo(mut stream: TcpStream, turn: usize) {
+    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+    let mut head = String::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    let _ = reader.read_exact(&mut body);
+    assert!(head.contains(KEY), "the key was sent");
+    let told =
+        serde_json::json!({"error": {"message": head, "type": head, "code": KEY}}).to_string();
+    let escaped = told.replace('/', "\\/");
+    let html = format!("<html><body><h1>{head}</h1></body></html>");
+    let (status, body) = match turn % 7 {
+        0 => ("401 Unauthorized", told),
+        1 => ("400 Bad Request", escaped),
+        2 => ("500 Internal Server Error", html),
+        3 => ("200 OK", told),
+        4 => ("200 OK", head),
+        5 => ("403 Forbidden", KEY.to_owned()),
+        _ => ("302 Found", html),
+    };
+    let length = body.len();
+    // A peer that has seen enough is no error.
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-request-id: {KEY}\r\nlocation: /{KEY}\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+}
+
+/// Fails if the key is in `text`, whole or in a part that is long enough to help.
+fn check(place: &str, text: &str) {
+    for part in [KEY, "SECRET", "0123456789", &KEY.replace('/', "\\/")] {
+        assert!(!text.contains(part), "{place} shows the key:\n{text}");
+    }
+}
+
+fn check_all(workplace: &Workplace, ended: &Ended) {
+    check("stdout", &ended.stdout);
+    check("stderr", &ended.stderr);
+    let folder = workplace.path(".");
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.file_name().is_some_and(|name| name == "key.txt") {
+            continue;
+        }
+        let content = fs::read(&path).expect("readable");
+        check(
+            &path.display().to_string(),
+            &String::from_utf8_lossy(&content),
+        );
+    }
+}
+
+#[test]
+fn a_key_from_the_environment_or_a_file_is_shown_nowhere() {
+    let server = Echo::start();
+    let workplace = Workplace::new();
+    workplace.write_pairs(30);
+    workplace.write("key.txt", format!("\n{KEY}\r\n"));
+    for key in [
+        "api_key_env: TEST_KEY",
+        "api_key: '${TEST_KEY}'",
+        "api_key_file: key.txt",
+        "api_key_file: '${KEY_FILE}'",
+    ] {
+        let endpoint = format!(
+            "{{ provider: openai-compatible, base_url: '{}', model: m, {key}, max_retries: 1, price: {{ input: 1, output: 1 }} }}",
+            server.url
+        );
+        workplace.write(
+            "resources.yaml",
+            format!("endpoints:\n  fast: {endpoint}\n  smart: {endpoint}\n"),
+        );
+        for options in [
+            "--profile trace.json --metrics 0 --budget-usd 5",
+            "--json --hedge 50",
+            "--error-policy fail-fast -o -",
+            "--quiet",
+        ] {
+            let line = format!(
+                "run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl {options}"
+            );
+            let line = if options.contains("-o -") {
+                line.replace("-o results.jsonl", "")
+            } else {
+                line
+            };
+            let before = server.asked.load(Ordering::SeqCst);
+            let mut command = workplace.command(&line);
+            let command = command
+                .env("TEST_KEY", KEY)
+                .env("KEY_FILE", workplace.path("key.txt"))
+                .env("RUST_LOG", "trace")
+                .env("RUST_BACKTRACE", "1");
+            let ended = Ended::of(command.output().expect("the binary runs"));
+            assert_eq!(ended.code, Some(1), "{line}\n{}", ended.stderr);
+            assert!(server.asked.load(Ordering::SeqCst) > before);
+            check_all(&workplace, &ended);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_wrong_or_in_the_wrong_place_is_shown_nowhere() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(1);
+    workplace.write("key.txt", format!("{KEY}\nand more\n"));
+    for (key, expected) in [
+        (
+            "api_key_file: key.txt".to_owned(),
+            "the file `key.txt` has several lines",
+        ),
+        (
+            "api_key_file: none.txt".to_owned(),
+            "the file `none.txt` does not exist",
+        ),
+        (
+            "api_key_file: sk-proj-0123456789-SECRET".to_owned(),
+            "looks like a key",
+        ),
+        (
+            "api_key_file: key.txt, api_key_env: TEST_KEY".to_owned(),
+            "keep one of",
+        ),
+        (format!("api_key: {KEY}"), "keys do not belong into files"),
+        (
+            format!("api_key_env: {KEY}"),
+            "is not the name of an environment variable",
+        ),
+    ] {
+        let endpoint = format!("{{ provider: openai, model: m, {key} }}");
+        let text = format!(
+            "endpoints:\n  fast: {endpoint}\n  smart: {{ provider: simulated, model: m }}\n"
+        );
+        workplace.write("resources.yaml", text);
+        for line in [
+            "run pipeline.yaml -i pairs.jsonl -r resources.yaml",
+            "check pipeline.yaml -i pairs.jsonl -r resources.yaml",
+        ] {
+            let mut command = workplace.command(line);
+            let ended = Ended::of(
+                command
+                    .env("TEST_KEY", KEY)
+                    .output()
+                    .expect("the binary runs"),
+            );
+            assert_eq!(ended.code, Some(2));
+            assert!(
+                ended.stderr.contains(expected),
+                "{expected}\n{}",
+                ended.stderr
+            );
+            check("stdout", &ended.stdout);
+            check("stderr", &ended.stderr);
+        }
+    }
+}
