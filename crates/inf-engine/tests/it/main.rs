@@ -10,6 +10,7 @@ mod execution_state;
 mod graph;
 mod json_lines;
 mod layers;
+mod limits;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;

@@ -2,6 +2,7 @@
 
 mod full_peer;
 pub(crate) mod peer;
+pub(crate) mod quota_server;
 mod raw_peer;
 
 pub(crate) use full_peer::FullPeer;
