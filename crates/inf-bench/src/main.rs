@@ -1,13 +1,14 @@
 //! `inf-bench`: what the engine costs, measured.
 //!
 //! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`],
-//! [`makespan`], [`memory`], [`soak`], [`profile`]. Each returns `Figure`s, which are
+//! [`limits`], [`makespan`], [`memory`], [`soak`], [`profile`]. Each returns `Figure`s, which are
 //! printed here. What they mean and how to read them is in this crate's README.
 
 mod clock;
 mod extract_and_compare;
 mod figure;
 mod http;
+mod limits;
 mod load;
 mod makespan;
 mod memory;
@@ -55,6 +56,13 @@ enum Command {
     Http {
         #[command(flatten)]
         options: http::Options,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// How well limits are found that nobody told.
+    Limits {
+        #[command(flatten)]
+        options: limits::Options,
         #[command(flatten)]
         output: Output,
     },
@@ -106,6 +114,7 @@ fn main() -> ExitCode {
         Command::Nodes { options, output } => print(nodes::run(&options), &output),
         Command::Traces { options, output } => print(traces::run(&options), &output),
         Command::Http { options, output } => print(http::run(&options), &output),
+        Command::Limits { options, output } => print(limits::run(&options), &output),
         Command::Makespan { options, output } => print(makespan::run(&options), &output),
         Command::Memory { options, output } => print(memory::run(&options), &output),
         Command::Soak { options, output } => print(soak::run(&options), &output),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) use serve::{ServeOptions, serve};
+pub(crate) use serve::{ServeOptions, reply, request_length, serve};
 
 use self::bare_loop::BareLoop;
 use self::engine::Engine;

@@ -122,7 +122,7 @@ async fn answer_all(mut stream: TcpStream, after: Duration) -> std::io::Result<(
 }
 
 /// The reply that says `answer`, which is written as in JSON.
-pub(super) fn reply(answer: &str) -> Vec<u8> {
+pub(crate) fn reply(answer: &str) -> Vec<u8> {
     let body = format!(
         r#"{{"id":"chatcmpl-0123456789abcdef","object":"chat.completion","created":1767225600,"model":"bench-2026-01-01","choices":[{{"index":0,"message":{{"role":"assistant","content":"{answer}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":27,"completion_tokens":29,"total_tokens":56,"prompt_tokens_details":{{"cached_tokens":0}}}},"system_fingerprint":"fp_0123456789"}}"#
     );
@@ -135,7 +135,7 @@ pub(super) fn reply(answer: &str) -> Vec<u8> {
 }
 
 /// The bytes of the first request, if all of it has been received.
-pub(super) fn request_length(received: &[u8]) -> Option<usize> {
+pub(crate) fn request_length(received: &[u8]) -> Option<usize> {
     const END: &[u8] = b"\r\n\r\n";
     let head = received
         .windows(END.len())

@@ -44,8 +44,14 @@ fn check(arguments: &str, expected: &[(&str, &str)]) {
     for figure in figures {
         assert_eq!(figure["repeats"], 2);
         let number = |key: &str| figure[key].as_f64().expect("a number");
-        // What is a difference may be 0 or less.
-        let is_difference = ["http.excess.p99", "soak.growth"].map(Some);
+        // What is a difference, or a part, may be 0 or less.
+        let may_be_none = [
+            "http.excess.p99",
+            "limits.quota.refused",
+            "limits.quota_hint.refused",
+            "soak.growth",
+        ];
+        let is_difference = may_be_none.map(Some);
         if !is_difference.contains(&figure["name"].as_str()) {
             assert!(number("lowest") > 0.0, "{figure}");
         }
@@ -110,6 +116,22 @@ fn http() {
     check(
         "http --inputs 20 --in-flight 4 --repeats 2 --only bare --answer-after 1",
         &both[3..6],
+    );
+}
+
+#[test]
+fn limits() {
+    check(
+        "limits --seconds 1 --answer-after 20 --repeats 2",
+        &[
+            ("limits.quota.used", "%"),
+            ("limits.quota.refused", "%"),
+            ("limits.quota_hint.used", "%"),
+            ("limits.quota_hint.refused", "%"),
+            ("limits.queue.throughput", "%"),
+            ("limits.queue.latency", "x"),
+            ("limits.queue.limit", "calls"),
+        ],
     );
 }
 

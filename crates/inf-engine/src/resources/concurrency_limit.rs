@@ -6,7 +6,7 @@
 //! queues, `n / t` is, and more calls at once only wait longer. So latencies are
 //! kept apart by how many calls were in flight when theirs was sent, and if
 //! fewer in flight brought as much a second at a clearly lower latency, no more
-//! are sent than that needs, and a quarter. That is the gradient of Netflix's
+//! are sent than that needs, and a seventh. That is the gradient of Netflix's
 //! concurrency-limits (Gradient2: limit × tolerance × unloaded ÷ present
 //! latency, <https://github.com/Netflix/concurrency-limits>), but the unloaded
 //! latency is not a minimum or a long average, which answers of uneven length
@@ -14,7 +14,7 @@
 //! concurrency does.
 //!
 //! Three things keep it from costing throughput where nothing queues: a
-//! difference counts only if chance does not explain it (three standard
+//! difference counts only if chance does not explain it (four standard
 //! errors); what longer answers take longer is taken off; and a step down after
 //! which less comes back is undone, with everything forgotten that had spoken
 //! for it.
@@ -26,8 +26,10 @@ pub(super) struct ConcurrencyLimit {
     most: f64,
     /// Latencies by the calls in flight, in half octaves.
     levels: Vec<Level>,
-    /// Of the calls that filled the window, since it was last looked at.
+    /// Of all calls since the window was last looked at.
     present: Level,
+    /// The most of them in flight.
+    peak: f64,
     /// Answers to come of calls that were sent before the window changed.
     unsettled: usize,
     /// Seconds that a token of the answer takes: sums of a regression.
@@ -60,7 +62,7 @@ struct Regression {
 
 impl ConcurrencyLimit {
     /// Room beyond what keeps the server busy.
-    const TOLERANCE: f64 = 1.25;
+    const TOLERANCE: f64 = 1.15;
     /// Answers that say something about a level.
     const ENOUGH: f64 = 12.0;
 
@@ -70,6 +72,7 @@ impl ConcurrencyLimit {
             most: to_f64(most),
             levels: Vec::new(),
             present: Level::default(),
+            peak: 0.0,
             unsettled: 0,
             regression: Regression::default(),
             before: None,
@@ -103,56 +106,71 @@ impl ConcurrencyLimit {
             self.levels.resize(place + 1, Level::default());
         }
         self.levels[place].note(in_flight, latency, size, 64.0);
-        // With fewer than may be in flight the window is not what binds.
         if self.unsettled > 0 {
             self.unsettled -= 1;
-        } else if in_flight >= 0.8 * self.window.floor() {
-            self.present.note(in_flight, latency, size, f64::INFINITY);
-            if self.present.count >= self.window.clamp(24.0, 64.0) {
+            return;
+        }
+        self.present.note(in_flight, latency, size, f64::INFINITY);
+        self.peak = self.peak.max(in_flight);
+        if self.present.count >= self.window.clamp(24.0, 64.0) {
+            // With fewer than may be in flight the window is not what binds.
+            if self.peak >= 0.9 * self.window.floor() {
                 self.look();
-                self.present = Level::default();
             }
+            self.present = Level::default();
+            self.peak = 0.0;
         }
     }
 
     fn look(&mut self) {
         let now = self.present;
-        let throughput = now.in_flight / now.latency.max(1e-9);
+        let throughput = self.peak / now.latency.max(1e-9);
         let before = self.window;
-        if let Some((window, before)) = self.before.take()
-            && throughput * (1.0 + 2.0 * now.relative_error()) < 0.9 * before
+        let reference = self.before.take();
+        if let Some((window, before)) = reference
+            && throughput * (1.0 + now.relative_error()) < 0.85 * before
         {
-            // It was no queue.
+            // It was no queue: what was known of fewer calls is no longer true.
+            let tried = level_of(self.peak.max(1.0)).min(self.levels.len());
+            self.levels[..tried].fill(Level::default());
             self.window = window;
-            self.levels.clear();
-            self.patience = 8;
+            self.patience = 6;
             return;
         }
         self.patience = self.patience.saturating_sub(1);
         match self.level_that_is_enough(now, throughput) {
-            Some(latency) if self.patience == 0 => {
+            Some((latency, true)) if self.patience == 0 => {
                 let target = throughput * latency * Self::TOLERANCE;
                 let window = target.clamp(0.5 * self.window, 1.1 * self.window + 1.0);
                 if window < 0.95 * self.window {
-                    self.before = Some((self.window, throughput));
+                    // Many small steps are one large one.
+                    let higher = reference.filter(|(_, before)| *before > throughput);
+                    self.before = higher.or(Some((self.window, throughput)));
                 }
                 self.window = window.clamp(1.0, self.most);
             }
             Some(_) => {}
-            None => self.window = (1.1 * self.window + 1.0).min(self.most),
+            None => self.window = (1.05 * self.window + 1.0).min(self.most),
         }
         if self.window < 0.95 * before {
             self.unsettled = to_usize(before);
         }
     }
 
-    /// The latency at the fewest calls in flight that brought as much a second
-    /// as now, if that is clearly lower than now.
-    fn level_that_is_enough(&self, now: Level, throughput: f64) -> Option<f64> {
+    /// The latency at the fewest calls in flight that brought about as much a
+    /// second as now, if it was lower than now, and whether chance does not
+    /// explain it.
+    fn level_that_is_enough(&self, now: Level, throughput: f64) -> Option<(f64, bool)> {
         let slope = self.regression.slope();
-        let lower = |level: &&Level| level.in_flight < 0.85 * now.in_flight;
+        let lower = |level: &Level| level.in_flight < 0.85 * self.peak;
+        let mut found = None;
         let mut fewer = Level::default();
-        for level in self.levels.iter().take_while(lower) {
+        for (place, level) in self
+            .levels
+            .iter()
+            .enumerate()
+            .take_while(|(_, level)| lower(level))
+        {
             // Where there are few answers, those with fewer in flight count too.
             let kept = if fewer.count < Self::ENOUGH {
                 fewer
@@ -165,13 +183,16 @@ impl ConcurrencyLimit {
             }
             let latency = (fewer.latency + slope * (now.size - fewer.size)).max(1e-9);
             let error = (fewer.variance / fewer.count + now.variance / now.count).sqrt();
-            let is_enough = level.in_flight / latency >= 0.75 * throughput;
-            let is_clear = now.latency > 1.2 * latency && now.latency - latency > 3.0 * error;
-            if is_enough && is_clear {
-                return Some(latency);
+            let is_enough = most_of(place).min(self.peak) / latency >= 0.85 * throughput;
+            if is_enough && now.latency > Self::TOLERANCE * latency {
+                let is_clear = now.latency - latency > 4.0 * error;
+                found = found.or(Some((latency, false)));
+                if is_clear {
+                    return Some((latency, true));
+                }
             }
         }
-        None
+        found
     }
 }
 
@@ -242,6 +263,11 @@ impl Regression {
 )]
 fn level_of(in_flight: f64) -> usize {
     (2.0 * in_flight.log2()) as usize
+}
+
+/// The calls in flight at the upper end of a level.
+fn most_of(place: usize) -> f64 {
+    (to_f64(place + 1) / 2.0).exp2() - 1.0
 }
 
 #[expect(

@@ -106,6 +106,10 @@ const ON_TIME: Duration = Duration::from_millis(25);
 const TICK: Duration = Duration::from_millis(1);
 
 impl LearntRate {
+    /// Calls a second after the first refusal, where no answers say more: it
+    /// climbs from there at once.
+    const FIRST: f64 = 10.0;
+
     pub(super) fn new() -> Self {
         Self {
             sent: Units::default(),
@@ -229,7 +233,7 @@ impl LearntRate {
             .estimate
             .note(sent.at, accepted, sent.cost, sent.rested);
         let Some(pacing) = &mut self.pacing else {
-            let rate = self.recent.a_second(now).max(4.0);
+            let rate = self.recent.a_second(now).max(Self::FIRST);
             let mut pacing = Pacing::new(now, rate);
             self.rested += pacing.rest(now, asked, 1.0, 1.0);
             self.pacing = Some(pacing);
@@ -280,8 +284,8 @@ impl Pacing {
             depth: 3.0,
             rested: 3.0,
             level: 3.0,
-            climb: 1.0,
-            is_climbing: false,
+            climb: 1.2,
+            is_climbing: true,
             evidence: 0,
             is_measured: false,
             quick: Self::QUICK,
@@ -323,7 +327,8 @@ impl Pacing {
             // Slowly at first, and no faster than refusals come back.
             let climbed = self.climb.ln();
             let speed = (0.1 + 3.0 * climbed).min(1.6) * (0.2 / self.feedback).min(1.0);
-            self.climb *= (gap * speed).exp();
+            // A rest is no time in which it went well.
+            self.climb *= (gap.min(0.1) * speed).exp();
         } else if !self.is_climbing {
             let look = (self.rested + 0.8 * unit) / self.period(unit);
             self.climb = ((most + look) / self.rate).min(2.0);

@@ -117,7 +117,7 @@ mod tests {
 
         #[test]
         fn no_minute_has_more_tokens_than_declared(
-            a_minute in 1_000_u32..100_000,
+            a_minute in 2_000_u32..100_000,
             costs in proptest::collection::vec(1.0..900.0_f64, 100..400),
             idle in proptest::collection::vec(0_u64..3_000, 1..50),
         ) {

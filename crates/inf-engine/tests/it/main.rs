@@ -12,6 +12,7 @@ mod execution_state;
 mod graph;
 mod json_lines;
 mod layers;
+mod limits;
 mod metrics;
 mod misbehaving_peer;
 mod module_tree;

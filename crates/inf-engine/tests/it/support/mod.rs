@@ -3,6 +3,7 @@
 pub(crate) mod dialogue;
 mod full_peer;
 pub(crate) mod peer;
+pub(crate) mod quota_server;
 mod raw_peer;
 mod wire_formats;
 
