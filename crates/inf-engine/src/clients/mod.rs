@@ -34,6 +34,7 @@ mod rate_limits;
 mod samples;
 pub mod simulated;
 mod structured;
+mod token_count;
 
 pub use client_description::ClientDescription;
 pub use client_error::{ClientError, ClientErrorKind, Retry};
