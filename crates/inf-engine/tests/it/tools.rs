@@ -102,6 +102,20 @@ async fn a_tool_that_fails_is_told_to_the_model_and_fails_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_tools_of_a_turn_are_bounded() {
+    let peer = Dialogue::script([calls(&[("today", "{}"); 130]), says("enough")]);
+    let mut results = with_tools(&peer).stream(["Which?".to_owned()]);
+    assert_eq!(results.next().await.unwrap().output.unwrap(), "enough");
+    assert_eq!(results.progress().tool_calls, 128);
+    let told = last_of(&peer.asked()[1]);
+    assert_eq!(told.matches("Thursday").count(), 128);
+    assert!(
+        told.ends_with("id-129 failed error: only 128 tools run in one turn"),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn turns_are_bounded() {
     let endless = || Dialogue::script([calls(&[("today", "{}")])]);
     for (module, expected) in [
@@ -344,6 +358,11 @@ async fn observers_and_profiles_know_of_tools() {
     let path = &summary.critical_paths[0];
     assert_eq!(path.took.as_secs(), 3);
     assert_eq!(path.steps[0].calling.as_secs(), 3);
+    let text = summary.to_string();
+    assert!(
+        text.contains("llm called 2 tools in 1 turn, of which 1 failed, 1 s in sum"),
+        "{text}"
+    );
     let mut trace = Vec::new();
     profile.chrome_trace(&mut trace).unwrap();
     let trace = String::from_utf8(trace).unwrap();
