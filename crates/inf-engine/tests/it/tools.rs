@@ -444,3 +444,34 @@ fn tools_that_can_not_be_are_told_when_they_are_traced() {
     ];
     insta::assert_snapshot!(wrong.map(trace).join("\n\n"));
 }
+
+/// A run inside of a tool goes on where its manager is full with the run around
+/// it, and has the settings of the scope around that one.
+#[tokio::test(start_paused = true)]
+async fn a_tool_may_run_a_pipeline() {
+    let peer = Dialogue::new(|request, _| {
+        let answer = match (&*request.prompt(), request.messages.len()) {
+            ("inner", _) => says("forty-two"),
+            (_, 1) => calls(&[("ask", "{}"), ("ask", "{}")]),
+            _ => says("done"),
+        };
+        (Duration::from_secs(1), Ok(answer))
+    });
+    let resources = peer.resources(1);
+    let inner = LlmInference::new("a").bind(Arc::clone(&resources)).unwrap();
+    let ask = Tool::fallible("ask", "Asks another model.", move |(): ()| {
+        let inner = inner.clone();
+        async move {
+            let most = ExecutionSettings::current().max_concurrent;
+            let answer = inner.run("inner".to_owned()).await;
+            answer.map(|answer| format!("{answer} with {most:?}"))
+        }
+    });
+    let manager = inf_engine::execution::ExecutionManager::new(1);
+    let scope = settings().with_manager(&manager).with_max_concurrent(7);
+    let outer = LlmInference::new("a").with_tools([ask]).bind(resources);
+    let answer = scope.scope(outer.unwrap().run("outer".to_owned())).await;
+    assert_eq!(answer.unwrap(), "done");
+    let expected = "tool: id-0 forty-two with Some(7); id-1 forty-two with Some(7)";
+    assert_eq!(last_of(peer.asked().last().unwrap()), expected);
+}
