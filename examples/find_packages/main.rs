@@ -112,7 +112,7 @@ impl LlmClient for Librarian {
                 name: "search_packages".to_owned(),
                 arguments: serde_json::json!({ "word": word }).to_string(),
             }),
-            (None, None) => answer.text = "There is none.".to_owned(),
+            (None, None) => "There is none.".clone_into(&mut answer.text),
         }
         Box::pin(async move { Ok(answer) })
     }

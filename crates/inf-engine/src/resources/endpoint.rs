@@ -202,6 +202,11 @@ impl Endpoint {
         self.metrics.note_retry();
     }
 
+    /// Notes that a model is asked again for an answer of the asked type.
+    pub(crate) fn note_reask(&self) {
+        self.metrics.note_reask();
+    }
+
     /// Notes that a request is the second one for a call.
     pub(crate) fn note_hedge(&self) {
         self.metrics.note_hedge();

@@ -61,6 +61,7 @@ impl Run {
         if asked >= self.limits.max_reasks || execution.error.is_some() {
             return Err(failure);
         }
+        self.bound.endpoints[self.bound.endpoint_of[node.index()]].note_reask();
         self.shared.counters.counts().reasks += 1;
         let attempt = Attempt {
             kind: failure.kind,
