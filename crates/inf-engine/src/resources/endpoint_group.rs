@@ -251,6 +251,11 @@ impl EndpointGroup {
         self.endpoints[place.0].endpoint.recorder().note_retry();
     }
 
+    /// Notes that a model is asked again for an answer of the asked type.
+    pub(crate) fn note_reask(&self, place: EndpointPlace) {
+        self.endpoints[place.0].endpoint.recorder().note_reask();
+    }
+
     /// Notes that a request is the second one for a call.
     pub(crate) fn note_hedge(&self, place: EndpointPlace) {
         self.endpoints[place.0].endpoint.recorder().note_hedge();

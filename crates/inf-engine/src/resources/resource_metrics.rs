@@ -34,6 +34,8 @@ pub struct ResourceMetrics {
     pub rate_limited: u64,
     /// Passing failures after which a request was sent again.
     pub retries: u64,
+    /// Answers that were not of the asked type, so that the model was asked again.
+    pub reasks: u64,
     /// Second requests for calls that took long.
     pub hedges: u64,
     /// Requests on their way at the moment.
@@ -115,6 +117,7 @@ impl fmt::Debug for ResourceMetrics {
             .field("cancelled", &self.cancelled)
             .field("rate_limited", &self.rate_limited)
             .field("retries", &self.retries)
+            .field("reasks", &self.reasks)
             .field("hedges", &self.hedges)
             .field("in_flight", &self.in_flight)
             .field("limit", &self.limit)
@@ -137,6 +140,7 @@ impl Default for ResourceMetrics {
             cancelled: 0,
             rate_limited: 0,
             retries: 0,
+            reasks: 0,
             hedges: 0,
             in_flight: 0,
             limit: 0,
@@ -160,6 +164,7 @@ impl AddAssign<&Self> for ResourceMetrics {
         self.cancelled += other.cancelled;
         self.rate_limited += other.rate_limited;
         self.retries += other.retries;
+        self.reasks += other.reasks;
         self.hedges += other.hedges;
         self.in_flight += other.in_flight;
         self.limit = self.limit.saturating_add(other.limit);
@@ -205,6 +210,10 @@ impl Recorder {
 
     pub(super) fn note_retry(&self) {
         self.lock().retries += 1;
+    }
+
+    pub(super) fn note_reask(&self) {
+        self.lock().reasks += 1;
     }
 
     pub(super) fn note_hedge(&self) {

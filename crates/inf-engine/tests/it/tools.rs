@@ -102,6 +102,20 @@ async fn a_tool_that_fails_is_told_to_the_model_and_fails_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_tools_of_a_turn_are_bounded() {
+    let peer = Dialogue::script([calls(&[("today", "{}"); 130]), says("enough")]);
+    let mut results = with_tools(&peer).stream(["Which?".to_owned()]);
+    assert_eq!(results.next().await.unwrap().output.unwrap(), "enough");
+    assert_eq!(results.progress().tool_calls, 128);
+    let told = last_of(&peer.asked()[1]);
+    assert_eq!(told.matches("Thursday").count(), 128);
+    assert!(
+        told.ends_with("id-129 failed error: only 128 tools run in one turn"),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn turns_are_bounded() {
     let endless = || Dialogue::script([calls(&[("today", "{}")])]);
     for (module, expected) in [
@@ -344,6 +358,11 @@ async fn observers_and_profiles_know_of_tools() {
     let path = &summary.critical_paths[0];
     assert_eq!(path.took.as_secs(), 3);
     assert_eq!(path.steps[0].calling.as_secs(), 3);
+    let text = summary.to_string();
+    assert!(
+        text.contains("llm called 2 tools in 1 turn, of which 1 failed, 1 s in sum"),
+        "{text}"
+    );
     let mut trace = Vec::new();
     profile.chrome_trace(&mut trace).unwrap();
     let trace = String::from_utf8(trace).unwrap();
@@ -424,4 +443,35 @@ fn tools_that_can_not_be_are_told_when_they_are_traced() {
         vec![today(), today()],
     ];
     insta::assert_snapshot!(wrong.map(trace).join("\n\n"));
+}
+
+/// A run inside of a tool goes on where its manager is full with the run around
+/// it, and has the settings of the scope around that one.
+#[tokio::test(start_paused = true)]
+async fn a_tool_may_run_a_pipeline() {
+    let peer = Dialogue::new(|request, _| {
+        let answer = match (&*request.prompt(), request.messages.len()) {
+            ("inner", _) => says("forty-two"),
+            (_, 1) => calls(&[("ask", "{}"), ("ask", "{}")]),
+            _ => says("done"),
+        };
+        (Duration::from_secs(1), Ok(answer))
+    });
+    let resources = peer.resources(1);
+    let inner = LlmInference::new("a").bind(Arc::clone(&resources)).unwrap();
+    let ask = Tool::fallible("ask", "Asks another model.", move |(): ()| {
+        let inner = inner.clone();
+        async move {
+            let most = ExecutionSettings::current().max_concurrent;
+            let answer = inner.run("inner".to_owned()).await;
+            answer.map(|answer| format!("{answer} with {most:?}"))
+        }
+    });
+    let manager = inf_engine::execution::ExecutionManager::new(1);
+    let scope = settings().with_manager(&manager).with_max_concurrent(7);
+    let outer = LlmInference::new("a").with_tools([ask]).bind(resources);
+    let answer = scope.scope(outer.unwrap().run("outer".to_owned())).await;
+    assert_eq!(answer.unwrap(), "done");
+    let expected = "tool: id-0 forty-two with Some(7); id-1 forty-two with Some(7)";
+    assert_eq!(last_of(peer.asked().last().unwrap()), expected);
 }

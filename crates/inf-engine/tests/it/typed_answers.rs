@@ -47,6 +47,7 @@ async fn a_model_is_told_what_is_wrong_and_asked_again() {
         (progress.calls, progress.reasks, progress.retries),
         (2, 1, 0)
     );
+    assert_eq!(pipeline.resources().metrics()["a"].reasks, 1);
     let asked = peer.asked();
     let again = &asked[1];
     let roles: Vec<Role> = again.messages.iter().map(|said| said.role).collect();

@@ -34,7 +34,11 @@ impl Answer {
         read.unwrap_or_else(|panic| {
             let why = panic_text(panic.as_ref());
             let message = format!("reading the answer panicked: {why}");
-            Self::Failed(failure(ErrorKind::InvalidOutput, message, response))
+            Self::Failed(Box::new(failure(
+                ErrorKind::InvalidOutput,
+                message,
+                response,
+            )))
         })
     }
 }
@@ -51,7 +55,7 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Answer {
             why => format!("{withheld}: {why}"),
         };
         let kind = ErrorKind::Call(ClientErrorKind::Refused);
-        return Answer::Failed(failure(kind, message, response));
+        return Answer::Failed(Box::new(failure(kind, message, response)));
     }
     if !response.tool_calls.is_empty() && !plan.tool_specs(node).is_empty() {
         return Answer::CallsTools;
@@ -72,7 +76,7 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Answer {
     match output.read(response) {
         Ok(value) => Answer::Value(value),
         Err(misfit) => {
-            let failure = failure(ErrorKind::InvalidOutput, misfit.message, response);
+            let failure = Box::new(failure(ErrorKind::InvalidOutput, misfit.message, response));
             match misfit.why {
                 Some(why) => Answer::Misfit {
                     failure,
@@ -85,11 +89,11 @@ fn read(plan: &Plan, node: NodeRef, response: &LlmResponse) -> Answer {
 }
 
 /// A failure that keeps what was answered.
-fn failure(kind: ErrorKind, message: String, response: &LlmResponse) -> Box<Failure> {
-    Box::new(Failure {
+fn failure(kind: ErrorKind, message: String, response: &LlmResponse) -> Failure {
+    Failure {
         answer: kept(&response.text),
         ..Failure::new(kind, message)
-    })
+    }
 }
 
 /// The longest answer that is kept with an error, in bytes.

@@ -8,6 +8,10 @@ use crate::clients::{
     LlmRequest, LlmResponse, Message, Part, Role, ToolCall, ToolChoice, ToolResult,
 };
 
+/// The most tools that run in one turn. A model in a loop can call thousands in
+/// one answer, and all of them run at once.
+pub(crate) const MOST_CALLS: usize = 128;
+
 /// What was said for a node after its first request.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
@@ -77,10 +81,11 @@ impl Conversation {
         self.attempts_before = attempts;
     }
 
-    /// Goes on after an answer that calls tools, and says which are to run.
+    /// Goes on after an answer that calls tools, and says which are to run: no
+    /// more than [`MOST_CALLS`].
     pub(crate) fn call_tools(&mut self, answer: &LlmResponse, attempts: u32) -> Vec<ToolRun> {
         let mut said = said_by_model(answer);
-        let mut runs = Vec::with_capacity(answer.tool_calls.len());
+        let (mut runs, mut results) = (Vec::new(), Vec::new());
         for (place, call) in answer.tool_calls.iter().enumerate() {
             let mut call = call.clone();
             if call.id.is_empty() {
@@ -88,12 +93,22 @@ impl Conversation {
                 call.id = format!("call_{}_{place}", self.turn());
             }
             said.parts.push(Part::ToolCall(call.clone()));
-            runs.push(ToolRun { call, place });
+            if place < MOST_CALLS {
+                runs.push(ToolRun { call, place });
+                results.push(None);
+            } else {
+                results.push(Some(ToolResult {
+                    call_id: call.id,
+                    name: call.name,
+                    content: format!("error: only {MOST_CALLS} tools run in one turn").into(),
+                    is_error: true,
+                }));
+            }
         }
         self.said.push(said);
         self.tool_turns += 1;
         self.attempts_before = attempts;
-        self.results = vec![None; runs.len()];
+        self.results = results;
         runs
     }
 

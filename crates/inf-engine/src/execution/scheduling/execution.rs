@@ -182,7 +182,8 @@ impl Execution {
     /// again: each turn of a conversation has its own.
     pub(crate) fn retries(&self, node: NodeRef) -> u32 {
         let before = self.conversation(node);
-        self.failed_attempts(node) - before.map_or(0, Conversation::attempts_before)
+        let before = before.map_or(0, Conversation::attempts_before);
+        self.failed_attempts(node).saturating_sub(before)
     }
 
     /// How often `node` has failed and was tried again.

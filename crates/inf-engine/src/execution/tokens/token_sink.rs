@@ -75,6 +75,18 @@ pub(super) struct Call {
 }
 
 impl Call {
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        Self {
+            run: RunId(0),
+            input: 0,
+            node: "node".into(),
+            attempt: 1,
+            turn: 1,
+            told: Mutex::default(),
+        }
+    }
+
     pub(super) fn piece(&self, event: TokenEvent) -> TokenPiece {
         TokenPiece {
             run: self.run,

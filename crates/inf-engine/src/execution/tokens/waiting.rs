@@ -235,3 +235,83 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happens to one of four calls, or that the reader takes a piece.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Text(usize, usize),
+        Reasoning(usize, usize),
+        End(usize),
+        Read,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..4usize, 1..60usize).prop_map(|(call, length)| Step::Text(call, length)),
+            1 => (0..4usize, 1..60usize).prop_map(|(call, length)| Step::Reasoning(call, length)),
+            1 => (0..4usize).prop_map(Step::End),
+            3 => Just(Step::Read),
+        ]
+    }
+
+    proptest! {
+        /// What waits is bounded and counted right; what is read of a call is in its
+        /// order, and complete unless a gap was told or nothing came after it.
+        #[test]
+        fn what_waits_is_bounded_and_gaps_are_told(
+            max_bytes in 0..1_500usize,
+            steps in proptest::collection::vec(step(), 0..80),
+        ) {
+            let listener = TokenListener::new(None, max_bytes);
+            let calls: Vec<_> = (0..4).map(|_| Arc::new(Call::for_tests())).collect();
+            let mut written = [const { String::new() }; 4];
+            let mut read = [const { String::new() }; 4];
+            let mut has_gap = [false; 4];
+            let mut take = |listener: &TokenListener| {
+                let Some(next) = listener.lock().pop() else { return false };
+                let of = |call: &Arc<Call>| Arc::ptr_eq(call, &next.call);
+                let call = calls.iter().position(of).expect("one of the four");
+                match next.event {
+                    TokenEvent::Text(text) | TokenEvent::Reasoning(text) => {
+                        read[call].push_str(&text);
+                    }
+                    TokenEvent::Gap => has_gap[call] = true,
+                    _ => {}
+                }
+                true
+            };
+            for step in steps {
+                let text = |length| "abcdefghij".repeat(length / 10 + 1)[..length].to_owned();
+                match step {
+                    Step::Text(call, length) | Step::Reasoning(call, length) => {
+                        if !calls[call].told().is_over {
+                            written[call].push_str(&text(length));
+                        }
+                        let text = text(length);
+                        let coming = match step {
+                            Step::Text(..) => Coming::Text(&text),
+                            _ => Coming::Reasoning(&text),
+                        };
+                        listener.put(&calls[call], coming);
+                    }
+                    Step::End(call) => listener.put(&calls[call], Coming::Ended),
+                    Step::Read => drop(take(&listener)),
+                }
+                let state = listener.lock();
+                prop_assert!(state.bytes <= max_bytes);
+                prop_assert_eq!(state.bytes, state.pieces.iter().map(Waiting::bytes).sum::<usize>());
+            }
+            while take(&listener) {}
+            for (place, call) in calls.iter().enumerate() {
+                let is_whole = read[place] == written[place];
+                prop_assert!(is_whole || has_gap[place] || call.told().has_gap);
+            }
+        }
+    }
+}

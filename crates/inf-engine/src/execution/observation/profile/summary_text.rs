@@ -43,6 +43,7 @@ impl fmt::Display for ProfileSummary {
         if !self.nodes.is_empty() {
             formatter.write_str("\nNodes, by the time that they took\n")?;
             nodes(&self.nodes).fmt(formatter)?;
+            turns(formatter, &self.nodes)?;
         }
         self.critical_paths
             .iter()
@@ -206,6 +207,38 @@ fn nodes(nodes: &[NodeSummary]) -> Table<9> {
         table.note = Some(format!("and {} more", nodes.len() - NODES));
     }
     table
+}
+
+/// What the models of nodes did besides answering.
+fn turns(formatter: &mut fmt::Formatter<'_>, nodes: &[NodeSummary]) -> fmt::Result {
+    for node in nodes.iter().take(NODES) {
+        if node.tools > 0 {
+            let failed = match node.tools_failed {
+                0 => String::new(),
+                failed => format!(", of which {failed} failed"),
+            };
+            writeln!(
+                formatter,
+                "  {} called {} in {}{failed}, {} in sum",
+                node.node,
+                counted(node.tools, "tool"),
+                counted(node.tool_turns, "turn"),
+                Time(node.in_tools)
+            )?;
+        }
+        if node.reasked > 0 {
+            writeln!(
+                formatter,
+                "  {} was asked again {} for another form of answer",
+                node.node,
+                match node.reasked {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times"),
+                }
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn critical_path(formatter: &mut fmt::Formatter<'_>, path: &CriticalPath) -> fmt::Result {

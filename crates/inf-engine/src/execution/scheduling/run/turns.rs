@@ -62,6 +62,9 @@ impl Run {
         if asked >= self.limits.max_reasks || execution.error.is_some() {
             return Err(failure);
         }
+        if let Some(asked) = running.asked {
+            self.bound.endpoints[self.bound.endpoint_of[node.index()]].note_reask(asked);
+        }
         self.shared.counters.counts().reasks += 1;
         let attempt = Attempt {
             kind: failure.kind,
