@@ -145,7 +145,11 @@ impl fmt::Display for Line<'_> {
         }
         let usage = progress.usage;
         let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
-        write!(formatter, ", {} tokens", compact(tokens))
+        write!(formatter, ", {} tokens", compact(tokens))?;
+        match progress.cost.known {
+            known if known.is_zero() => Ok(()),
+            known => write!(formatter, ", {known}"),
+        }
     }
 }
 
@@ -181,6 +185,7 @@ mod tests {
     use inf_engine::clients::simulated::SimulatedSettings;
     use inf_engine::graph::InferenceGraph;
     use inf_engine::prelude::*;
+    use inf_engine::resources::Dollars;
     use insta::assert_snapshot;
 
     use super::*;
@@ -226,6 +231,7 @@ mod tests {
         two.rate_limited = 12;
         two.usage.input_tokens = 1_200_000;
         two.usage.output_tokens = 34_567;
+        two.cost.known = Dollars::new(1.234);
         for (endpoint, in_flight, limit) in [(0, 7, 8), (1, 32, 32)] {
             two.endpoints[endpoint].in_flight = in_flight;
             two.endpoints[endpoint].limit = limit;

@@ -73,8 +73,13 @@ impl Dollars {
 
     /// What `count` cost if a million cost this.
     pub(super) fn for_one_of_a_million(self, count: u64) -> Self {
+        const MILLION: u64 = 1_000_000;
+        // Nearly always there is room, and the wider numbers take ten times as long.
+        if let Some(parts) = self.0.checked_mul(count) {
+            return Self(parts.div_ceil(MILLION));
+        }
         let parts = u128::from(self.0) * u128::from(count);
-        Self(u64::try_from(parts.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+        Self(u64::try_from(parts.div_ceil(MILLION.into())).unwrap_or(u64::MAX))
     }
 }
 

@@ -185,6 +185,9 @@ mod tests {
         check(plain.with_cached_input(0.5), usage(1_000, 400, 100), 0.0024);
         check(plain.with_cached_input(0.0), usage(1_000, 5_000, 0), 0.0);
         check(plain, usage(0, 0, 0), 0.0);
+        // More than there is money for, and more than a product has room for.
+        check(plain, usage(u64::MAX, u64::MAX, u64::MAX), f64::MAX);
+        check(plain, usage(1_000_000_000_000, 0, 0), 2_000_000.0);
     }
 
     #[test]

@@ -260,7 +260,9 @@ async fn runs_on_several_managers_wait_for_each_other() {
         async move { (pipeline.run_batch(texts(3)).await, manager) }
     };
     // Two fit at once; what they leave is enough for all six.
-    let (one, two) = tokio::join!(run(0), run(1));
+    let both = async { tokio::join!(run(0), run(1)) };
+    let both = tokio::time::timeout(Duration::from_hours(1), both).await;
+    let (one, two) = both.expect("each is woken when calls of the other one end");
     assert_eq!(outputs(&one.0) + outputs(&two.0), 6);
     assert_eq!(budget.spent().tokens, 120);
 }
@@ -314,7 +316,7 @@ async fn calls_that_are_given_up_are_paid_for() {
     let asked = AtomicUsize::new(0);
     // The first twenty make latencies known, and the next one hangs.
     let peer = Peer::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        20 => (Duration::from_secs(60), Ok(tokens(5, 5))),
+        20 => (Duration::from_mins(1), Ok(tokens(5, 5))),
         _ => (Duration::from_secs(1), Ok(tokens(5, 5))),
     });
     let pipeline = bounded(&priced(&peer, 64), 95);
@@ -340,7 +342,7 @@ async fn calls_that_are_given_up_are_paid_for() {
 async fn a_hedge_has_to_fit_as_well() {
     let asked = AtomicUsize::new(0);
     let peer = Peer::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        20 => (Duration::from_secs(60), Ok(tokens(5, 5))),
+        20 => (Duration::from_mins(1), Ok(tokens(5, 5))),
         _ => (Duration::from_secs(1), Ok(tokens(5, 5))),
     });
     let pipeline = bounded(&priced(&peer, 64), 95);

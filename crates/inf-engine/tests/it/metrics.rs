@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use inf_engine::clients::{ClientError, ClientErrorKind, LlmClient, LlmResponse, Usage};
+use inf_engine::document::DocumentFormat;
 use inf_engine::execution::{
     Cancellation, ExecutionSettings, NodeMetrics, NodeReport, Observer, TaskReport, TaskStart,
 };
@@ -36,9 +37,8 @@ fn of_many_moods() -> Arc<Peer> {
     Peer::new(move |_| {
         let error = |kind| Err(ClientError::new(kind, "no"));
         let outcome = match asked.fetch_add(1, Ordering::SeqCst) {
-            0 => error(ClientErrorKind::Server),
+            0 | 2 => error(ClientErrorKind::Server),
             1 => error(ClientErrorKind::Timeout),
-            2 => error(ClientErrorKind::Server),
             3 => crate::support::peer::limit(),
             4 => error(ClientErrorKind::Refused),
             _ => Ok(answer()),
@@ -112,7 +112,7 @@ async fn an_endpoint_and_its_only_node_count_the_same() {
         assert_eq!(metrics.answering, Duration::from_secs(3));
         let within = |seconds| metrics.answered_within(Duration::from_millis(seconds));
         assert_eq!((within(900), within(1_100)), (0, 3));
-        assert_eq!(metrics.latency().p99.as_secs_f64().round(), 1.0);
+        assert_eq!(metrics.latency().p99.as_millis() / 10, 100);
         // One at a time: three wait for others, and one for the limit.
         assert!(metrics.waiting > Duration::from_secs(5), "{metrics:?}");
     }
@@ -194,4 +194,55 @@ async fn observers_are_told_of_every_start() {
     let told = watcher.0.lock().unwrap();
     let expected = [1, 2, 3, 4, 4].map(|attempt| [("began", 0, attempt), ("ended", 0, attempt)]);
     assert_eq!(*told, expected.concat());
+}
+
+#[test]
+fn prices_are_those_of_the_resources_or_of_the_providers_list() {
+    let text = "endpoints:
+  listed: { provider: openai, model: gpt-5-mini-2025-08-07, api_key_env: CARGO_MANIFEST_DIR }
+  own: { provider: openai, model: gpt-5-mini, api_key_env: CARGO_MANIFEST_DIR, price: { input: 1, output: 2.5 } }
+  gateway: { provider: openai-compatible, base_url: 'http://h/v1', model: gpt-5-mini }
+  made_up: { provider: simulated, model: gpt-5-mini, price: { input: 0.5, cached_input: 0, output: 1, long_prompt: { above: 9, input: 1, output: 2 } } }
+";
+    let config = ResourceConfig::from_text(text).unwrap();
+    let resources = ResourceManager::new(&config).unwrap();
+    let listed = Price::new(0.25, 2.0).with_cached_input(0.025);
+    assert_eq!(resources.price("listed"), Some(listed));
+    assert_eq!(resources.price("own"), Some(Price::new(1.0, 2.5)));
+    assert_eq!(resources.price("gateway"), None);
+    assert_eq!(resources.price("nobody"), None);
+    let long = resources
+        .price("made_up")
+        .and_then(|price| price.long_prompt);
+    assert_eq!(
+        long.map(|long| (long.above, long.output)),
+        Some((9, Dollars::new(2.0)))
+    );
+    // What is written is read as the same.
+    for format in [DocumentFormat::Yaml, DocumentFormat::Json] {
+        let written = config.to_text(format);
+        assert_eq!(
+            ResourceConfig::from_text(&written).unwrap(),
+            config,
+            "{written}"
+        );
+    }
+    let told = |price: &str| {
+        let text =
+            format!("endpoints:\n  a: {{ provider: simulated, model: m, price: {price} }}\n");
+        ResourceConfig::from_text(&text).unwrap_err().to_string()
+    };
+    for (price, expected) in [
+        (
+            "{ input: -1, output: 2 }",
+            "-1 is no amount of dollars: write a number from 0",
+        ),
+        ("{ input: .nan, output: 2 }", "NaN is no amount of dollars"),
+        ("{ inptu: 1, output: 2 }", "did you mean `input`?"),
+        ("{ input: 1 }", "`output`"),
+        ("cheap", "price"),
+    ] {
+        let told = told(price);
+        assert!(told.contains(expected), "{price}: {told}");
+    }
 }

@@ -175,6 +175,7 @@ impl Observer for Tally {
             TaskOutcome::Completed | TaskOutcome::CalledTools | TaskOutcome::Reasked(_) => {
                 let took = task.ended.duration_since(task.started);
                 metrics.note_answer(took, task.usage, task.cost);
+                metrics.reasks += u64::from(matches!(task.outcome, TaskOutcome::Reasked(_)));
             }
             TaskOutcome::Failed(error) => {
                 metrics.usage += task.usage;
