@@ -19,6 +19,7 @@ mod profile;
 mod running;
 mod scheduling;
 mod settings;
+mod simulated_provider;
 mod simulation;
 mod support;
 mod telemetry;
