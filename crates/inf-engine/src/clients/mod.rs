@@ -6,28 +6,39 @@
 //!
 //! * [`openai`]: chat completions over HTTP, for OpenAI and every server that
 //!   speaks its format (vLLM, TGI, llama.cpp, LiteLLM, …);
+//! * [`openai_responses`]: OpenAI's newer format, for its reasoning models;
+//! * [`anthropic`]: messages, for Claude;
+//! * [`ollama`]: Ollama's own format;
 //! * [`simulated`]: in process and deterministic, for tests, dry runs and load.
 //!
-//! `http` is the pooled HTTP stack that all of them share.
+//! `http` is the pooled HTTP stack that all but the last share, and `structured`
+//! what is done about answers that have to fit a schema.
 
+pub mod anthropic;
+mod call_arguments;
 mod client_description;
 mod client_error;
 mod http;
+mod image_source;
 mod llm_client;
 mod llm_request;
 mod llm_response;
 mod message;
+pub mod ollama;
 pub mod openai;
+pub mod openai_responses;
 mod rate_limits;
 pub mod simulated;
+mod structured;
 mod tool;
 
 pub use client_description::ClientDescription;
 pub use client_error::{ClientError, ClientErrorKind, Retry};
-pub use http::HttpStack;
+pub use http::{HttpSettings, HttpStack};
 pub use llm_client::{Delta, DeltaSink, LlmClient, LlmFuture};
 pub use llm_request::{ExtraFields, LlmRequest, OutputSchema, ReasoningEffort};
 pub use llm_response::{FinishReason, LlmResponse, Timings, Usage};
 pub use message::{Image, Message, Part, Reasoning, Role, ToolResult};
 pub use rate_limits::{Allowance, RateLimits};
+pub use structured::StructuredOutput;
 pub use tool::{ToolCall, ToolChoice, ToolSpec};

@@ -2,21 +2,32 @@
 
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clients::simulated::SimulatedSettings;
+use crate::clients::{ExtraFields, StructuredOutput};
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Provider {
-    /// OpenAI's own service.
+    /// OpenAI's own service, by its chat completions.
     #[serde(rename = "openai")]
     OpenAi,
+    /// OpenAI's own service, by its Responses API.
+    #[serde(rename = "openai-responses")]
+    OpenAiResponses,
     /// A server that speaks OpenAI's chat completions: vLLM, TGI, llama.cpp,
     /// LiteLLM, ….
     #[serde(rename = "openai-compatible")]
     OpenAiCompatible,
+    /// Anthropic's service, by its messages.
+    #[serde(rename = "anthropic")]
+    Anthropic,
+    /// An Ollama server, by its own format.
+    #[serde(rename = "ollama")]
+    Ollama,
     /// Nobody: answers are made up in this process, deterministically.
     #[serde(rename = "simulated")]
     Simulated,
@@ -24,7 +35,7 @@ pub enum Provider {
 
 /// What an alias stands for: a provider, a model and what it can take.
 ///
-/// In `base_url`, `model` and `api_key`, `${NAME}` and `${NAME:-default}` are
+/// In `base_url`, `model`, `api_key` and `headers`, `${NAME}` and `${NAME:-default}` are
 /// environment variables; `$$` is a `$`.
 ///
 /// ```
@@ -44,18 +55,33 @@ pub struct EndpointConfig {
     pub provider: Provider,
     /// The model to ask for.
     pub model: String,
-    /// Where the server is, with its version: `http://localhost:8000/v1`.
-    /// OpenAI's own address by default; `openai-compatible` needs one.
+    /// Where the server is, with its version: `http://localhost:8000/v1`. The
+    /// provider's own address by default, `http://localhost:11434` for `ollama`;
+    /// `openai-compatible` needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
-    /// The environment variable that holds the key; for `openai`
-    /// `OPENAI_API_KEY` by default, otherwise no key is sent.
+    /// The environment variable that holds the key; by default
+    /// `OPENAI_API_KEY` for `openai` and `openai-responses` and
+    /// `ANTHROPIC_API_KEY` for `anthropic`, otherwise no key is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
     /// The key, from the environment: `${NAME}`. A key itself is refused: it
     /// does not belong into a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
+    /// More headers for every call, such as `anthropic-beta`. Their values are
+    /// never shown: they may be keys, which belong into the environment
+    /// (`${NAME}`). Not for `simulated`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub headers: IndexMap<String, String>,
+    /// More fields for the body of every call, in the provider's own words; they
+    /// go before what the engine would send. Not for `simulated`.
+    #[serde(default, skip_serializing_if = "ExtraFields::is_empty")]
+    pub extra_body: ExtraFields,
+    /// How an answer is made to fit its type: `native` (the default), `tool` or
+    /// `prompt`. Not for `simulated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured_output: Option<StructuredOutput>,
     /// The most calls at once; 64 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<usize>,
@@ -70,7 +96,7 @@ pub struct EndpointConfig {
     pub connect_timeout: Option<f64>,
     /// How long it may take from sending a request, connecting included, to the
     /// head of its reply, in seconds; by default only `timeout` bounds it. An
-    /// answer that is not streamed, as none is today, sends its first byte when
+    /// answer that is not streamed sends its first byte when
     /// the whole of it is written: leave time for that. Not for `simulated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte_timeout: Option<f64>,
@@ -113,6 +139,22 @@ impl EndpointConfig {
         }
     }
 
+    /// A model of OpenAI behind its Responses API, with the key in
+    /// `OPENAI_API_KEY`.
+    pub fn openai_responses(model: impl Into<String>) -> Self {
+        Self::new(Provider::OpenAiResponses, model)
+    }
+
+    /// A model of Anthropic, with the key in `ANTHROPIC_API_KEY`.
+    pub fn anthropic(model: impl Into<String>) -> Self {
+        Self::new(Provider::Anthropic, model)
+    }
+
+    /// A model of the Ollama server on this machine, without a key.
+    pub fn ollama(model: impl Into<String>) -> Self {
+        Self::new(Provider::Ollama, model)
+    }
+
     /// A made-up model.
     pub fn simulated(settings: SimulatedSettings) -> Self {
         Self {
@@ -128,6 +170,9 @@ impl EndpointConfig {
             base_url: None,
             api_key_env: None,
             api_key: None,
+            headers: IndexMap::new(),
+            extra_body: ExtraFields::new(),
+            structured_output: None,
             max_concurrent: None,
             timeout: None,
             connect_timeout: None,
@@ -149,6 +194,31 @@ impl EndpointConfig {
     #[must_use]
     pub fn with_api_key_env(mut self, name: impl Into<String>) -> Self {
         self.api_key_env = Some(name.into());
+        self
+    }
+
+    /// Sends one more header with every call.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sends one more field in the body of every call.
+    #[must_use]
+    pub fn with_extra_field(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<serde_json::Value>,
+    ) -> Self {
+        self.extra_body.insert(name.into(), value.into());
+        self
+    }
+
+    /// Says how an answer is made to fit its type.
+    #[must_use]
+    pub fn with_structured_output(mut self, structured_output: StructuredOutput) -> Self {
+        self.structured_output = Some(structured_output);
         self
     }
 
@@ -197,8 +267,8 @@ impl EndpointConfig {
 }
 
 impl fmt::Debug for EndpointConfig {
-    /// Without `api_key`: somebody may have put a key there, which is refused
-    /// later.
+    /// Without `api_key` and the values of `headers`: somebody may have put a key
+    /// there, of which the former is refused later.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EndpointConfig")
@@ -206,6 +276,9 @@ impl fmt::Debug for EndpointConfig {
             .field("model", &self.model)
             .field("base_url", &self.base_url)
             .field("api_key_env", &self.api_key_env)
+            .field("headers", &self.headers.keys())
+            .field("extra_body", &self.extra_body)
+            .field("structured_output", &self.structured_output)
             .field("max_concurrent", &self.max_concurrent)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)

@@ -9,13 +9,17 @@ use secrecy::SecretString;
 use super::endpoint::Limits;
 use super::environment::{self, Lookup, interpolate, not_set};
 use super::{EndpointConfig, Provider};
-use crate::clients::openai::{Dialect, OpenAiClient, OpenAiSettings};
+use crate::clients::anthropic::AnthropicClient;
+use crate::clients::ollama::OllamaClient;
+use crate::clients::openai::{Dialect, OpenAiClient};
+use crate::clients::openai_responses::ResponsesClient;
 use crate::clients::simulated::SimulatedClient;
-use crate::clients::{HttpStack, LlmClient};
+use crate::clients::{ClientError, HttpSettings, HttpStack, LlmClient};
 use crate::document::Problem;
 
 const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
 const OPENAI_KEY: &str = "OPENAI_API_KEY";
+const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
 
 pub(super) const AT_LEAST_ONE: &str = "0 calls at once is none: write 1 or more";
 
@@ -52,35 +56,54 @@ impl EndpointMaker<'_> {
                 Err(error) => Err(self.problem("simulated", error.to_string())),
             };
         }
-        let base_url = match (&config.base_url, config.provider) {
-            (Some(base_url), _) => self.text("base_url", base_url),
-            (None, Provider::OpenAi) => Ok(OPENAI_BASE_URL.to_owned()),
-            (None, _) => Err(self.problem(
-                "base_url",
-                "`openai-compatible` needs the address of the server, as in \
-                 `base_url: http://localhost:8000/v1`",
-            )),
+        let base_url = match &config.base_url {
+            Some(base_url) => self.text("base_url", base_url),
+            None => self.default_base_url(config.provider),
         };
         let key = self.key(config);
+        let headers = self.headers(config);
         let timeouts = self.timeouts(config);
-        let (base_url, key, timeouts) = (base_url?, key?, timeouts?);
-        let dialect = match config.provider {
-            Provider::OpenAi => Dialect::OpenAi,
-            _ => Dialect::Compatible,
-        };
-        let mut settings = OpenAiSettings::new(base_url, model)
-            .with_dialect(dialect)
-            .with_timeout(timeouts.total);
+        let (base_url, key, headers, timeouts) = (base_url?, key?, headers?, timeouts?);
+        let mut settings = HttpSettings::new(base_url, model)
+            .with_timeout(timeouts.total)
+            .with_extra_body(config.extra_body.clone())
+            .with_structured_output(config.structured_output.unwrap_or_default());
         settings.first_byte_timeout = timeouts.first_byte;
         settings.idle_timeout = timeouts.idle;
+        settings.extra_headers = headers;
         if let Some((name, key)) = key {
             settings = settings.with_api_key(name, key);
         }
         let http = self.http(timeouts.connect)?;
-        match OpenAiClient::new(http, settings) {
-            Ok(client) => Ok(Arc::new(client)),
-            Err(error) => Err(self.problem("base_url", error.to_string())),
+        http_client(config.provider, http, settings)
+            .map_err(|error| self.problem("base_url", error.to_string()))
+    }
+
+    fn default_base_url(&mut self, provider: Provider) -> Result<String, Noted> {
+        match provider {
+            Provider::OpenAi | Provider::OpenAiResponses => Ok(OPENAI_BASE_URL.to_owned()),
+            Provider::Anthropic => Ok(AnthropicClient::BASE_URL.to_owned()),
+            Provider::Ollama => Ok(OllamaClient::BASE_URL.to_owned()),
+            Provider::OpenAiCompatible | Provider::Simulated => Err(self.problem(
+                "base_url",
+                "`openai-compatible` needs the address of the server, as in \
+                 `base_url: http://localhost:8000/v1`",
+            )),
         }
+    }
+
+    /// The headers that the user adds; everything that is wrong with them is
+    /// noted.
+    fn headers(&mut self, config: &EndpointConfig) -> Result<Vec<(String, SecretString)>, Noted> {
+        let headers: Vec<_> = config
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let value = self.text(&format!("headers.{name}"), value)?;
+                Ok((name.clone(), SecretString::from(value)))
+            })
+            .collect();
+        headers.into_iter().collect()
     }
 
     fn http(&mut self, connect_timeout: Duration) -> Result<HttpStack, Noted> {
@@ -103,6 +126,9 @@ impl EndpointMaker<'_> {
                 ("base_url", config.base_url.is_some()),
                 ("api_key_env", config.api_key_env.is_some()),
                 ("api_key", config.api_key.is_some()),
+                ("headers", !config.headers.is_empty()),
+                ("extra_body", !config.extra_body.is_empty()),
+                ("structured_output", config.structured_output.is_some()),
                 ("connect_timeout", config.connect_timeout.is_some()),
                 ("first_byte_timeout", config.first_byte_timeout.is_some()),
                 ("idle_timeout", config.idle_timeout.is_some()),
@@ -136,7 +162,10 @@ impl EndpointMaker<'_> {
         }
         match (&config.api_key_env, config.provider) {
             (Some(name), _) => self.key_from("api_key_env", name),
-            (None, Provider::OpenAi) => self.key_from("api_key_env", OPENAI_KEY),
+            (None, Provider::OpenAi | Provider::OpenAiResponses) => {
+                self.key_from("api_key_env", OPENAI_KEY)
+            }
+            (None, Provider::Anthropic) => self.key_from("api_key_env", ANTHROPIC_KEY),
             (None, _) => Ok(None),
         }
     }
@@ -235,6 +264,25 @@ impl EndpointMaker<'_> {
         self.problems.push(Problem::new(place, message));
         Noted
     }
+}
+
+/// The client that speaks the format of `provider`.
+fn http_client(
+    provider: Provider,
+    http: HttpStack,
+    settings: HttpSettings,
+) -> Result<Arc<dyn LlmClient>, ClientError> {
+    Ok(match provider {
+        Provider::OpenAi => {
+            Arc::new(OpenAiClient::new(http, settings)?.with_dialect(Dialect::OpenAi))
+        }
+        Provider::OpenAiResponses => Arc::new(ResponsesClient::new(http, settings)?),
+        Provider::Anthropic => Arc::new(AnthropicClient::new(http, settings)?),
+        Provider::Ollama => Arc::new(OllamaClient::new(http, settings)?),
+        Provider::OpenAiCompatible | Provider::Simulated => {
+            Arc::new(OpenAiClient::new(http, settings)?.with_dialect(Dialect::Compatible))
+        }
+    })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use inf_engine::clients::openai::{OpenAiClient, OpenAiSettings};
-use inf_engine::clients::{ClientErrorKind, HttpStack, Retry};
+use inf_engine::clients::openai::OpenAiClient;
+use inf_engine::clients::{ClientErrorKind, HttpSettings, HttpStack, Retry};
 
 use crate::support::{Answer, FullPeer, RawPeer, ask, client, client_with};
 
@@ -157,7 +157,7 @@ const LATER: Duration = Duration::from_secs(10);
 /// Asks a peer that begins with `bytes` and then hangs, and checks the error.
 async fn check_late(
     bytes: &[u8],
-    change: impl FnOnce(OpenAiSettings) -> OpenAiSettings,
+    change: impl FnOnce(HttpSettings) -> HttpSettings,
     expected: &str,
 ) {
     let peer = RawPeer::start([Answer::Hang(bytes.to_vec())]).await;
@@ -177,7 +177,7 @@ async fn no_answer_in_time() {
     let expected = "did not answer within 0.05 s; raise the endpoint's `timeout` if its answers \
                     take that long";
     check_late(b"", |settings| settings.with_timeout(SOON), expected).await;
-    let with_others = |settings: OpenAiSettings| {
+    let with_others = |settings: HttpSettings| {
         settings
             .with_timeout(SOON)
             .with_first_byte_timeout(LATER)
@@ -189,9 +189,9 @@ async fn no_answer_in_time() {
                     `timeout` or lower `max_tokens`";
     // Time enough for the head, on a busy machine too.
     let time_for_head = Duration::from_millis(300);
-    let alone = |settings: OpenAiSettings| settings.with_timeout(time_for_head);
+    let alone = |settings: HttpSettings| settings.with_timeout(time_for_head);
     check_late(HALF, alone, expected).await;
-    let with_others = |settings: OpenAiSettings| {
+    let with_others = |settings: HttpSettings| {
         settings
             .with_timeout(time_for_head)
             .with_first_byte_timeout(LATER)
@@ -247,7 +247,7 @@ async fn a_slow_body_is_not_a_silent_one() {
 async fn no_connection_in_time() {
     let peer = FullPeer::start();
     let http = HttpStack::with_connect_timeout(SOON).expect("an HTTP stack");
-    let settings = OpenAiSettings::new(peer.base_url(), "m");
+    let settings = HttpSettings::new(peer.base_url(), "m");
     let client = OpenAiClient::new(http, settings).expect("usable settings");
     let error = ask(&client).await.expect_err("an error");
     let expected = format!(

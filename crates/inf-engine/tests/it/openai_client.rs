@@ -80,7 +80,7 @@ async fn a_typed_request() {
     ];
     for (dialect, bound) in bounds {
         let peer = RawPeer::start([Answer::ok(HELLO)]).await;
-        let client = client_with(&peer.base_url(), |settings| settings.with_dialect(dialect));
+        let client = client(&peer.base_url()).with_dialect(dialect);
         client.send(&request).await.expect("an answer");
         let expected = json!({
             "model": "test-model",

@@ -13,7 +13,7 @@ use url::Url;
 use super::transport_error::{
     Phase, TimeOut, connect_error, timed_out, too_large, transport_error,
 };
-use super::{HttpReply, JsonPost, Timeouts, place, shorten};
+use super::{HttpReply, JsonPost, ReplyStream, Timeouts, place, shorten};
 use crate::clients::{ClientError, ClientErrorKind, Retry, Timings};
 
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -115,42 +115,15 @@ impl HttpStack {
     /// A reply of any status but a redirect is `Ok`: what it means is the
     /// provider's to say.
     pub(crate) async fn post_json(&self, post: JsonPost<'_>) -> Result<HttpReply, ClientError> {
-        self.check_trust(post.url)?;
+        let (url, limit, timeouts) = (post.url, post.max_reply_bytes, post.timeouts);
         let sent = Instant::now();
-
-        let mut request = Request::new(Method::POST, post.url.clone());
-        *request.headers_mut() = post.headers.clone();
-        *request.body_mut() = Some(post.body.into());
-        let Timeouts {
-            total,
-            first_byte: within,
-            idle,
-        } = post.timeouts;
-        // One timer for both: the shorter time is the one that can run out.
-        let (time_out, limit) = match within {
-            Some(within) if within < total => (TimeOut::FirstByte, within),
-            _ => (TimeOut::Total(Phase::Head), total),
-        };
-        let mut response = timeout(limit, self.client.execute(request))
-            .await
-            .map_err(|_| timed_out(post.url, time_out, limit))?
-            .map_err(|error| {
-                if error.is_connect() {
-                    connect_error(post.url, self.connect_timeout, &error)
-                } else {
-                    transport_error(post.url, Phase::Head, &error)
-                }
-            })?;
+        let mut response = self.send(post).await?;
         let first_byte = sent.elapsed();
-        if response.status().is_redirection() {
-            return Err(redirected(post.url, &response));
-        }
-
-        let left = total.saturating_sub(first_byte);
-        let reading = read_body(&mut response, post.url, post.max_reply_bytes, idle);
+        let left = timeouts.total.saturating_sub(first_byte);
+        let reading = read_body(&mut response, url, limit, timeouts.idle);
         let body = timeout(left, reading)
             .await
-            .map_err(|_| timed_out(post.url, TimeOut::Total(Phase::Body), total))??;
+            .map_err(|_| timed_out(url, TimeOut::Total(Phase::Body), timeouts.total))??;
         Ok(HttpReply {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
@@ -161,6 +134,55 @@ impl HttpStack {
                 ..Timings::default()
             },
         })
+    }
+
+    /// POSTs a JSON document and reads the head of the reply.
+    pub(crate) async fn open<'p>(
+        &self,
+        post: JsonPost<'p>,
+    ) -> Result<ReplyStream<'p>, ClientError> {
+        let (url, limit, timeouts) = (post.url, post.max_reply_bytes, post.timeouts);
+        let sent = Instant::now();
+        let response = self.send(post).await?;
+        Ok(ReplyStream {
+            response,
+            url,
+            timeouts,
+            limit,
+            sent,
+            first_byte: sent.elapsed(),
+            read: 0,
+        })
+    }
+
+    /// Sends a request and waits for the head of its reply.
+    async fn send(&self, post: JsonPost<'_>) -> Result<reqwest::Response, ClientError> {
+        self.check_trust(post.url)?;
+        let mut request = Request::new(Method::POST, post.url.clone());
+        *request.headers_mut() = post.headers.clone();
+        *request.body_mut() = Some(post.body.into());
+        let Timeouts {
+            total, first_byte, ..
+        } = post.timeouts;
+        // One timer for both: the shorter time is the one that can run out.
+        let (time_out, limit) = match first_byte {
+            Some(within) if within < total => (TimeOut::FirstByte, within),
+            _ => (TimeOut::Total(Phase::Head), total),
+        };
+        let response = timeout(limit, self.client.execute(request))
+            .await
+            .map_err(|_| timed_out(post.url, time_out, limit))?
+            .map_err(|error| {
+                if error.is_connect() {
+                    connect_error(post.url, self.connect_timeout, &error)
+                } else {
+                    transport_error(post.url, Phase::Head, &error)
+                }
+            })?;
+        if response.status().is_redirection() {
+            return Err(redirected(post.url, &response));
+        }
+        Ok(response)
     }
 
     fn check_trust(&self, url: &Url) -> Result<(), ClientError> {

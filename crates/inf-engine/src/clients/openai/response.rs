@@ -2,17 +2,12 @@
 
 use std::fmt;
 
-use reqwest::header::HeaderName;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::error::ErrorContext;
-use crate::clients::http::HttpReply;
-use crate::clients::{ClientError, FinishReason, LlmResponse, ToolCall, Usage};
-
-/// Parsed once; `get` of a text parses it every time.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::clients::http::{ErrorContext, HttpReply};
+use crate::clients::{ClientError, FinishReason, LlmResponse, Reasoning, ToolCall, Usage};
 
 #[derive(Debug, Deserialize)]
 struct Completion {
@@ -49,12 +44,30 @@ struct ChoiceMessage {
     refusal: Option<String>,
     #[serde(default)]
     tool_calls: Option<Vec<WireToolCall>>,
+    /// Field by field: flattening would copy every answer.
+    #[serde(default)]
+    reasoning_content: Option<String>,
+    #[serde(default)]
+    reasoning: Option<String>,
+    #[serde(default)]
+    reasoning_details: Option<Vec<Value>>,
+}
+
+/// What a model thought. `OpenAI` shows none; others named the field.
+#[derive(Debug, Default)]
+pub(super) struct WireThoughts {
+    /// `DeepSeek`'s name, which vLLM, SGLang and llama.cpp took over.
+    pub(super) reasoning_content: Option<String>,
+    /// The name of OpenRouter, Groq and newer versions of vLLM.
+    pub(super) reasoning: Option<String>,
+    /// Blocks that OpenRouter wants back as they are.
+    pub(super) reasoning_details: Option<Vec<Value>>,
 }
 
 #[derive(Debug)]
-enum Content {
+pub(super) enum Content {
     Text(String),
-    Parts(Vec<Part>),
+    Parts(Vec<ContentPart>),
 }
 
 /// By hand: `untagged` would copy every answer into a buffer first.
@@ -91,10 +104,13 @@ impl<'de> Deserialize<'de> for Content {
 }
 
 #[derive(Debug, Deserialize)]
-struct Part {
-    /// Missing in parts that are no text, such as a model's thinking.
+pub(super) struct ContentPart {
+    /// Missing in parts that are no text.
     #[serde(default)]
     text: Option<String>,
+    /// What a model of Mistral thought, in parts of its own.
+    #[serde(default)]
+    thinking: Option<Vec<ContentPart>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,13 +129,18 @@ struct WireFunction {
 }
 
 #[derive(Debug, Deserialize)]
-struct WireUsage {
+pub(super) struct WireUsage {
     #[serde(default)]
     prompt_tokens: Option<u64>,
     #[serde(default)]
     completion_tokens: Option<u64>,
     #[serde(default)]
     prompt_tokens_details: Option<PromptTokensDetails>,
+    #[serde(default)]
+    completion_tokens_details: Option<CompletionTokensDetails>,
+    /// `DeepSeek`'s name for those that were cached.
+    #[serde(default)]
+    prompt_cache_hit_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,16 +149,112 @@ struct PromptTokensDetails {
     cached_tokens: Option<u64>,
 }
 
+#[derive(Debug, Deserialize)]
+struct CompletionTokensDetails {
+    #[serde(default)]
+    reasoning_tokens: Option<u64>,
+}
+
+/// An answer, however it came.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) refusal: String,
+    pub(super) thoughts: Thoughts,
+    pub(super) tool_calls: Vec<ToolCall>,
+    pub(super) finish_reason: Option<String>,
+    pub(super) usage: Option<WireUsage>,
+    pub(super) model: String,
+    pub(super) id: Option<Value>,
+}
+
+/// What the model thought, under the name that its server has for it.
+#[derive(Debug, Default)]
+pub(super) struct Thoughts {
+    field: Option<&'static str>,
+    text: String,
+    details: Vec<Value>,
+}
+
+impl Thoughts {
+    /// Adds what came and gives what is new of its text.
+    pub(super) fn add(&mut self, wire: WireThoughts) -> String {
+        let (field, text) = match (wire.reasoning_content, wire.reasoning) {
+            (Some(text), _) if !text.is_empty() => ("reasoning_content", text),
+            (_, Some(text)) if !text.is_empty() => ("reasoning", text),
+            _ => ("", String::new()),
+        };
+        if !field.is_empty() {
+            self.field = Some(field);
+            self.text.push_str(&text);
+        }
+        self.details
+            .extend(wire.reasoning_details.unwrap_or_default());
+        text
+    }
+
+    fn add_text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// As parts of an answer. They have to be given back only with tool calls,
+    /// and then under the name that they came with.
+    fn into_reasoning(self, has_tool_calls: bool) -> Vec<Reasoning> {
+        if self.text.is_empty() && self.details.is_empty() {
+            return Vec::new();
+        }
+        let mut block = Map::new();
+        if !self.details.is_empty() {
+            block.insert("reasoning_details".to_owned(), self.details.into());
+        } else if let Some(field) = self.field.filter(|_| has_tool_calls) {
+            block.insert(field.to_owned(), self.text.clone().into());
+        }
+        vec![Reasoning {
+            text: self.text,
+            block: (!block.is_empty()).then_some(Value::Object(block)),
+        }]
+    }
+}
+
+impl Answer {
+    /// Adds content and gives what is new of the text and of the thoughts.
+    pub(super) fn add_content(&mut self, content: Content) -> (String, String) {
+        let (text, thoughts) = content.into_texts();
+        self.text.push_str(&text);
+        self.thoughts.add_text(&thoughts);
+        (text, thoughts)
+    }
+
+    /// A model that refuses to answer gives its refusal as the text, with
+    /// [`FinishReason::Refusal`].
+    pub(super) fn into_response(self) -> LlmResponse {
+        let has_tool_calls = !self.tool_calls.is_empty();
+        let mut text = self.text;
+        let mut finish_reason = finish_reason(self.finish_reason, has_tool_calls);
+        if !self.refusal.is_empty() && text.is_empty() {
+            text = self.refusal;
+            finish_reason = FinishReason::Refusal;
+        }
+        LlmResponse {
+            text,
+            tool_calls: self.tool_calls,
+            reasoning: self.thoughts.into_reasoning(has_tool_calls),
+            finish_reason,
+            usage: self.usage.map(usage).unwrap_or_default(),
+            model: self.model,
+            id: self.id.and_then(text_of),
+            ..LlmResponse::from_text("")
+        }
+    }
+}
+
 /// Reads a reply of status 200.
-///
-/// A model that refuses to answer gives its refusal as the text, with
-/// [`FinishReason::Refusal`].
 pub(super) fn read_reply(
     reply: &HttpReply,
     context: &ErrorContext,
 ) -> Result<LlmResponse, ClientError> {
-    let completion: Completion = serde_json::from_slice(&reply.body)
-        .map_err(|error| context.malformed(reply, &not_a_completion(&reply.body, &error)))?;
+    let completion: Completion =
+        serde_json::from_slice(&reply.body).map_err(|error| context.unreadable(reply, &error))?;
     if let Some(error) = completion.error.filter(|error| !error.is_null()) {
         return Err(context.reported(reply, &error));
     }
@@ -153,33 +270,34 @@ pub(super) fn read_reply(
     let Some(message) = choice.message else {
         return Err(context.malformed(reply, "has no `message` in its first choice"));
     };
-
-    let tool_calls: Vec<ToolCall> = message
-        .tool_calls
-        .unwrap_or_default()
-        .into_iter()
-        .map(tool_call)
-        .collect();
-    let mut text = message.content.map(Content::into_text).unwrap_or_default();
-    let mut finish_reason = finish_reason(choice.finish_reason, !tool_calls.is_empty());
-    if let Some(refusal) = message.refusal.filter(|refusal| !refusal.is_empty())
-        && text.is_empty()
-    {
-        text = refusal;
-        finish_reason = FinishReason::Refusal;
-    }
-    Ok(LlmResponse {
-        text,
-        tool_calls,
-        reasoning: Vec::new(),
-        finish_reason,
-        usage: completion.usage.map(usage).unwrap_or_default(),
+    let mut answer = Answer {
+        refusal: message.refusal.unwrap_or_default(),
+        tool_calls: message
+            .tool_calls
+            .unwrap_or_default()
+            .into_iter()
+            .map(tool_call)
+            .collect(),
+        finish_reason: choice.finish_reason,
+        usage: completion.usage,
         model: completion.model.unwrap_or_default(),
-        timings: reply.timings,
-        id: completion.id.and_then(text_of),
-        request_id: reply.header(&REQUEST_ID).map(str::to_owned),
-        rate_limits: None,
-    })
+        id: completion.id,
+        ..Answer::default()
+    };
+    answer.thoughts.add(WireThoughts {
+        reasoning_content: message.reasoning_content,
+        reasoning: message.reasoning,
+        reasoning_details: message.reasoning_details,
+    });
+    match message.content {
+        // The usual answer is not copied.
+        Some(Content::Text(text)) => answer.text = text,
+        Some(content) => {
+            answer.add_content(content);
+        }
+        None => {}
+    }
+    Ok(answer.into_response())
 }
 
 /// An identifier, if it is a text.
@@ -191,11 +309,21 @@ fn text_of(id: Value) -> Option<String> {
 }
 
 impl Content {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+    /// What is said and what is thought.
+    fn into_texts(self) -> (String, String) {
+        let parts = match self {
+            Self::Text(text) => return (text, String::new()),
+            Self::Parts(parts) => parts,
+        };
+        let mut said = String::new();
+        let mut thought = String::new();
+        for part in parts {
+            said.push_str(&part.text.unwrap_or_default());
+            for part in part.thinking.unwrap_or_default() {
+                thought.push_str(&part.text.unwrap_or_default());
+            }
         }
+        (said, thought)
     }
 }
 
@@ -203,11 +331,16 @@ fn tool_call(call: WireToolCall) -> ToolCall {
     ToolCall {
         id: call.id.unwrap_or_default(),
         name: call.function.name,
-        arguments: match call.function.arguments {
-            Value::String(text) => text,
-            Value::Null => String::new(),
-            other => other.to_string(),
-        },
+        arguments: arguments(call.function.arguments),
+    }
+}
+
+/// Arguments as text, however they came.
+pub(super) fn arguments(arguments: Value) -> String {
+    match arguments {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
     }
 }
 
@@ -225,28 +358,17 @@ fn finish_reason(reason: Option<String>, has_tool_calls: bool) -> FinishReason {
 }
 
 fn usage(usage: WireUsage) -> Usage {
+    let cached = usage
+        .prompt_tokens_details
+        .and_then(|details| details.cached_tokens);
+    let reasoning = usage
+        .completion_tokens_details
+        .and_then(|details| details.reasoning_tokens);
     Usage {
         input_tokens: usage.prompt_tokens.unwrap_or_default(),
         output_tokens: usage.completion_tokens.unwrap_or_default(),
-        cached_tokens: usage
-            .prompt_tokens_details
-            .and_then(|details| details.cached_tokens)
-            .unwrap_or_default(),
-        reasoning_tokens: 0,
-    }
-}
-
-/// What is wrong with a body that could not be read, after "the answer".
-fn not_a_completion(body: &[u8], error: &serde_json::Error) -> String {
-    use serde_json::error::Category;
-    if std::str::from_utf8(body).is_err() {
-        return "is not valid UTF-8".to_owned();
-    }
-    match error.classify() {
-        Category::Eof if body.trim_ascii().is_empty() => "is empty".to_owned(),
-        Category::Eof => format!("is JSON that is cut off ({error})"),
-        Category::Data => format!("is not a chat completion ({error})"),
-        Category::Syntax | Category::Io => format!("is not JSON ({error})"),
+        cached_tokens: cached.or(usage.prompt_cache_hit_tokens).unwrap_or_default(),
+        reasoning_tokens: reasoning.unwrap_or_default(),
     }
 }
 
@@ -254,22 +376,21 @@ fn not_a_completion(body: &[u8], error: &serde_json::Error) -> String {
 mod tests {
     use bytes::Bytes;
     use reqwest::StatusCode;
-    use reqwest::header::{HeaderMap, HeaderValue};
+    use reqwest::header::HeaderMap;
     use serde_json::json;
 
+    use super::super::FORMAT;
     use super::*;
     use crate::clients::{ClientErrorKind, Timings};
 
     fn read(body: &Value) -> Result<LlmResponse, ClientError> {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-request-id", HeaderValue::from_static("req_1"));
         let reply = HttpReply {
             status: StatusCode::OK,
-            headers,
+            headers: HeaderMap::new(),
             body: Bytes::from(body.to_string()),
             timings: Timings::default(),
         };
-        read_reply(&reply, &ErrorContext::for_tests())
+        read_reply(&reply, &ErrorContext::for_tests(&FORMAT))
     }
 
     fn answer(choice: &Value) -> LlmResponse {
@@ -283,18 +404,17 @@ mod tests {
             "choices": [{"index": 0, "finish_reason": "length", "logprobs": null,
                 "message": {"role": "assistant", "content": "Hello", "refusal": null}}],
             "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11,
-                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0}}
+                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 1}}
         }))
         .expect("a readable answer");
         assert_eq!(response.text, "Hello");
         assert_eq!(response.finish_reason, FinishReason::Length);
         assert_eq!(response.model, "m-2026");
-        assert_eq!(response.request_id.as_deref(), Some("req_1"));
+        assert_eq!(response.id.as_deref(), Some("chatcmpl-1"));
         let usage = response.usage;
-        assert_eq!(
-            (usage.input_tokens, usage.output_tokens, usage.cached_tokens),
-            (9, 2, 4)
-        );
+        assert_eq!((usage.input_tokens, usage.output_tokens), (9, 2));
+        assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (4, 1));
     }
 
     #[test]
@@ -360,5 +480,33 @@ mod tests {
             json!({"choices": [{"error": {"message": "broke off"}}]}),
             "broke off",
         );
+    }
+
+    #[test]
+    fn thoughts_under_every_name() {
+        let thoughts = |message: Value| {
+            let response = answer(&json!({"message": message, "finish_reason": "stop"}));
+            let reasoning = response.reasoning.into_iter().next().expect("thoughts");
+            (reasoning.text, reasoning.block)
+        };
+        for name in ["reasoning_content", "reasoning"] {
+            let (text, block) = thoughts(json!({"content": "a", name: "Hm."}));
+            assert_eq!((&*text, block), ("Hm.", None));
+            let calls = json!([{"id": "1", "function": {"name": "f", "arguments": "{}"}}]);
+            let (_, block) = thoughts(json!({name: "Hm.", "tool_calls": calls}));
+            assert_eq!(block, Some(json!({name: "Hm."})));
+        }
+        let details = json!([{"type": "reasoning.encrypted", "data": "x"}]);
+        let (text, block) =
+            thoughts(json!({"content": "a", "reasoning": "Hm.", "reasoning_details": details}));
+        assert_eq!(
+            (&*text, block),
+            ("Hm.", Some(json!({"reasoning_details": details})))
+        );
+        let parts = json!([
+            {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+            {"type": "text", "text": "a"}
+        ]);
+        assert_eq!(thoughts(json!({"content": parts})).0, "Hm.");
     }
 }

@@ -7,8 +7,10 @@ mod raw_peer;
 pub(crate) use full_peer::FullPeer;
 pub(crate) use raw_peer::{Answer, RawPeer};
 
-use inf_engine::clients::openai::{OpenAiClient, OpenAiSettings};
-use inf_engine::clients::{ClientError, HttpStack, LlmClient, LlmRequest, LlmResponse};
+use inf_engine::clients::openai::OpenAiClient;
+use inf_engine::clients::{
+    ClientError, HttpSettings, HttpStack, LlmClient, LlmRequest, LlmResponse,
+};
 
 /// A key that must never be seen again.
 pub(crate) const KEY: &str = "sk-test-0123456789/abcdef";
@@ -21,15 +23,15 @@ pub(crate) fn client(base_url: &str) -> OpenAiClient {
 /// The same client with other settings.
 pub(crate) fn client_with(
     base_url: &str,
-    change: impl FnOnce(OpenAiSettings) -> OpenAiSettings,
+    change: impl FnOnce(HttpSettings) -> HttpSettings,
 ) -> OpenAiClient {
-    let settings = OpenAiSettings::new(base_url, "test-model").with_api_key("TEST_KEY", KEY.into());
+    let settings = HttpSettings::new(base_url, "test-model").with_api_key("TEST_KEY", KEY.into());
     let http = HttpStack::new().expect("an HTTP stack");
     OpenAiClient::new(http, change(settings)).expect("usable settings")
 }
 
 /// Asks `client` something; an error is checked for the key.
-pub(crate) async fn ask(client: &OpenAiClient) -> Result<LlmResponse, ClientError> {
+pub(crate) async fn ask(client: &dyn LlmClient) -> Result<LlmResponse, ClientError> {
     let outcome = client.send(&LlmRequest::from_prompt("Hi")).await;
     if let Err(error) = &outcome {
         assert!(!format!("{error} {error:?}").contains(KEY), "{error}");

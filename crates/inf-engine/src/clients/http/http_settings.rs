@@ -1,64 +1,33 @@
-//! Which server, which model, which key.
+//! [`HttpSettings`]: which server, which model, which key.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// Where servers of the format differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// `OpenAI` itself: the answer's bound is `max_completion_tokens`, and its
-    /// reasoning models refuse the older name.
-    OpenAi,
-    /// Everyone else (vLLM, TGI, llama.cpp, `LiteLLM`, …): the bound is
-    /// `max_tokens`, which all of them know.
-    Compatible,
-}
+use crate::clients::{ExtraFields, StructuredOutput};
 
-impl Dialect {
-    /// `OpenAi` if the address is one of its own, else `Compatible`.
-    pub fn of_base_url(base_url: &str) -> Self {
-        let host = url::Url::parse(base_url)
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_owned))
-            .unwrap_or_default();
-        let is_own = host == "openai.com"
-            || host.ends_with(".openai.com")
-            || host.ends_with(".openai.azure.com");
-        if is_own {
-            Self::OpenAi
-        } else {
-            Self::Compatible
-        }
-    }
-}
-
-/// What an [`OpenAiClient`](super::OpenAiClient) is made of.
+/// What a client of any HTTP provider is made of.
 ///
 /// ```
 /// use std::time::Duration;
-/// use inf_engine::clients::openai::{Dialect, OpenAiSettings};
+/// use inf_engine::clients::HttpSettings;
 ///
-/// let settings = OpenAiSettings::new("http://localhost:8000/v1", "qwen3-8b")
+/// let settings = HttpSettings::new("http://localhost:8000/v1", "qwen3-8b")
 ///     .with_api_key("VLLM_API_KEY", "sk-local".into())
 ///     .with_timeout(Duration::from_secs(30));
-/// assert_eq!(settings.dialect, Dialect::Compatible);
 /// assert!(!format!("{settings:?}").contains("sk-local"));
 /// ```
 #[derive(Debug, Clone)]
-pub struct OpenAiSettings {
-    /// The address before `/chat/completions`, for example
+pub struct HttpSettings {
+    /// The address to which the format adds its path, for example
     /// `https://api.openai.com/v1`. A query (`?api-version=…`) is kept.
     pub base_url: String,
     /// The model, by the server's name for it.
     pub model: String,
-    /// Sent as `Authorization: Bearer …`; local servers often want none.
+    /// Sent in the provider's way; local servers often want none.
     pub api_key: Option<SecretString>,
     /// The environment variable that the key comes from, for messages only.
     pub api_key_name: Option<String>,
-    /// How the server differs from others.
-    pub dialect: Dialect,
     /// The longest that one call may take; 120 s unless set.
     pub timeout: Duration,
     /// The longest until the head of a reply is there, connecting included;
@@ -70,18 +39,23 @@ pub struct OpenAiSettings {
     pub idle_timeout: Option<Duration>,
     /// More headers, treated as secret: they may well be keys.
     pub extra_headers: Vec<(String, SecretString)>,
+    /// More fields for the body of every call. They go before what the engine
+    /// would send, and those of a request go before them; objects are merged.
+    /// The model, the messages and whether to stream can't be changed.
+    pub extra_body: ExtraFields,
+    /// How an answer is made to fit its schema; what the format does natively
+    /// unless set.
+    pub structured_output: StructuredOutput,
 }
 
-impl OpenAiSettings {
+impl HttpSettings {
     /// How long a call may take unless something else is set.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
 
-    /// Settings without a key, in the dialect that the address suggests.
+    /// Settings without a key.
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
-        let base_url = base_url.into();
         Self {
-            dialect: Dialect::of_base_url(&base_url),
-            base_url,
+            base_url: base_url.into(),
             model: model.into(),
             api_key: None,
             api_key_name: None,
@@ -89,6 +63,8 @@ impl OpenAiSettings {
             first_byte_timeout: None,
             idle_timeout: None,
             extra_headers: Vec::new(),
+            extra_body: ExtraFields::new(),
+            structured_output: StructuredOutput::Native,
         }
     }
 
@@ -97,13 +73,6 @@ impl OpenAiSettings {
     pub fn with_api_key(mut self, name: impl Into<String>, key: SecretString) -> Self {
         self.api_key_name = Some(name.into());
         self.api_key = Some(key);
-        self
-    }
-
-    /// Speaks `dialect`, whatever the address suggests.
-    #[must_use]
-    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
-        self.dialect = dialect;
         self
     }
 
@@ -135,21 +104,18 @@ impl OpenAiSettings {
         self.extra_headers.push((name.into(), value));
         self
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Sends these fields in the body of every call.
+    #[must_use]
+    pub fn with_extra_body(mut self, fields: ExtraFields) -> Self {
+        self.extra_body = fields;
+        self
+    }
 
-    #[test]
-    fn the_address_suggests_the_dialect() {
-        let check = |base_url, expected| assert_eq!(Dialect::of_base_url(base_url), expected);
-        check("https://api.openai.com/v1", Dialect::OpenAi);
-        check("https://eu.api.openai.com/v1", Dialect::OpenAi);
-        check("https://mine.openai.azure.com/openai/v1", Dialect::OpenAi);
-        check("https://api.openai.com.example/v1", Dialect::Compatible);
-        check("https://notopenai.com/v1", Dialect::Compatible);
-        check("http://localhost:8000/v1", Dialect::Compatible);
-        check("not a url", Dialect::Compatible);
+    /// Says how an answer is made to fit its schema.
+    #[must_use]
+    pub fn with_structured_output(mut self, structured_output: StructuredOutput) -> Self {
+        self.structured_output = structured_output;
+        self
     }
 }

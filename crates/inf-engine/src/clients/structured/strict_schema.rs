@@ -1,21 +1,84 @@
-//! Which schemas `OpenAI` can enforce, and how it wants them written.
+//! Which schemas a provider can enforce, and how it wants them written.
 //!
-//! Strict mode knows a [subset of JSON schema][subset]: the root is an object,
-//! objects are closed, all of their properties are required, and few keywords
-//! exist. A schema that needs more is sent as it is, unenforced.
+//! [`OpenAI`][openai] and [Anthropic][anthropic] know a subset of JSON schema:
+//! the root is an object, objects are closed, and few keywords exist. A schema
+//! that needs more can't be enforced.
 //!
 //! What is rewritten here never forbids an answer that the original wants. It
 //! may permit more (`oneOf` becomes `anyOf`, exotic formats are dropped), which
 //! is harmless because an answer is checked against the original anyway.
 //!
-//! [subset]: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+//! [openai]: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+//! [anthropic]: https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
 
 use serde_json::{Map, Value, json};
 
-/// `schema` as strict mode wants it, or `None` if strict mode can't have it.
-pub(super) fn strict_schema(schema: &Value) -> Option<Value> {
+/// Whose subset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subset {
+    /// `OpenAI`'s: all properties are required.
+    OpenAi,
+    /// Anthropic's: properties may be left out, but nothing refers to itself and
+    /// numbers, texts and lists have no bounds; what bounds there are is left to
+    /// the check of the answer.
+    Anthropic,
+}
+
+/// `schema` as the provider wants it, or `None` if it can't have it.
+pub(crate) fn strict_schema(schema: &Value, subset: Subset) -> Option<Value> {
     let is_object = schema.get("type").is_some_and(|kind| kind == "object");
-    if is_object { close(schema) } else { None }
+    if !is_object || (subset == Subset::Anthropic && is_recursive(schema)) {
+        return None;
+    }
+    close(schema, subset)
+}
+
+/// Whether a definition of `schema` reaches itself, or the root is referred to.
+fn is_recursive(schema: &Value) -> bool {
+    let mut search = Search {
+        root: schema,
+        under_way: Vec::new(),
+        cleared: Vec::new(),
+    };
+    search.reaches_itself(schema)
+}
+
+/// A walk along references.
+struct Search<'s> {
+    root: &'s Value,
+    under_way: Vec<&'s str>,
+    /// Those that lead nowhere near themselves; each is followed once.
+    cleared: Vec<&'s str>,
+}
+
+impl<'s> Search<'s> {
+    fn reaches_itself(&mut self, value: &'s Value) -> bool {
+        let fields = match value {
+            Value::Array(list) => return list.iter().any(|value| self.reaches_itself(value)),
+            Value::Object(fields) => fields,
+            _ => return false,
+        };
+        fields.iter().any(|(name, value)| {
+            let Some(reference) = value.as_str().filter(|_| name == "$ref") else {
+                // Definitions are looked at where they are used.
+                let is_definition = name == "$defs" || name == "definitions";
+                return !is_definition && self.reaches_itself(value);
+            };
+            if reference == "#" || self.under_way.contains(&reference) {
+                return true;
+            }
+            let target = reference.strip_prefix('#');
+            let target = target.and_then(|path| self.root.pointer(path));
+            let Some(target) = target.filter(|_| !self.cleared.contains(&reference)) else {
+                return false;
+            };
+            self.under_way.push(reference);
+            let found = self.reaches_itself(target);
+            self.under_way.pop();
+            self.cleared.push(reference);
+            found
+        })
+    }
 }
 
 /// The formats of strings that strict mode knows.
@@ -31,7 +94,7 @@ const FORMATS: [&str; 9] = [
     "uuid",
 ];
 
-fn close(schema: &Value) -> Option<Value> {
+fn close(schema: &Value, subset: Subset) -> Option<Value> {
     let original = schema.as_object()?;
     if !says_what_it_is(original) {
         return None;
@@ -39,11 +102,16 @@ fn close(schema: &Value) -> Option<Value> {
     let mut closed = Map::new();
     for (keyword, value) in original {
         match keyword.as_str() {
-            "title" | "description" | "type" | "enum" | "const" | "pattern" | "minimum"
-            | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" | "minItems"
-            | "maxItems" => {
+            "title" | "description" | "type" | "enum" | "const" => {
                 closed.insert(keyword.clone(), value.clone());
             }
+            "pattern" | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum"
+            | "multipleOf" | "minItems" | "maxItems" => {
+                if subset == Subset::OpenAi {
+                    closed.insert(keyword.clone(), value.clone());
+                }
+            }
+            "minLength" | "maxLength" | "uniqueItems" if subset == Subset::Anthropic => {}
             // Remarks that strict mode refuses, and what is written anew below.
             "$schema" | "$id" | "$comment" | "default" | "examples" | "deprecated" | "readOnly"
             | "writeOnly" | "required" => {}
@@ -63,29 +131,34 @@ fn close(schema: &Value) -> Option<Value> {
                 closed.insert(keyword.clone(), value.clone());
             }
             "items" => {
-                closed.insert(keyword.clone(), close(value)?);
+                closed.insert(keyword.clone(), close(value, subset)?);
             }
             "anyOf" => {
-                closed.insert(keyword.clone(), close_list(value)?);
+                closed.insert(keyword.clone(), close_list(value, subset)?);
             }
             "oneOf" if !original.contains_key("anyOf") => {
-                closed.insert("anyOf".to_owned(), close_list(value)?);
+                closed.insert("anyOf".to_owned(), close_list(value, subset)?);
             }
             "properties" | "$defs" | "definitions" => {
-                closed.insert(keyword.clone(), close_map(value)?);
+                closed.insert(keyword.clone(), close_map(value, subset)?);
             }
             "additionalProperties" if *value == Value::Bool(false) => {}
             _ => return None,
         }
     }
     if is_object(original) {
-        close_object(original, &mut closed)?;
+        close_object(original, &mut closed, subset)?;
     }
     Some(alone_if_reference(closed))
 }
 
-/// Requires every property and forbids all others.
-fn close_object(original: &Map<String, Value>, closed: &mut Map<String, Value>) -> Option<()> {
+/// Forbids all properties but those that are named and, where the subset wants
+/// that, requires them.
+fn close_object(
+    original: &Map<String, Value>,
+    closed: &mut Map<String, Value>,
+    subset: Subset,
+) -> Option<()> {
     let none = json!({});
     let properties = original.get("properties").or_else(|| {
         // An object of anything, unless it is closed by itself.
@@ -98,6 +171,11 @@ fn close_object(original: &Map<String, Value>, closed: &mut Map<String, Value>) 
         Some(required) => required.as_array()?.iter().collect(),
         None => Vec::new(),
     };
+    closed.insert("additionalProperties".to_owned(), Value::Bool(false));
+    if subset == Subset::Anthropic {
+        closed.insert("required".to_owned(), json!(required));
+        return Some(());
+    }
     for (name, schema) in properties {
         // What may be left out may as well be said to be null, if it may be.
         let is_required = required.iter().any(|known| *known == name);
@@ -107,19 +185,19 @@ fn close_object(original: &Map<String, Value>, closed: &mut Map<String, Value>) 
     }
     let names: Vec<&String> = properties.keys().collect();
     closed.insert("required".to_owned(), json!(names));
-    closed.insert("additionalProperties".to_owned(), Value::Bool(false));
     Some(())
 }
 
-fn close_list(schemas: &Value) -> Option<Value> {
-    let closed: Option<Vec<Value>> = schemas.as_array()?.iter().map(close).collect();
+fn close_list(schemas: &Value, subset: Subset) -> Option<Value> {
+    let schemas = schemas.as_array()?.iter();
+    let closed: Option<Vec<Value>> = schemas.map(|schema| close(schema, subset)).collect();
     closed.map(Value::Array)
 }
 
-fn close_map(schemas: &Value) -> Option<Value> {
+fn close_map(schemas: &Value, subset: Subset) -> Option<Value> {
     let mut closed = Map::new();
     for (name, schema) in schemas.as_object()? {
-        closed.insert(name.clone(), close(schema)?);
+        closed.insert(name.clone(), close(schema, subset)?);
     }
     Some(Value::Object(closed))
 }
@@ -177,7 +255,7 @@ mod tests {
     use super::*;
 
     fn check(schema: &Value, expected: Option<&Value>) {
-        assert_eq!(strict_schema(schema).as_ref(), expected);
+        assert_eq!(strict_schema(schema, Subset::OpenAi).as_ref(), expected);
     }
 
     fn object_of(property: &Value) -> Value {
@@ -186,7 +264,7 @@ mod tests {
 
     /// The closed object's only property, or `None` if it can't be closed.
     fn closed(property: &Value) -> Option<Value> {
-        let closed = strict_schema(&object_of(property))?;
+        let closed = strict_schema(&object_of(property), Subset::OpenAi)?;
         assert_eq!(closed["additionalProperties"], false);
         Some(closed["properties"]["it"].clone())
     }
@@ -218,7 +296,7 @@ mod tests {
             "a": {"type": ["string", "null"]},
             "b": {"anyOf": [{"$ref": "#/$defs/B"}, {"type": "null"}]}
         }});
-        let closed = strict_schema(&optional).expect("enforceable");
+        let closed = strict_schema(&optional, Subset::OpenAi).expect("enforceable");
         assert_eq!(closed["required"], json!(["a", "b"]));
         check(
             &json!({"type": "object", "properties": {"a": {"type": "string"}}}),
@@ -290,7 +368,7 @@ mod tests {
             others: Vec<Review>,
         }
         let schema = schemars::schema_for!(Review).to_value();
-        let strict = strict_schema(&schema).expect("enforceable");
+        let strict = strict_schema(&schema, Subset::OpenAi).expect("enforceable");
         assert_eq!(
             strict["required"],
             json!(["stars", "tone", "remark", "others"])
@@ -298,6 +376,42 @@ mod tests {
         let text = strict.to_string();
         for refused in ["oneOf", "uint8", "$schema"] {
             assert!(!text.contains(refused), "{text}");
+        }
+    }
+
+    #[test]
+    fn anthropic_knows_no_bounds_and_no_recursion() {
+        let strict = |schema: Value| strict_schema(&schema, Subset::Anthropic);
+        let closed = strict(json!({
+            "type": "object",
+            "properties": {
+                "stars": {"type": "integer", "minimum": 1},
+                "name": {"type": "string", "minLength": 1},
+                "other": {"$ref": "#/$defs/Other"}
+            },
+            "required": ["stars"],
+            "$defs": {"Other": {"type": "string"}}
+        }));
+        let expected = json!({
+            "type": "object",
+            "properties": {
+                "stars": {"type": "integer"},
+                "name": {"type": "string"},
+                "other": {"$ref": "#/$defs/Other"}
+            },
+            "$defs": {"Other": {"type": "string"}},
+            "additionalProperties": false,
+            "required": ["stars"]
+        });
+        assert_eq!(closed, Some(expected));
+        for recursive in [
+            json!({"type": "object", "properties": {"next": {"$ref": "#"}}}),
+            json!({
+                "type": "object", "properties": {"a": {"$ref": "#/$defs/A"}},
+                "$defs": {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}}
+            }),
+        ] {
+            assert_eq!(strict(recursive.clone()), None, "{recursive}");
         }
     }
 }
