@@ -194,6 +194,11 @@ impl Server {
         Self { child, stderr, url }
     }
 
+    /// The address without `/v1`.
+    pub(crate) fn root(&self) -> String {
+        format!("http://{}", self.host())
+    }
+
     fn host(&self) -> &str {
         let host = self
             .url

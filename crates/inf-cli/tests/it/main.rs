@@ -2,6 +2,7 @@
 //! and HTTP on loopback.
 
 mod bad_input;
+mod behaviour;
 mod check;
 mod command;
 mod graph;

@@ -208,7 +208,12 @@ pub(super) fn read(headers: &HeaderMap, body: Value) -> Read<Asked<()>> {
                 let name = "answer".to_owned();
                 Arc::new(OutputSchema { name, schema })
             }),
-            reasoning_effort: reasoning(body.thinking, effort, max_tokens, insists)?,
+            reasoning_effort: reasoning(
+                body.thinking.as_ref(),
+                effort.as_deref(),
+                max_tokens,
+                insists,
+            )?,
             tools: offered,
             tool_choice,
             ..LlmRequest::default()
@@ -220,12 +225,12 @@ pub(super) fn read(headers: &HeaderMap, body: Value) -> Read<Asked<()>> {
 
 /// How much is thought: nothing unless thinking is switched on.
 fn reasoning(
-    thinking: Option<Thinking>,
-    effort: Option<String>,
+    thinking: Option<&Thinking>,
+    effort: Option<&str>,
     max_tokens: u32,
     insists_on_tool: bool,
 ) -> Read<Option<ReasoningEffort>> {
-    let effort = match effort.as_deref() {
+    let effort = match effort {
         None => None,
         Some("low") => Some(ReasoningEffort::Low),
         Some("medium") => Some(ReasoningEffort::Medium),
@@ -240,7 +245,7 @@ fn reasoning(
     let thinks = match thinking {
         None | Some(Thinking::Disabled {}) => return Ok(None),
         Some(Thinking::Adaptive {}) => ReasoningEffort::High,
-        Some(Thinking::Enabled { budget_tokens }) => {
+        Some(&Thinking::Enabled { budget_tokens }) => {
             if budget_tokens < 1024 {
                 return wrong(format!(
                     "`thinking.budget_tokens` is {budget_tokens}; it must be at least 1024"
@@ -280,9 +285,12 @@ impl Content {
         let mut parts = Vec::new();
         let mut has_results = false;
         for block in self.blocks() {
-            let only = |wanted, what: &str| match role == wanted {
-                true => Ok(()),
-                false => Err(wrong(&format!("has {what}"))),
+            let only = |wanted, what: &str| {
+                if role == wanted {
+                    Ok(())
+                } else {
+                    Err(wrong(&format!("has {what}")))
+                }
             };
             parts.push(match block {
                 Block::Text { text } => Part::Text(text.into()),
@@ -338,9 +346,10 @@ impl Content {
             });
         }
         if parts.is_empty() {
-            return match has_results {
-                true => Ok(()),
-                false => Err(wrong("is empty")),
+            return if has_results {
+                Ok(())
+            } else {
+                Err(wrong("is empty"))
             };
         }
         conversation.say(place, role, parts)

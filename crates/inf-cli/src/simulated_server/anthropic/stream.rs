@@ -23,7 +23,7 @@ pub(super) fn pieces(reply: &Reply<'_>) -> Pieces {
     };
     if let Some(thoughts) = reply.thoughts() {
         let block = json!({"type": "thinking", "thinking": "", "signature": ""});
-        blocks.add(block, |deltas| {
+        blocks.add(&block, |deltas| {
             for word in words(thoughts) {
                 deltas.add_word(&json!({"type": "thinking_delta", "thinking": word}));
             }
@@ -31,14 +31,14 @@ pub(super) fn pieces(reply: &Reply<'_>) -> Pieces {
         });
     }
     if !response.text.is_empty() {
-        blocks.add(json!({"type": "text", "text": ""}), |deltas| {
+        blocks.add(&json!({"type": "text", "text": ""}), |deltas| {
             for word in words(&response.text) {
                 deltas.add_word(&json!({"type": "text_delta", "text": word}));
             }
         });
     }
     for call in &response.tool_calls {
-        blocks.add(tool_use(call), |deltas| {
+        blocks.add(&tool_use(call), |deltas| {
             deltas.add(&json!({"type": "input_json_delta", "partial_json": ""}));
             for word in words(&call.arguments) {
                 deltas.add_word(&json!({"type": "input_json_delta", "partial_json": word}));
@@ -70,7 +70,7 @@ struct Deltas<'p> {
 }
 
 impl Blocks<'_> {
-    fn add(&mut self, block: Value, grow: impl FnOnce(&mut Deltas<'_>)) {
+    fn add(&mut self, block: &Value, grow: impl FnOnce(&mut Deltas<'_>)) {
         let start = json!({"index": self.index, "content_block": block});
         self.pieces.add(named("content_block_start", start));
         grow(&mut Deltas {

@@ -17,7 +17,7 @@ pub(super) fn whole(reply: &Reply<'_>) -> Value {
     if !response.tool_calls.is_empty() {
         message["tool_calls"] = tool_calls(&response.tool_calls);
     }
-    let mut whole = around(reply, message);
+    let mut whole = around(reply, &message);
     end(reply, &mut whole);
     whole
 }
@@ -29,7 +29,7 @@ pub(super) fn pieces(reply: &Reply<'_>) -> Pieces {
     let saying = |key: &str, text: &str| {
         let mut message = json!({"role": "assistant", "content": ""});
         message[key] = text.into();
-        line(&around(reply, message))
+        line(&around(reply, &message))
     };
     let mut pieces = Pieces::default();
     pieces.add(saying("content", ""));
@@ -42,15 +42,15 @@ pub(super) fn pieces(reply: &Reply<'_>) -> Pieces {
     if !response.tool_calls.is_empty() {
         let mut message = json!({"role": "assistant", "content": ""});
         message["tool_calls"] = tool_calls(&response.tool_calls);
-        pieces.add_word(line(&around(reply, message)));
+        pieces.add_word(line(&around(reply, &message)));
     }
-    let mut last = around(reply, json!({"role": "assistant", "content": ""}));
+    let mut last = around(reply, &json!({"role": "assistant", "content": ""}));
     end(reply, &mut last);
     pieces.add(line(&last));
     pieces
 }
 
-fn around(reply: &Reply<'_>, message: Value) -> Value {
+fn around(reply: &Reply<'_>, message: &Value) -> Value {
     json!({
         "model": reply.model, "created_at": reply.now.rfc3339(), "message": message, "done": false,
     })

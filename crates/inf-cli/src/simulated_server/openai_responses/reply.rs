@@ -10,7 +10,7 @@ use crate::simulated_server::wire_format::Reply;
 pub(super) fn whole(reply: &Reply<'_>, shape: &Shape) -> Value {
     let is_cut = reply.response.finish_reason == FinishReason::Length;
     let status = if is_cut { "incomplete" } else { "completed" };
-    let mut whole = around(reply, status, items(reply, shape, status));
+    let mut whole = around(reply, status, &items(reply, shape, status));
     if is_cut {
         whole["incomplete_details"] = json!({"reason": "max_output_tokens"});
     }
@@ -19,7 +19,7 @@ pub(super) fn whole(reply: &Reply<'_>, shape: &Shape) -> Value {
 }
 
 /// A response with `output`.
-pub(super) fn around(reply: &Reply<'_>, status: &str, output: Vec<Value>) -> Value {
+pub(super) fn around(reply: &Reply<'_>, status: &str, output: &[Value]) -> Value {
     json!({
         "id": format!("resp_{}", reply.id()), "object": "response",
         "created_at": reply.now.seconds(), "status": status, "error": null,
@@ -50,9 +50,10 @@ pub(super) fn says_something(reply: &Reply<'_>) -> bool {
 }
 
 pub(super) fn reasoning(reply: &Reply<'_>, shape: &Shape, thoughts: &str) -> Value {
-    let summary = match shape.reasoning_summary {
-        true => json!([{"type": "summary_text", "text": thoughts}]),
-        false => json!([]),
+    let summary = if shape.reasoning_summary {
+        json!([{"type": "summary_text", "text": thoughts}])
+    } else {
+        json!([])
     };
     let mut item = json!({
         "id": format!("rs_{}", reply.id()), "type": "reasoning", "summary": summary,

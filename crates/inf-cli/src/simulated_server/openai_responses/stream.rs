@@ -26,7 +26,7 @@ impl Numbered {
 pub(super) fn pieces(reply: &Reply<'_>, shape: &Shape) -> Pieces {
     let mut pieces = Pieces::default();
     let mut numbered = Numbered(0);
-    let begun = around(reply, "in_progress", Vec::new());
+    let begun = around(reply, "in_progress", &[]);
     for kind in ["response.created", "response.in_progress"] {
         pieces.add(numbered.event(kind, json!({"response": begun})));
     }

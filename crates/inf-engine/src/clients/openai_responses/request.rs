@@ -111,9 +111,10 @@ impl<'a> ResponseBody<'a> {
             model,
             input: &request.messages,
             store: false,
-            include: match thinks(model, request) {
-                true => &["reasoning.encrypted_content"],
-                false => &[],
+            include: if thinks(model, request) {
+                &["reasoning.encrypted_content"]
+            } else {
+                &[]
             },
             temperature: request.temperature,
             top_p: request.top_p,
@@ -183,15 +184,16 @@ fn write_input<S: Serializer>(messages: &[Message], serializer: S) -> Result<S::
     list.end()
 }
 
-fn write_message<'a, L: SerializeSeq>(
+fn write_message<L: SerializeSeq>(
     list: &mut L,
     role: Role,
-    content: &mut Vec<WireContent<'a>>,
+    content: &mut Vec<WireContent<'_>>,
 ) -> Result<(), L::Error> {
     if content.is_empty() {
         return Ok(());
     }
     list.serialize_element(&WireMessage {
+        kind: (role == Role::Assistant).then_some("message"),
         role: role.as_str(),
         content: std::mem::take(content),
     })
@@ -204,6 +206,9 @@ fn is_own(block: &Value) -> bool {
 
 #[derive(Serialize)]
 struct WireMessage<'a> {
+    /// Optional by the document, but llama.cpp knows what a model said by it.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     role: &'static str,
     content: Vec<WireContent<'a>>,
 }
@@ -402,7 +407,8 @@ mod tests {
                 {"type": "input_image", "image_url": "data:image/png;base64,YWJj"}
             ]},
             own,
-            {"role": "assistant", "content": [{"type": "output_text", "text": "Let me look."}]},
+            {"type": "message", "role": "assistant",
+             "content": [{"type": "output_text", "text": "Let me look."}]},
             {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{\"at\":1}"},
             {"type": "function_call_output", "call_id": "c1", "output": "a cat"}
         ]);

@@ -34,9 +34,10 @@ impl Queue {
         while free_at.peek().is_some_and(|Reverse(at)| *at <= now) {
             free_at.pop();
         }
-        let begins = match free_at.len() < self.capacity {
-            true => now,
-            false => free_at.pop().map_or(now, |Reverse(at)| at),
+        let begins = if free_at.len() < self.capacity {
+            now
+        } else {
+            free_at.pop().map_or(now, |Reverse(at)| at)
         };
         free_at.push(Reverse(begins.checked_add(work).unwrap_or(begins)));
         begins.saturating_duration_since(now)
