@@ -14,14 +14,12 @@ impl Serialize for CallArguments<'_> {
         if text.is_empty() {
             return serializer.serialize_map(Some(0))?.end();
         }
-        match serde_json::from_str::<Map<String, Value>>(text) {
-            Ok(object) => object.serialize(serializer),
-            Err(_) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("unreadable_arguments", self.0)?;
-                map.end()
-            }
+        if let Ok(object) = serde_json::from_str::<Map<String, Value>>(text) {
+            return object.serialize(serializer);
         }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("unreadable_arguments", self.0)?;
+        map.end()
     }
 }
 

@@ -18,6 +18,8 @@ pub mod anthropic;
 mod call_arguments;
 mod client_description;
 mod client_error;
+#[cfg(test)]
+mod hostile_bytes;
 mod http;
 mod image_source;
 mod llm_client;

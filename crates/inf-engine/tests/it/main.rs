@@ -24,3 +24,4 @@ mod simulation;
 mod support;
 mod telemetry;
 mod tracing;
+mod wire_formats;

@@ -161,6 +161,9 @@ fn tell(response: &LlmResponse, sink: &mut DeltaSink<'_>) {
     }
 }
 
+/// Of a body that is no stream, so much is kept for a message.
+const MOST_OPENING: usize = 1024;
+
 async fn read_pieces<D: Draft>(
     mut stream: super::ReplyStream<'_>,
     context: &ErrorContext,
@@ -169,14 +172,23 @@ async fn read_pieces<D: Draft>(
     let mut draft = D::default();
     let mut frames = Frames::new(context.format.framing);
     let mut progress = Progress::More;
+    // What comes while there is no piece, in case that there never is one.
+    let mut opening = Some(Vec::new());
     while progress == Progress::More {
         let piece = stream.next().await?;
         let is_end = piece.is_none();
         match piece {
-            Some(piece) => frames.add(&piece),
+            Some(piece) => {
+                if let Some(opening) = &mut opening {
+                    let room = MOST_OPENING.saturating_sub(opening.len());
+                    opening.extend_from_slice(&piece[..room.min(piece.len())]);
+                }
+                frames.add(&piece);
+            }
             None => frames.end(),
         }
         while let Some(data) = frames.next() {
+            opening = None;
             progress = draft.add(&data, sink).map_err(|fault| match fault {
                 Fault::Reported(error) => context.reported(&stream.reply_with(data), &error),
                 // Half of a piece, and no more to come.
@@ -190,6 +202,9 @@ async fn read_pieces<D: Draft>(
         if is_end {
             break;
         }
+    }
+    if let Some(opening) = opening.filter(|opening| !opening.trim_ascii().is_empty()) {
+        return Err(context.malformed(&stream.reply_with(opening), "is no stream of pieces"));
     }
     let head = stream.reply_with(Bytes::new());
     let Some(response) = draft.finish() else {

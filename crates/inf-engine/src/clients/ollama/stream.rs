@@ -23,9 +23,10 @@ impl Draft for ChatDraft {
         if !text.is_empty() {
             sink(Delta::Text(&text));
         }
-        Ok(match self.answer.is_done {
-            true => Progress::Done,
-            false => Progress::More,
+        Ok(if self.answer.is_done {
+            Progress::Done
+        } else {
+            Progress::More
         })
     }
 

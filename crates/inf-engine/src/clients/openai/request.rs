@@ -11,7 +11,7 @@ use super::Dialect;
 use super::response_format::ResponseFormat;
 use crate::clients::image_source::ImageSource;
 use crate::clients::{
-    Image, LlmRequest, Message, Part, ReasoningEffort, Role, ToolCall, ToolChoice, ToolSpec,
+    LlmRequest, Message, Part, ReasoningEffort, Role, ToolCall, ToolChoice, ToolSpec,
 };
 
 /// The body of a chat completion, borrowed from the request.
@@ -146,12 +146,7 @@ enum WirePart<'a> {
 
 #[derive(Serialize)]
 struct ImageUrl<'a> {
-    #[serde(serialize_with = "write_url")]
-    url: &'a Image,
-}
-
-fn write_url<S: Serializer>(image: &&Image, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&ImageSource::url(image))
+    url: Cow<'a, str>,
 }
 
 impl Serialize for Parts<'_> {
@@ -160,8 +155,10 @@ impl Serialize for Parts<'_> {
         for part in self.0 {
             list.serialize_element(&match part {
                 Part::Text(text) => WirePart::Text { text },
-                Part::Image(url) => WirePart::ImageUrl {
-                    image_url: ImageUrl { url },
+                Part::Image(image) => WirePart::ImageUrl {
+                    image_url: ImageUrl {
+                        url: ImageSource::url(image),
+                    },
                 },
                 Part::Reasoning(_) | Part::ToolCall(_) => {
                     return Err(S::Error::custom(
@@ -335,7 +332,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::clients::{OutputSchema, Reasoning, ToolResult};
+    use crate::clients::{Image, OutputSchema, Reasoning, ToolResult};
 
     fn check(dialect: Dialect, request: &LlmRequest, expected: &Value) {
         let format = request.output_schema.as_deref().map(ResponseFormat::new);

@@ -56,11 +56,11 @@ struct ChoiceMessage {
 /// What a model thought. `OpenAI` shows none; others named the field.
 #[derive(Debug, Default)]
 pub(super) struct WireThoughts {
-    /// `DeepSeek`'s name, which vLLM, SGLang and llama.cpp took over.
+    /// `DeepSeek`'s name, which vLLM, `SGLang` and llama.cpp took over.
     pub(super) reasoning_content: Option<String>,
-    /// The name of OpenRouter, Groq and newer versions of vLLM.
+    /// The name of `OpenRouter`, Groq and newer versions of vLLM.
     pub(super) reasoning: Option<String>,
-    /// Blocks that OpenRouter wants back as they are.
+    /// Blocks that `OpenRouter` wants back as they are.
     pub(super) reasoning_details: Option<Vec<Value>>,
 }
 

@@ -207,7 +207,7 @@ mod tests {
         for piece in pieces {
             let mut sink = |delta: Delta<'_>| match delta {
                 Delta::Text(text) => told.push_str(text),
-                Delta::Reasoning(text) => told.push_str(&format!("({text})")),
+                Delta::Reasoning(text) => told.extend(["(", text, ")"]),
             };
             draft.add(piece.as_bytes(), &mut sink).expect("readable");
         }

@@ -102,7 +102,7 @@ mod tests {
         let mut told = String::new();
         let mut sink = |delta: Delta<'_>| match delta {
             Delta::Text(text) => told.push_str(text),
-            Delta::Reasoning(text) => told.push_str(&format!("({text})")),
+            Delta::Reasoning(text) => told.extend(["(", text, ")"]),
         };
         let progress = draft.add(event.to_string().as_bytes(), &mut sink)?;
         Ok((progress, told))

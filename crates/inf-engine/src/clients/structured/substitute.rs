@@ -42,10 +42,12 @@ impl Substitutes {
         mode: StructuredOutput,
         may_force: bool,
     ) -> Substitute<'r> {
-        let schema = match (&request.output_schema, mode) {
-            (Some(schema), StructuredOutput::Tool | StructuredOutput::Prompt) => schema,
-            _ => return Substitute::unchanged(request),
+        let Some(schema) = &request.output_schema else {
+            return Substitute::unchanged(request);
         };
+        if mode == StructuredOutput::Native {
+            return Substitute::unchanged(request);
+        }
         let mut changed = request.clone();
         changed.output_schema = None;
         if mode == StructuredOutput::Prompt {

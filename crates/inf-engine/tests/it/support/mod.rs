@@ -3,13 +3,15 @@
 mod full_peer;
 pub(crate) mod peer;
 mod raw_peer;
+mod wire_formats;
 
 pub(crate) use full_peer::FullPeer;
 pub(crate) use raw_peer::{Answer, RawPeer};
+pub(crate) use wire_formats::{WireFormat, wire_formats};
 
 use inf_engine::clients::openai::OpenAiClient;
 use inf_engine::clients::{
-    ClientError, HttpSettings, HttpStack, LlmClient, LlmRequest, LlmResponse,
+    ClientError, Delta, HttpSettings, HttpStack, LlmClient, LlmRequest, LlmResponse,
 };
 
 /// A key that must never be seen again.
@@ -37,4 +39,22 @@ pub(crate) async fn ask(client: &dyn LlmClient) -> Result<LlmResponse, ClientErr
         assert!(!format!("{error} {error:?}").contains(KEY), "{error}");
     }
     outcome
+}
+
+/// The same, in pieces; thoughts are in brackets.
+pub(crate) async fn ask_in_pieces(
+    client: &dyn LlmClient,
+) -> (Result<LlmResponse, ClientError>, Vec<String>) {
+    let mut pieces = Vec::new();
+    let request = LlmRequest::from_prompt("Hi");
+    let mut sink = |delta: Delta<'_>| match delta {
+        Delta::Reasoning(text) => pieces.push(format!("({text})")),
+        Delta::Text(text) => pieces.push(text.to_owned()),
+        _ => unreachable!("there are no other pieces"),
+    };
+    let outcome = client.stream(&request, &mut sink).await;
+    if let Err(error) = &outcome {
+        assert!(!format!("{error} {error:?}").contains(KEY), "{error}");
+    }
+    (outcome, pieces)
 }
