@@ -96,7 +96,35 @@ pub(super) fn event(name: Option<&str>, data: &Value) -> Bytes {
     })
 }
 
-/// The words of a text, each with the space after it: the pieces of a stream.
+/// Pieces that a text has at most: each has an envelope around it, and a prompt
+/// that is repeated can be long.
+const MOST_PIECES: usize = 1000;
+
+/// The words of a text, each with the space after it: the pieces of a stream. A
+/// very long text has pieces of several words.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive(char::is_whitespace)
+    let count = text.split_inclusive(char::is_whitespace).count();
+    let together = count.div_ceil(MOST_PIECES).max(1);
+    let mut seen = 0;
+    text.split_inclusive(move |letter: char| {
+        seen += usize::from(letter.is_whitespace());
+        letter.is_whitespace() && seen.is_multiple_of(together)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_has_pieces_of_several_words() {
+        let pieces: Vec<_> = words("one two  three").collect();
+        assert_eq!(pieces, ["one ", "two ", " ", "three"]);
+        assert_eq!(words("").count(), 0);
+        let long = "word ".repeat(2500);
+        let pieces: Vec<_> = words(&long).collect();
+        assert_eq!(pieces.len(), 834);
+        assert_eq!(pieces[0], "word word word ");
+        assert_eq!(pieces.concat(), long);
+    }
 }

@@ -53,6 +53,186 @@ fn an_answer_in_pieces() {
     assert_eq!(pieces[pieces.len() - 1]["usage"]["prompt_tokens"], 5);
 }
 
+/// One question in the words of each format, with a tool and thoughts.
+fn asked_of_each_format() -> [(&'static str, Json); 4] {
+    let schema = json!({"type": "object", "properties": {"n": {"const": 7}}, "required": ["n"]});
+    let chat = json!({"role": "user", "content": "Look: it rains."});
+    let function = json!({"name": "look", "description": "Looks.", "parameters": schema});
+    let tool = json!({"type": "function", "function": function});
+    let mut flat = function.clone();
+    flat["type"] = "function".into();
+    [
+        (
+            "/v1/chat/completions",
+            json!({
+                "model": "m", "messages": [chat], "reasoning_effort": "minimal",
+                "tools": [tool], "stream_options": {"include_usage": true},
+            }),
+        ),
+        (
+            "/v1/responses",
+            json!({
+                "model": "m", "input": [chat], "tools": [flat],
+                "reasoning": {"effort": "minimal", "summary": "auto"},
+                "include": ["reasoning.encrypted_content"],
+            }),
+        ),
+        (
+            "/v1/messages",
+            json!({
+                "model": "m", "messages": [chat], "max_tokens": 1500,
+                "thinking": {"type": "enabled", "budget_tokens": 1024},
+                "tools": [{"name": "look", "input_schema": schema}],
+            }),
+        ),
+        (
+            "/api/chat",
+            json!({
+                "model": "m", "messages": [chat], "tools": [tool], "think": "low",
+            }),
+        ),
+    ]
+}
+
+const LOOK: &str = r#"
+answer:
+  script:
+    rules:
+      - contains: Look
+        answer: "I look."
+        tool_calls: [{ name: look, arguments: { n: 7 } }]
+"#;
+
+/// The text without the times in it.
+fn timeless(text: &str) -> String {
+    let mut shown = String::new();
+    for piece in text.split_inclusive([',', '}']) {
+        let is_time = ["\"created", "\"created_at"].iter();
+        let at = is_time.filter_map(|key| piece.find(key)).min();
+        match at.and_then(|at| Some((at, piece[at..].find(':')?))) {
+            Some((at, colon)) => {
+                let end = if piece.ends_with('}') { "}" } else { "," };
+                // A time of day has colons itself, and no comma or brace.
+                shown.extend([&piece[..=at + colon], "[time]", end]);
+            }
+            None => shown.push_str(piece),
+        }
+    }
+    shown
+}
+
+#[test]
+fn each_format_has_its_own_words() {
+    let workplace = Workplace::new();
+    workplace.write("look.yaml", LOOK);
+    let file = workplace.path("look.yaml");
+    let server = Server::start(&format!("--settings {}", file.display()));
+    let mut told = String::new();
+    for (path, mut body) in asked_of_each_format() {
+        for stream in [false, true] {
+            body["stream"] = stream.into();
+            let (head, answer) = server.request("POST", path, &body.to_string());
+            let media_type = head.lines().find(|line| line.starts_with("content-type"));
+            let answer = if stream { plain(&answer) } else { answer };
+            told.push_str(&format!(
+                "POST {path} stream: {stream}\n{}\n{}\n\n",
+                media_type.unwrap_or(&head),
+                timeless(answer.trim_end()),
+            ));
+        }
+    }
+    assert_snapshot!("simulate_formats", told);
+}
+
+/// A body in chunks, without the sizes of these.
+fn plain(chunked: &str) -> String {
+    let is_size = |line: &str| u32::from_str_radix(line, 16).is_ok() && line.len() < 8;
+    let lines = chunked.split("\r\n").filter(|line| !is_size(line));
+    lines.collect()
+}
+
+#[test]
+fn each_format_tells_errors_and_limits_in_its_own_way() {
+    let server = Server::start("--quota 0.001 --burst 1 --token-quota 60000 --model m");
+    let faulty = Server::start("--faults 1 --model m");
+    let mut told = String::new();
+    for (path, body) in asked_of_each_format() {
+        let mut tell = |server: &Server, body: &Json| {
+            let (head, answer) = server.request("POST", path, &body.to_string());
+            let is_limit = |line: &&str| line.contains("ratelimit") || line.contains("retry-after");
+            let limits: Vec<_> = head.lines().filter(is_limit).map(figureless).collect();
+            let status = head.lines().next().unwrap_or_default();
+            told.push_str(&format!("POST {path}\n{status}\n{}\n", limits.join("\n")));
+            if !status.contains("200") {
+                told.push_str(&format!("{answer}\n"));
+            }
+            told.push('\n');
+        };
+        let mut other = body.clone();
+        other["model"] = "other".into();
+        tell(&server, &other);
+        tell(&server, &json!({"model": "m"}));
+        tell(&server, &body);
+        tell(&faulty, &body);
+    }
+    let (_, nowhere) = server.request("GET", "/api/tags", "");
+    told.push_str(&nowhere);
+    assert_snapshot!("simulate_errors", told);
+}
+
+/// A header without figures that depend on the clock.
+fn figureless(line: &str) -> String {
+    let (name, value) = line.split_once(':').unwrap_or_default();
+    let depends = [
+        "reset",
+        "retry-after",
+        "remaining-tokens",
+        "tokens-remaining",
+    ];
+    if depends.iter().any(|part| name.contains(part)) {
+        format!("{name}: [figure]")
+    } else {
+        format!("{name}:{value}")
+    }
+}
+
+#[test]
+fn who_finds_no_place_waits_for_one() {
+    // Two calls of 100 ms at one place: the second is there after 200 ms.
+    let server = Server::start("--capacity 1 --latency 100");
+    let start = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert!(server.complete(&hello()).0.starts_with("HTTP/1.1 200")));
+        }
+    });
+    assert!(start.elapsed() >= std::time::Duration::from_millis(200));
+    assert_eq!(server.stats()["rate_limited"], 0);
+}
+
+#[test]
+fn tokens_have_a_quota_too() {
+    let server = Server::start("--token-quota 60 --answer echo");
+    let mut request = hello();
+    request["max_tokens"] = 40.into();
+    // 45 are taken, and 10 used: the second call finds 50.
+    for left in [15, 5] {
+        let (head, _) = server.complete(&request);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let header = format!("\r\nx-ratelimit-remaining-tokens: {left}\r\n");
+        assert!(head.contains(&header), "{head}");
+    }
+    let (head, body) = server.complete(&request);
+    assert!(head.starts_with("HTTP/1.1 429"), "{head}");
+    let message = body["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("more than 60 tokens per minute"),
+        "{message}"
+    );
+    request["max_tokens"] = 4000.into();
+    assert!(server.complete(&request).0.starts_with("HTTP/1.1 400"));
+}
+
 #[test]
 fn bounds_stops_and_schemas_shape_the_answer() {
     let server = Server::start("--answer echo");
@@ -177,6 +357,9 @@ fn wrong_settings_are_told() {
         "--burst 5",
         "--quota 0",
         "--answer {promt}",
+        "--token-quota 0",
+        "--capacity 0",
+        "--no-retry-hint",
         "--settings none.yaml",
         "--settings typo.yaml",
         "--settings range.yaml",

@@ -12,8 +12,7 @@ use crate::simulated_server::wire_format::{Reply, event, words};
 pub(super) fn pieces(reply: &Reply<'_>) -> Pieces {
     let response = reply.response;
     let mut begun = around(reply);
-    begun["usage"] = usage_json(reply);
-    begun["usage"]["output_tokens"] = 1.into();
+    begun["usage"] = json!({"input_tokens": usage_json(reply)["input_tokens"], "output_tokens": 1});
     let mut pieces = Pieces::default();
     pieces.add(named("message_start", json!({"message": begun})));
     pieces.add(named("ping", json!({})));
