@@ -14,7 +14,7 @@ use crate::clients::ollama::OllamaClient;
 use crate::clients::openai::{Dialect, OpenAiClient};
 use crate::clients::openai_responses::ResponsesClient;
 use crate::clients::simulated::SimulatedClient;
-use crate::clients::{ClientError, HttpSettings, HttpStack, LlmClient};
+use crate::clients::{ClientError, ClientErrorKind, HttpSettings, HttpStack, LlmClient};
 use crate::document::Problem;
 
 const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -76,7 +76,7 @@ impl EndpointMaker<'_> {
         }
         let http = self.http(timeouts.connect)?;
         http_client(config.provider, http, settings)
-            .map_err(|error| self.problem("base_url", error.to_string()))
+            .map_err(|error| self.problem(setting(&error), error.to_string()))
     }
 
     fn default_base_url(&mut self, provider: Provider) -> Result<String, Noted> {
@@ -264,6 +264,19 @@ impl EndpointMaker<'_> {
         self.problems.push(Problem::new(place, message));
         Noted
     }
+}
+
+/// The key of the setting that a client can't use.
+fn setting(error: &ClientError) -> &'static str {
+    if error.kind == ClientErrorKind::Authentication {
+        return "api_key_env";
+    }
+    let of_it = |key: &&&str| {
+        let begins_with = error.message.strip_prefix('`');
+        begins_with.is_some_and(|rest| rest.starts_with(**key))
+    };
+    let keys = ["model", "headers", "extra_body"];
+    keys.iter().find(of_it).copied().unwrap_or("base_url")
 }
 
 /// The client that speaks the format of `provider`.

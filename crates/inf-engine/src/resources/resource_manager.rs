@@ -252,6 +252,79 @@ endpoints:
     }
 
     #[test]
+    fn every_provider_has_its_defaults() {
+        let config = ResourceConfig::from_text(
+            "
+endpoints:
+  a: { provider: openai-responses, model: gpt-5, api_key_env: SET }
+  b: { provider: anthropic, model: claude-sonnet-4-6, api_key: '${SET}' }
+  c: { provider: ollama, model: 'qwen3:8b', structured_output: prompt }
+  d:
+    provider: openai-compatible
+    base_url: https://generativelanguage.googleapis.com/v1beta/openai
+    model: m
+    headers: { x-team: blue, x-key: '${SET}' }
+    extra_body: { top_k: 40, guided: { whitespace: ' ' } }
+",
+        )
+        .unwrap();
+        let lookup = |name: &str| (name == "SET").then(|| "sk-123456".to_owned());
+        let manager = ResourceManager::with_environment(&config, &lookup).unwrap();
+        let check = |alias: &str, provider: &str, server: &str, port: u16| {
+            let asked = manager.endpoint(alias).unwrap().description();
+            assert_eq!(asked.provider.as_deref(), Some(provider), "{alias}");
+            assert_eq!(asked.server.as_deref(), Some(server), "{alias}");
+            assert_eq!(asked.port, Some(port), "{alias}");
+        };
+        check("a", "openai", "api.openai.com", 443);
+        check("b", "anthropic", "api.anthropic.com", 443);
+        check("c", "ollama", "localhost", 11434);
+        let gemini = "generativelanguage.googleapis.com";
+        check("d", "gcp.gemini", gemini, 443);
+        assert!(!format!("{config:?}").contains("blue"));
+        let written = config.to_text(crate::document::DocumentFormat::Yaml);
+        assert_eq!(ResourceConfig::from_text(&written).unwrap(), config);
+    }
+
+    #[test]
+    fn each_wrong_setting_is_told_under_its_key() {
+        let check = |provider: &str, more: &str, expected: &str| {
+            let told = problems(&format!(
+                "endpoints: {{ a: {{ provider: {provider}, model: m, {more} }} }}"
+            ));
+            let expected = format!("endpoints.a.{expected}");
+            assert!(told.contains(&expected), "{expected}\n{told}");
+        };
+        let unset = "api_key_env: the environment variable `ANTHROPIC_API_KEY` is not set";
+        check("anthropic", "timeout: 9", unset);
+        check(
+            "ollama",
+            "headers: { te: x }",
+            "headers: `headers` may not set `te`",
+        );
+        check(
+            "ollama",
+            "headers: { x-key: '${NO}' }",
+            "headers.x-key: the environment variable `NO` is not set",
+        );
+        check(
+            "openai-responses",
+            "api_key_env: SET, extra_body: { input: x }",
+            "extra_body: `extra_body` may not set `input`",
+        );
+        check("ollama", "base_url: x", "base_url: `base_url` is no URL");
+        for more in [
+            "headers: { x-a: b }",
+            "extra_body: { a: b }",
+            "structured_output: tool",
+        ] {
+            let key = more.split(':').next().unwrap();
+            let expected = format!("{key}: the provider has no use for this key");
+            check("simulated", more, &expected);
+        }
+    }
+
+    #[test]
     fn keys_come_from_the_environment() {
         assert_eq!(
             problems("endpoints: { a: { provider: openai, model: m, api_key_env: SET } }"),

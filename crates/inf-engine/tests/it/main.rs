@@ -21,6 +21,7 @@ mod scheduling;
 mod settings;
 mod simulated_provider;
 mod simulation;
+mod structured_output;
 mod support;
 mod telemetry;
 mod tracing;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::FORMAT;
+use super::model::enforces_schemas;
 use super::request::{MessagesBody, Thinking};
 use super::response::read_reply;
 use super::stream::MessageDraft;
@@ -73,8 +74,8 @@ impl Exchange for AnthropicClient {
         match &request.output_schema {
             Some(schema) if mode == StructuredOutput::Native => {
                 match *self.schemas.of(schema, enforceable) {
-                    Some(_) => mode,
-                    None => StructuredOutput::Tool,
+                    Some(_) if enforces_schemas(self.peer.model()) => mode,
+                    _ => StructuredOutput::Tool,
                 }
             }
             _ => mode,

@@ -2,8 +2,8 @@
 //!
 //! [`AnthropicClient`] is the [`LlmClient`](super::LlmClient) of a model that
 //! [`HttpSettings`](super::HttpSettings) name. Reading on: `request` writes the
-//! JSON, `response` reads it back, `stream` puts it together from pieces, and
-//! `error` says what types of errors mean.
+//! JSON, `response` reads it back, `stream` puts it together from pieces,
+//! `error` says what types of errors mean, and `model` what older ones can't do.
 //!
 //! * The format has to have a bound on the answer: 8,192 tokens unless the
 //!   request or the endpoint's `extra_body` says otherwise
@@ -12,7 +12,8 @@
 //!   for models before Claude 4.6, which know nothing else. The tokens of a
 //!   budget come on top of the answer's.
 //! * Answers fit their schema natively (`output_config.format`). Where a schema
-//!   is more than can be enforced, it becomes a tool.
+//!   is more than can be enforced, and for models before Claude 4.5, it becomes a
+//!   tool.
 //! * It has no seed, and system messages only at the beginning.
 //! * Thoughts of an earlier turn go back as they came, those of other providers
 //!   do not: they are signed.
@@ -21,6 +22,7 @@
 
 mod client;
 mod error;
+mod model;
 mod request;
 mod response;
 mod stream;

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::AnthropicClient;
+use super::model::thinks_within_budget;
 use crate::clients::call_arguments::CallArguments;
 use crate::clients::image_source::ImageSource;
 use crate::clients::{
@@ -99,7 +100,7 @@ impl Thinking {
             ReasoningEffort::Medium => 8_192,
             ReasoningEffort::High => 16_384,
         };
-        Some(if has_budget(model) {
+        Some(if thinks_within_budget(model) {
             Self::Enabled { budget_tokens }
         } else {
             Self::Adaptive {
@@ -115,27 +116,6 @@ impl Thinking {
             Self::Adaptive { .. } | Self::Disabled => 0,
         }
     }
-}
-
-/// Whether `model` is from before Claude 4.6, whose names are all known: they
-/// think within a budget, all others adaptively. Names may have something
-/// before `claude` and a date behind.
-fn has_budget(model: &str) -> bool {
-    const SINCE: [&str; 8] = [
-        "claude-3",
-        "claude-sonnet-4-0",
-        "claude-sonnet-4-5",
-        "claude-opus-4-0",
-        "claude-opus-4-1",
-        "claude-opus-4-5",
-        "claude-haiku-4-5",
-        "claude-2",
-    ];
-    let is_dated = ["claude-sonnet-4-2025", "claude-opus-4-2025"];
-    SINCE
-        .iter()
-        .chain(&is_dated)
-        .any(|name| model.contains(name))
 }
 
 impl<'a> MessagesBody<'a> {
@@ -278,6 +258,8 @@ impl Serialize for Blocks<'_> {
         let mut list = serializer.serialize_seq(None)?;
         for part in &self.0.parts {
             let block = match (part, self.0.role) {
+                // Refused, and left over where a model only called tools.
+                (Part::Text(text), _) if text.is_empty() => continue,
                 (Part::Text(text), Role::User | Role::Assistant) => Block::Text { text },
                 (Part::Image(image), Role::User) => Block::Image {
                     source: match ImageSource::of(image) {
@@ -500,6 +482,7 @@ mod tests {
                 Role::Assistant,
                 [
                     thoughts(own.clone()),
+                    Part::Text("".into()),
                     thoughts(json!({"reasoning_content": "Hm."})),
                     Part::ToolCall(call),
                 ],

@@ -1,6 +1,7 @@
 //! One call, from the request to the answer: the same for every format.
 
 use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -110,7 +111,7 @@ pub(crate) async fn stream<E: Exchange>(
         };
         let stream = peer.open(body).await?;
         let sent = stream.sent();
-        let mut response = if is_document(stream.headers()) {
+        let mut response = if is_of(stream.headers(), b"application/json") {
             // The server does not stream, or says so for an error.
             let reply = stream.into_reply().await?;
             let response = exchange.read(&reply)?;
@@ -145,9 +146,9 @@ fn with_head(mut response: LlmResponse, reply: &HttpReply, context: &ErrorContex
     response
 }
 
-fn is_document(headers: &reqwest::header::HeaderMap) -> bool {
-    let kind = headers.get(reqwest::header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+fn is_of(headers: &HeaderMap, kind: &[u8]) -> bool {
+    let content_type = headers.get(CONTENT_TYPE);
+    content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(kind))
 }
 
 fn tell(response: &LlmResponse, sink: &mut DeltaSink<'_>) {
@@ -188,11 +189,13 @@ async fn read_pieces<D: Draft>(
             None => frames.end(),
         }
         while let Some(data) = frames.next() {
-            opening = None;
+            let is_first = opening.take().is_some();
             progress = draft.add(&data, sink).map_err(|fault| match fault {
                 Fault::Reported(error) => context.reported(&stream.reply_with(data), &error),
                 // Half of a piece, and no more to come.
-                Fault::Unreadable(_) if is_end => context.cut_off(&stream.reply_with(data)),
+                Fault::Unreadable(error) if is_end && (error.is_eof() || !is_first) => {
+                    context.cut_off(&stream.reply_with(data))
+                }
                 Fault::Unreadable(error) => context.unreadable(&stream.reply_with(data), &error),
             })?;
             if progress == Progress::Done {
@@ -203,7 +206,8 @@ async fn read_pieces<D: Draft>(
             break;
         }
     }
-    if let Some(opening) = opening.filter(|opening| !opening.trim_ascii().is_empty()) {
+    let opening = opening.filter(|opening| !opening.trim_ascii().is_empty());
+    if let Some(opening) = opening.filter(|_| !is_of(stream.headers(), b"text/event-stream")) {
         return Err(context.malformed(&stream.reply_with(opening), "is no stream of pieces"));
     }
     let head = stream.reply_with(Bytes::new());

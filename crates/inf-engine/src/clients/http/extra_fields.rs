@@ -6,8 +6,13 @@ use serde_json::{Map, Value};
 use super::WireFormat;
 use crate::clients::{ClientError, ClientErrorKind, ExtraFields};
 
-/// Refuses fields that would make a call another one than the engine knows of.
-pub(super) fn check(fields: &ExtraFields, format: &WireFormat) -> Result<(), ClientError> {
+/// Refuses fields that would make a call another one than the engine knows of;
+/// `whose` they are begins the sentence.
+pub(super) fn check(
+    fields: &ExtraFields,
+    format: &WireFormat,
+    whose: &str,
+) -> Result<(), ClientError> {
     let own = format
         .own_fields
         .iter()
@@ -16,7 +21,7 @@ pub(super) fn check(fields: &ExtraFields, format: &WireFormat) -> Result<(), Cli
         None => Ok(()),
         Some(own) => {
             let message =
-                format!("the extra field `{own}` can't be set: the engine writes it; take it out");
+                format!("{whose} set `{own}`, which the engine writes itself; take it out");
             Err(ClientError::new(ClientErrorKind::Refused, message))
         }
     }

@@ -47,7 +47,8 @@ impl HttpPeer {
     /// The server of `settings`, which speaks `format`.
     ///
     /// # Errors
-    /// If a setting can't be used: the sentence names it. Nothing is sent yet.
+    /// If a setting can't be used: the sentence begins with its key, unless it
+    /// is about the provider's key. Nothing is sent yet.
     pub(crate) fn new(
         http: HttpStack,
         settings: HttpSettings,
@@ -57,7 +58,7 @@ impl HttpPeer {
         if settings.model.trim().is_empty() {
             return Err(unusable("`model` is empty; name the model to ask for"));
         }
-        extra_fields::check(&settings.extra_body, format)?;
+        extra_fields::check(&settings.extra_body, format, "`extra_body` may not")?;
         let headers = headers(&settings, format)?;
         let mut stream_headers = headers.clone();
         if let Framing::Events = format.framing {
@@ -101,7 +102,11 @@ impl HttpPeer {
         extra: Option<&ExtraFields>,
     ) -> Result<Bytes, ClientError> {
         if let Some(extra) = extra {
-            extra_fields::check(extra, self.context.format)?;
+            extra_fields::check(
+                extra,
+                self.context.format,
+                "the request's extra fields may not",
+            )?;
         }
         let written = extra_fields::write(body, &self.extra_body, extra);
         written.map(Bytes::from).map_err(|error| {
@@ -229,14 +234,15 @@ fn headers(settings: &HttpSettings, format: &WireFormat) -> Result<HeaderMap, Cl
     }
     for (name, value) in &settings.extra_headers {
         let parsed = HeaderName::try_from(name.as_str());
-        let parsed = parsed.map_err(|_| unusable(format!("`{name}` is no name for a header")))?;
+        let parsed =
+            parsed.map_err(|_| unusable(format!("`headers`: `{name}` is no name for one")))?;
         if OWN_HEADERS.contains(&parsed.as_str()) {
             return Err(unusable(format!(
-                "the header `{name}` can't be set: the engine sends it as it has to be; take it out"
+                "`headers` may not set `{name}`, which the engine writes itself; take it out"
             )));
         }
         let value = secret_value("", value)
-            .ok_or_else(|| unusable(format!("the value of the header `{name}` can't be sent")))?;
+            .ok_or_else(|| unusable(format!("`headers`: the value of `{name}` can't be sent")))?;
         headers.insert(parsed, value);
     }
     if let Some(key) = &settings.api_key {
@@ -353,17 +359,17 @@ mod tests {
         assert!(
             error
                 .message
-                .starts_with("the header `Content-Length` can't")
+                .starts_with("`headers` may not set `Content-Length`")
         );
         let error = refusal(|settings| settings.with_header("a b", "5".into()));
-        assert_eq!(error.message, "`a b` is no name for a header");
+        assert_eq!(error.message, "`headers`: `a b` is no name for one");
         let error = refusal(|settings| {
             let fields = json!({"top_k": 3, "stream": true});
             settings.with_extra_body(fields.as_object().cloned().expect("an object"))
         });
         assert_eq!(
             error.message,
-            "the extra field `stream` can't be set: the engine writes it; take it out"
+            "`extra_body` may not set `stream`, which the engine writes itself; take it out"
         );
     }
 }

@@ -7,6 +7,8 @@ use reqwest::header::{DATE, HeaderMap};
 use crate::clients::{Allowance, RateLimits};
 
 const OPENAI: &str = "x-ratelimit-";
+/// A month.
+const LONGEST_WINDOW: Duration = Duration::from_hours(31 * 24);
 const ANTHROPIC: &str = "anthropic-ratelimit-";
 
 /// Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` ([OpenAI],
@@ -66,7 +68,8 @@ fn resets_in(text: &str, headers: &HeaderMap) -> Option<Duration> {
     }
     let until = rfc3339(text)?;
     let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
+    let time = until.duration_since(now).unwrap_or_default();
+    (time <= LONGEST_WINDOW).then_some(time)
 }
 
 /// A duration as Go writes it (`1h2m3.5s`, `20ms`), or seconds alone.
@@ -101,7 +104,9 @@ fn duration(text: &str) -> Option<Duration> {
             };
         rest = after;
     }
-    Duration::try_from_secs_f64(seconds).ok()
+    let time = Duration::try_from_secs_f64(seconds).ok()?;
+    // No window is that long: it is a point in time, as some gateways write it.
+    (time <= LONGEST_WINDOW).then_some(time)
 }
 
 /// A time as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) writes it, to
@@ -265,6 +270,7 @@ mod tests {
         check("1m-3s", None);
         check("1..5s", None);
         check("99999999999999999999999h", None);
+        check("1764122400", None);
     }
 
     #[test]

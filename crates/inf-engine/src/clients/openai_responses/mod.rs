@@ -8,6 +8,8 @@
 //! * Nothing is stored at the provider (`store: false`): each request holds the
 //!   whole conversation. Reasoning models give their thoughts encrypted for that,
 //!   and get them back as they came.
+//! * What a model thought is summarized only if asked for, which `OpenAI` lets
+//!   verified organizations do: `extra_body: {reasoning: {summary: auto}}`.
 //! * It has no `stop` and no `seed`: requests with one are refused.
 //!
 //! Format: <https://platform.openai.com/docs/api-reference/responses>.

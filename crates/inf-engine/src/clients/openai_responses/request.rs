@@ -47,8 +47,6 @@ pub(super) struct ResponseBody<'a> {
 #[derive(Debug, Serialize)]
 struct WireReasoning {
     effort: ReasoningEffort,
-    /// Without it, nothing is said of what was thought.
-    summary: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,10 +117,9 @@ impl<'a> ResponseBody<'a> {
             temperature: request.temperature,
             top_p: request.top_p,
             max_output_tokens: request.max_tokens,
-            reasoning: request.reasoning_effort.map(|effort| WireReasoning {
-                effort,
-                summary: "auto",
-            }),
+            reasoning: request
+                .reasoning_effort
+                .map(|effort| WireReasoning { effort }),
             text: format.map(|format| Text { format }),
             tools: &request.tools,
             tool_choice: WireToolChoice::of(&request.tool_choice),
@@ -345,7 +342,7 @@ mod tests {
             "temperature": 0.0,
             "top_p": 0.5,
             "max_output_tokens": 5,
-            "reasoning": {"effort": "low", "summary": "auto"},
+            "reasoning": {"effort": "low"},
             "text": {"format": {"type": "json_schema", "name": "Pair", "strict": true, "schema":
                 {"type": "object", "properties": {}, "required": [],
                  "additionalProperties": false}}},
