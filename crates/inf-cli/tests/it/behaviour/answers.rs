@@ -198,7 +198,10 @@ pub(super) async fn thoughts_and_what_they_cost(subject: &Subject) {
     if !subject.has(Feature::Thoughts) {
         return;
     }
-    let response = client.send(&thoughtful()).await.expect("an answer");
+    let response = client
+        .send(&thoughtful(subject.provider))
+        .await
+        .expect("an answer");
     assert_eq!(response.text, THOUGHTFUL);
     let [thoughts] = &*response.reasoning else {
         panic!("{response:?}")

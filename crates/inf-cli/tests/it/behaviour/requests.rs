@@ -8,6 +8,8 @@ use inf_engine::clients::{
 };
 use serde_json::json;
 
+use super::provider::Provider;
+
 /// What the checks ask. Servers with scripted answers repeat it.
 pub(super) const PROMPT: &str = "one two three four";
 
@@ -24,9 +26,13 @@ pub(super) const BROKEN_OFF: &str = "five six seven eight";
 /// What the checks ask a model that thinks first.
 pub(super) const THOUGHTFUL: &str = "which of them is even";
 
-pub(super) fn thoughtful() -> LlmRequest {
+pub(super) fn thoughtful(provider: Provider) -> LlmRequest {
+    // Responses tell thoughts only on request.
+    let summary = json!({"reasoning": {"summary": "auto"}});
+    let summary = summary.as_object().cloned().map(Arc::new);
     LlmRequest {
         reasoning_effort: Some(ReasoningEffort::Low),
+        extra: summary.filter(|_| provider == Provider::OpenAiResponses),
         ..LlmRequest::from_prompt(THOUGHTFUL)
     }
 }

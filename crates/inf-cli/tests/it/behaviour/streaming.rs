@@ -82,9 +82,10 @@ pub(super) async fn a_stream_tells_thoughts(subject: &Subject) {
     let Some(client) = subject.ask(Scene::Echo) else {
         return;
     };
-    let request = thoughtful();
+    let request = thoughtful(subject.provider);
     let (told, streamed) = stream(&client, &request).await;
     assert_eq!(told.text, THOUGHTFUL);
+    assert!(!told.thoughts.is_empty());
     assert_eq!(told.thoughts, streamed.reasoning[0].text);
     if subject.is_simulated() {
         let sent = client.send(&request).await.expect("an answer");
