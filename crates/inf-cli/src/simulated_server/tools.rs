@@ -33,6 +33,20 @@ pub(super) fn tool(
     }))
 }
 
+/// The choice that OpenAI calls `mode`.
+pub(super) fn choice(mode: &str) -> Read<ToolChoice> {
+    match mode {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::Never),
+        "required" => Ok(ToolChoice::Required),
+        other => {
+            let known = "`auto`, `none`, `required` or name a function";
+            let message = format!("`tool_choice` is `{other}`; it must be {known}");
+            Err(Refusal::bad_param("tool_choice", message))
+        }
+    }
+}
+
 /// Whether `choice` makes sense with `tools`.
 pub(super) fn check(tools: &[Arc<ToolSpec>], choice: &ToolChoice) -> Read<()> {
     for (index, tool) in tools.iter().enumerate() {

@@ -10,3 +10,4 @@ mod help;
 mod interrupt;
 mod run;
 mod simulate;
+mod simulate_formats;

@@ -317,17 +317,7 @@ impl Choice {
     fn read(self) -> Read<ToolChoice> {
         match self {
             Self::Tool { function } => Ok(ToolChoice::Tool(function.name)),
-            Self::Mode(mode) => match mode.as_str() {
-                "auto" => Ok(ToolChoice::Auto),
-                "none" => Ok(ToolChoice::Never),
-                "required" => Ok(ToolChoice::Required),
-                other => Err(Refusal::bad_param(
-                    "tool_choice",
-                    format!(
-                        "`tool_choice` is `{other}`; it must be `auto`, `none`, `required` or name a function"
-                    ),
-                )),
-            },
+            Self::Mode(mode) => tools::choice(&mode),
         }
     }
 }

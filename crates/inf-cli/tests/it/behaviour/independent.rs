@@ -4,7 +4,7 @@
 //! What a server can't play is left out; all other checks have to pass.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -42,15 +42,7 @@ enum Kind {
 impl Independent {
     /// Starts a server of the folder; `None` if it is not there.
     async fn start(kind: Kind) -> Option<Self> {
-        let Some(folder) = std::env::var_os("INF_TEST_SERVERS").map(PathBuf::from) else {
-            tell("INF_TEST_SERVERS is not set");
-            return None;
-        };
-        let program = folder.join(kind.program());
-        if !program.exists() {
-            tell(&format!("there is no {}", program.display()));
-            return None;
-        }
+        let program = in_folder(kind.program())?;
         let files = tempfile::tempdir().expect("a directory");
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
@@ -68,10 +60,11 @@ impl Independent {
                     .arg(script);
             }
             Kind::Llama => {
+                let model = in_folder("model.gguf")?;
                 command
                     .args(["--host", "127.0.0.1", "-c", "4096", "-np", "1", "-t", "1"])
                     .args(["--cache-ram", "0", "--alias", MODEL, "-m"])
-                    .arg(folder.join("model.gguf"));
+                    .arg(model);
             }
         }
         let child = command
@@ -173,11 +166,11 @@ impl Drop for Independent {
 }
 
 impl Kind {
-    fn program(self) -> &'static Path {
-        Path::new(match self {
+    fn program(self) -> &'static str {
+        match self {
             Self::Aimock => "node_modules/.bin/llmock",
             Self::Llama => "build/bin/llama-server",
-        })
+        }
     }
 
     fn providers(self) -> &'static [Provider] {
@@ -245,6 +238,20 @@ async fn check_all(kind: Kind) {
         }
     }
     assert!(failed.is_empty(), "{kind:?} failed:\n{}", failed.join("\n"));
+}
+
+/// A file of the folder; `None`, which is told, if it is not there.
+pub(super) fn in_folder(file: &str) -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os("INF_TEST_SERVERS").map(PathBuf::from) else {
+        tell("INF_TEST_SERVERS is not set");
+        return None;
+    };
+    let file = folder.join(file);
+    if !file.exists() {
+        tell(&format!("there is no {}", file.display()));
+        return None;
+    }
+    Some(file)
 }
 
 #[expect(clippy::print_stdout, reason = "a test that did nothing has to say so")]

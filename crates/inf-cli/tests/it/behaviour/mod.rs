@@ -11,6 +11,7 @@ mod cancellation;
 mod failures;
 mod independent;
 mod limits;
+mod official_clients;
 mod provider;
 mod requests;
 mod streaming;
