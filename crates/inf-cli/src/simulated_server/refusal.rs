@@ -14,6 +14,8 @@ pub(super) struct Refusal {
     pub(super) message: String,
     pub(super) retry_after: Option<Duration>,
     pub(super) rate_limits: Option<Box<RateLimits>>,
+    /// The identifier of the request, which people ask a provider's support by.
+    pub(super) request_id: Option<String>,
 }
 
 /// What kind of reason it is.
@@ -54,6 +56,7 @@ impl Refusal {
             message: message.into(),
             retry_after: None,
             rate_limits: None,
+            request_id: None,
         }
     }
 

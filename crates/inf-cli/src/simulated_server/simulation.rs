@@ -15,6 +15,8 @@ pub(crate) struct Simulation {
     model: Option<String>,
     /// Requests that were wrong: the client never saw them.
     refused: AtomicU64,
+    /// Requests that got no answer, for whatever reason.
+    unanswered: AtomicU64,
 }
 
 impl Simulation {
@@ -23,6 +25,7 @@ impl Simulation {
             client,
             model,
             refused: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
         }
     }
 
@@ -54,6 +57,12 @@ impl Simulation {
     /// One more request was wrong.
     pub(super) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An identifier of a request that gets no answer, which would have its own.
+    pub(super) fn next_id(&self) -> String {
+        let count = self.unanswered.fetch_add(1, Ordering::Relaxed);
+        format!("sim-unanswered-{}", count + 1)
     }
 
     /// What happened so far.

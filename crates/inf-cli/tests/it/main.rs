@@ -8,6 +8,7 @@ mod command;
 mod graph;
 mod help;
 mod interrupt;
+mod providers;
 mod run;
 mod simulate;
 mod simulate_formats;

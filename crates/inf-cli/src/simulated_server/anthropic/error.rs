@@ -18,6 +18,6 @@ pub(super) fn body(refusal: &Refusal) -> Value {
     json!({
         "type": "error",
         "error": {"type": kind, "message": refusal.message},
-        "request_id": null,
+        "request_id": refusal.request_id,
     })
 }

@@ -27,6 +27,8 @@ pub(super) async fn a_failing_server_may_be_asked_again(subject: &Subject) {
         if subject.has(Feature::Connection) && subject.is_simulated() {
             assert!(error.message.contains("500"), "{error}");
             assert!(error.message.contains("internal error"), "{error}");
+            let names_request = error.message.contains("(request sim-unanswered-");
+            assert_eq!(names_request, subject.has(Feature::Identifiers), "{error}");
         }
     }
 }
