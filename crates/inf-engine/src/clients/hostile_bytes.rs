@@ -114,8 +114,6 @@ fn read_all<E: Exchange>(client: &E, pieces: &[Vec<u8>], status: u16, retry_afte
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
-
     #[test]
     fn no_bytes_harm_a_client(
         pieces in prop::collection::vec(bytes(), 1..4),

@@ -18,6 +18,7 @@ pub mod anthropic;
 mod call_arguments;
 mod client_description;
 mod client_error;
+mod function_tools;
 #[cfg(test)]
 mod hostile_bytes;
 mod http;
@@ -30,6 +31,8 @@ pub mod ollama;
 pub mod openai;
 pub mod openai_responses;
 mod rate_limits;
+#[cfg(test)]
+mod samples;
 pub mod simulated;
 mod structured;
 mod tool;

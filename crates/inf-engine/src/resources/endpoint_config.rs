@@ -75,7 +75,8 @@ pub struct EndpointConfig {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
     /// More fields for the body of every call, in the provider's own words; they
-    /// go before what the engine would send. Not for `simulated`.
+    /// go before what the engine would send, and `null` takes a field out. Not
+    /// for `simulated`.
     #[serde(default, skip_serializing_if = "ExtraFields::is_empty")]
     pub extra_body: ExtraFields,
     /// How an answer is made to fit its type: `native` (the default), `tool` or

@@ -16,6 +16,7 @@ mod openai_client;
 #[cfg(feature = "otel")]
 mod otlp;
 mod profile;
+mod providers_page;
 mod running;
 mod scheduling;
 mod settings;

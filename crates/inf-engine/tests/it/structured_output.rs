@@ -151,7 +151,7 @@ async fn what_can_not_be_enforced_goes_by_a_tool() {
     assert_eq!(body.get("output_config"), None);
 }
 
-fn fields(fields: Value) -> ExtraFields {
+fn fields(fields: &Value) -> ExtraFields {
     fields.as_object().cloned().expect("an object")
 }
 
@@ -160,11 +160,11 @@ async fn fields_of_the_request_go_before_those_of_the_endpoint() {
     for format in wire_formats() {
         let mut request = LlmRequest::from_prompt("Hi");
         request.temperature = Some(0.5);
-        request.extra = Some(Arc::new(fields(json!({"top_k": 2, "user": "ann"}))));
+        request.extra = Some(Arc::new(fields(&json!({"top_k": 2, "user": "ann"}))));
         let answer = Answer::ok(format.document);
         let (body, _) = sent(&format, answer, &request, |settings| {
             let extra = json!({"top_k": 1, "metadata": {"a": 1}, "temperature": 0.1});
-            settings.with_extra_body(fields(extra))
+            settings.with_extra_body(fields(&extra))
         })
         .await;
         assert_eq!(body["top_k"], 2);
@@ -174,7 +174,7 @@ async fn fields_of_the_request_go_before_those_of_the_endpoint() {
 
         let peer = RawPeer::start([]).await;
         let client = format.client(&peer.base_url(), |settings| settings);
-        request.extra = Some(Arc::new(fields(json!({"stream": true}))));
+        request.extra = Some(Arc::new(fields(&json!({"stream": true}))));
         let error = client.send(&request).await.expect_err("an error");
         assert_eq!(error.kind, ClientErrorKind::Refused);
         assert_eq!(

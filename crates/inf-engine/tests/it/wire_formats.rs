@@ -339,7 +339,7 @@ async fn streams_that_fail() {
     for format in wire_formats() {
         let bytes = format.stream.as_bytes();
         let middle = format.stream.find("Hel").expect("a piece");
-        let middle = middle + format.stream[middle..].find("\n").expect("its end") + 1;
+        let middle = middle + format.stream[middle..].find('\n').expect("its end") + 1;
         let broken = |piece: &[u8]| {
             let pieces = [&bytes[..middle], b"\r\n", piece].concat();
             format.streamed(pieces)
@@ -417,5 +417,64 @@ async fn a_call_that_is_given_up_closes_its_connection() {
         while peer.open() > 0 {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// `ask` and `ask_in_pieces` fail if an error holds the key; here servers send
+/// it back, and another secret with it.
+#[tokio::test]
+async fn secrets_are_never_repeated() {
+    const OTHER: &str = "tok-9876543210";
+    for format in wire_formats() {
+        let echo = format!("{KEY} {OTHER}");
+        let id = [&*format!("x-request-id: {echo}"), "request-id: x"];
+        let location = [&*format!(
+            "location: http://elsewhere/?key={KEY}&token={OTHER}"
+        )];
+        let piece = format.failure.replace("out of memory", &echo);
+        let answers = || {
+            [
+                Answer::reply("401 Unauthorized", &[], format!(r#"{{"error":"{echo}"}}"#)),
+                Answer::reply("400 Bad Request", &id, format!("you sent {echo}")),
+                Answer::reply("302 Found", &location, ""),
+                Answer::ok(format!(r#"{{"error":{{"message":"{echo}"}}}}"#)),
+                Answer::ok(format!(r#"{{"model": ["{echo}"]}}"#)),
+                format.streamed(&piece),
+                format.streamed(format!("data: {echo}\n\n{echo}\n")),
+            ]
+        };
+        let peer = RawPeer::start(answers().into_iter().chain(answers())).await;
+        let client = format.client(&peer.base_url(), |settings| {
+            settings.with_header("x-token", OTHER.into())
+        });
+        let check = |outcome: Result<LlmResponse, ClientError>| {
+            let error = outcome.expect_err("an error").message;
+            let is_clean = !error.contains("0123456789") && !error.contains(OTHER);
+            assert!(is_clean, "{}: {error}", format.name);
+            assert!(error.contains("[key]"), "{}: {error}", format.name);
+        };
+        for _ in answers() {
+            check(ask(&*client).await);
+        }
+        for _ in answers() {
+            check(ask_in_pieces(&*client).await.0);
+        }
+    }
+}
+
+/// A time that is as long as can be written does no harm.
+#[tokio::test]
+async fn times_without_end() {
+    for format in wire_formats() {
+        let answers = [Answer::ok(format.document), format.streamed(format.stream)];
+        let peer = RawPeer::start(answers).await;
+        let client = format.client(&peer.base_url(), |settings| {
+            settings
+                .with_timeout(Duration::MAX)
+                .with_first_byte_timeout(Duration::MAX)
+                .with_idle_timeout(Duration::MAX)
+        });
+        ask(&*client).await.expect("an answer");
+        ask_in_pieces(&*client).await.0.expect("an answer");
     }
 }

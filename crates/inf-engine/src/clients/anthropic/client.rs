@@ -25,8 +25,7 @@ use crate::clients::{
 ///
 /// let http = HttpStack::new()?;
 /// let settings = HttpSettings::new(AnthropicClient::BASE_URL, "claude-sonnet-4-6")
-///     .with_api_key("ANTHROPIC_API_KEY", "sk-ant-…".into());
-/// # let settings = settings.with_api_key("ANTHROPIC_API_KEY", "sk-ant".into());
+///     .with_api_key("ANTHROPIC_API_KEY", "sk-ant-0123".into());
 /// let client = AnthropicClient::new(http, settings)?;
 /// # Ok::<(), inf_engine::clients::ClientError>(())
 /// ```

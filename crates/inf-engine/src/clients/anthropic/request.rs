@@ -348,7 +348,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clients::{Image, Reasoning, ToolCall, ToolResult};
+    use crate::clients::samples::{look, look_call, look_result};
+    use crate::clients::{Image, Reasoning};
 
     fn write(model: &str, request: &LlmRequest, schema: Option<&Value>) -> Result<Value, String> {
         let body = MessagesBody::new(model, request, schema, false);
@@ -377,11 +378,7 @@ mod tests {
             stop: vec!["END".to_owned()],
             top_p: Some(0.5),
             reasoning_effort: Some(ReasoningEffort::Minimal),
-            tools: vec![Arc::new(ToolSpec {
-                name: "look".to_owned(),
-                description: "Looks.".to_owned(),
-                parameters: json!({"type": "object"}),
-            })],
+            tools: vec![look()],
             tool_choice: ToolChoice::Tool("look".to_owned()),
             ..LlmRequest::default()
         };
@@ -458,17 +455,6 @@ mod tests {
             })
         };
         let own = json!({"type": "thinking", "thinking": "Hm.", "signature": "abc"});
-        let call = ToolCall {
-            id: "c1".to_owned(),
-            name: "look".to_owned(),
-            arguments: r#"{"at":1}"#.to_owned(),
-        };
-        let result = ToolResult {
-            call_id: "c1".to_owned(),
-            name: "look".to_owned(),
-            content: "no light".into(),
-            is_error: true,
-        };
         let written = messages(vec![
             Message::from_parts(
                 Role::User,
@@ -484,10 +470,10 @@ mod tests {
                     thoughts(own.clone()),
                     Part::Text("".into()),
                     thoughts(json!({"reasoning_content": "Hm."})),
-                    Part::ToolCall(call),
+                    look_call(),
                 ],
             ),
-            Message::from_parts(Role::Tool, [Part::ToolResult(result)]),
+            Message::from_parts(Role::Tool, [look_result("no light", true)]),
         ]);
         let expected = json!([
             {"role": "user", "content": [

@@ -178,22 +178,14 @@ impl WireUsage {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use reqwest::StatusCode;
-    use reqwest::header::HeaderMap;
     use serde_json::json;
 
     use super::super::FORMAT;
     use super::*;
-    use crate::clients::{ClientErrorKind, Timings};
+    use crate::clients::ClientErrorKind;
 
     fn read(body: &Value) -> Result<LlmResponse, ClientError> {
-        let reply = HttpReply {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: Bytes::from(body.to_string()),
-            timings: Timings::default(),
-        };
+        let reply = HttpReply::for_tests(200, body.to_string());
         read_reply(&reply, &ErrorContext::for_tests(&FORMAT))
     }
 

@@ -265,20 +265,11 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use reqwest::header::HeaderMap;
-
     use super::*;
-    use crate::clients::Timings;
     use crate::clients::openai::FORMAT;
 
     fn error(status: u16, body: &str) -> ClientError {
-        let reply = HttpReply {
-            status: StatusCode::from_u16(status).expect("a status"),
-            headers: HeaderMap::new(),
-            body: Bytes::from(body.to_owned()),
-            timings: Timings::default(),
-        };
+        let reply = HttpReply::for_tests(status, body.to_owned());
         ErrorContext::for_tests(&FORMAT).refused(&reply)
     }
 

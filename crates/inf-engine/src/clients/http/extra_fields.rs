@@ -50,10 +50,14 @@ pub(super) fn write(
 
 /// Puts `fields` into `body`. Where both have an object, its fields are put in
 /// one by one: `options: {num_ctx: 8192}` says nothing about the temperature.
+/// Nothing (`null`) takes a field out, which a server may not know.
 fn merge(body: &mut Map<String, Value>, fields: &ExtraFields) {
     for (name, value) in fields {
         match (body.get_mut(name), value) {
             (Some(Value::Object(known)), Value::Object(fields)) => merge(known, fields),
+            (_, Value::Null) => {
+                body.shift_remove(name);
+            }
             _ => {
                 body.insert(name.clone(), value.clone());
             }
@@ -70,8 +74,12 @@ mod tests {
     #[test]
     fn the_request_goes_before_the_endpoint_and_objects_are_merged() {
         let fields = |value: Value| value.as_object().cloned().expect("an object");
-        let body = json!({"model": "m", "options": {"temperature": 0.5}, "think": true});
-        let endpoint = fields(json!({"options": {"num_ctx": 1, "seed": 2}, "think": false}));
+        let body = json!({
+            "model": "m", "options": {"temperature": 0.5}, "think": true, "stream_options": {}
+        });
+        let endpoint = fields(
+            json!({"options": {"num_ctx": 1, "seed": 2}, "think": false, "stream_options": null}),
+        );
         let request = fields(json!({"options": {"seed": 3}, "keep_alive": "5m"}));
         let written = write(&body, &endpoint, Some(&request)).expect("JSON");
         let expected = json!({

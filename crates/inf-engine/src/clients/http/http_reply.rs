@@ -24,4 +24,15 @@ impl HttpReply {
     pub(crate) fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// A reply without headers.
+    #[cfg(test)]
+    pub(crate) fn for_tests(status: u16, body: impl Into<Bytes>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers: HeaderMap::new(),
+            body: body.into(),
+            timings: Timings::default(),
+        }
+    }
 }

@@ -40,8 +40,8 @@ pub struct HttpSettings {
     /// More headers, treated as secret: they may well be keys.
     pub extra_headers: Vec<(String, SecretString)>,
     /// More fields for the body of every call. They go before what the engine
-    /// would send, and those of a request go before them; objects are merged.
-    /// The model, the messages and whether to stream can't be changed.
+    /// would send, and those of a request go before them; objects are merged,
+    /// and nothing (`null`) takes a field out. The model, the messages and whether to stream can't be changed.
     pub extra_body: ExtraFields,
     /// How an answer is made to fit its schema; what the format does natively
     /// unless set.

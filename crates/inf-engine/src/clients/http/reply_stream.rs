@@ -26,6 +26,12 @@ pub(crate) struct ReplyStream<'p> {
     pub(super) read: usize,
 }
 
+/// `wait` after `start`; what is too long to be counted is ten years.
+fn after(start: Instant, wait: Duration) -> Instant {
+    const LONG: Duration = Duration::from_hours(10 * 365 * 24);
+    start.checked_add(wait).unwrap_or_else(|| start + LONG)
+}
+
 impl ReplyStream<'_> {
     /// The status; never a redirect.
     pub(crate) fn status(&self) -> StatusCode {
@@ -52,9 +58,9 @@ impl ReplyStream<'_> {
 
     /// The next piece of the body, or nothing at its end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
-        let end = self.sent + self.timeouts.total;
+        let end = after(self.sent, self.timeouts.total);
         // One timer for both: the one that runs out first.
-        let silent = self.timeouts.idle.map(|idle| Instant::now() + idle);
+        let silent = self.timeouts.idle.map(|idle| after(Instant::now(), idle));
         let (time_out, limit, at) = match (silent, self.timeouts.idle) {
             (Some(silent), Some(idle)) if silent < end => (TimeOut::Idle, idle, silent),
             _ => (TimeOut::Total(Phase::Body), self.timeouts.total, end),

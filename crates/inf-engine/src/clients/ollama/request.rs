@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::clients::call_arguments::CallArguments;
+use crate::clients::function_tools::write_function_tools;
 use crate::clients::image_source::ImageSource;
 use crate::clients::{
     ClientError, ClientErrorKind, LlmRequest, Message, Part, ReasoningEffort, Role, ToolChoice,
@@ -30,7 +31,7 @@ pub(super) struct ChatBody<'a> {
     think: Option<Think>,
     #[serde(
         skip_serializing_if = "<[Arc<ToolSpec>]>::is_empty",
-        serialize_with = "write_tools"
+        serialize_with = "write_function_tools"
     )]
     tools: &'a [Arc<ToolSpec>],
 }
@@ -222,37 +223,13 @@ fn tool_message<E: serde::ser::Error>(part: &Part) -> Result<WireMessage<'_>, E>
     }
 }
 
-#[derive(Serialize)]
-struct WireTool<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: WireToolSpec<'a>,
-}
-
-#[derive(Serialize)]
-struct WireToolSpec<'a> {
-    name: &'a str,
-    description: &'a str,
-    parameters: &'a Value,
-}
-
-fn write_tools<S: Serializer>(tools: &[Arc<ToolSpec>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(tools.iter().map(|tool| WireTool {
-        kind: "function",
-        function: WireToolSpec {
-            name: &tool.name,
-            description: &tool.description,
-            parameters: &tool.parameters,
-        },
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clients::{Image, OutputSchema, Reasoning, ToolCall, ToolResult};
+    use crate::clients::samples::{look, look_call, look_result};
+    use crate::clients::{Image, OutputSchema, Reasoning};
 
     fn write(request: &LlmRequest) -> Result<Value, String> {
         let body = ChatBody::new("m", request, false).map_err(|error| error.message)?;
@@ -280,11 +257,7 @@ mod tests {
             top_p: Some(0.5),
             seed: Some(7),
             reasoning_effort: Some(ReasoningEffort::Low),
-            tools: vec![Arc::new(ToolSpec {
-                name: "look".to_owned(),
-                description: "Looks.".to_owned(),
-                parameters: json!({"type": "object"}),
-            })],
+            tools: vec![look()],
             ..LlmRequest::from_prompt("Hi")
         };
         let expected = json!({
@@ -325,17 +298,6 @@ mod tests {
 
     #[test]
     fn a_conversation_with_pictures_and_tools() {
-        let call = ToolCall {
-            id: "c1".to_owned(),
-            name: "look".to_owned(),
-            arguments: r#"{"at":1}"#.to_owned(),
-        };
-        let result = ToolResult {
-            call_id: "c1".to_owned(),
-            name: "look".to_owned(),
-            content: "a cat".into(),
-            is_error: false,
-        };
         let thoughts = Reasoning {
             text: "Hm.".to_owned(),
             block: Some(json!({"thinking": "Hm."})),
@@ -349,11 +311,8 @@ mod tests {
                     Part::Image(Image::url("data:image/png;base64,YWJj")),
                 ],
             ),
-            Message::from_parts(
-                Role::Assistant,
-                [Part::Reasoning(thoughts), Part::ToolCall(call)],
-            ),
-            Message::from_parts(Role::Tool, [Part::ToolResult(result)]),
+            Message::from_parts(Role::Assistant, [Part::Reasoning(thoughts), look_call()]),
+            Message::from_parts(Role::Tool, [look_result("a cat", false)]),
         ]);
         let expected = json!([
             {"role": "user", "content": "What?", "images": ["YWJj", "YWJj"]},

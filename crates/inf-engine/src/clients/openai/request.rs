@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Dialect;
 use super::response_format::ResponseFormat;
+use crate::clients::function_tools::write_function_tools;
 use crate::clients::image_source::ImageSource;
 use crate::clients::{
     LlmRequest, Message, Part, ReasoningEffort, Role, ToolCall, ToolChoice, ToolSpec,
@@ -38,7 +39,7 @@ pub(super) struct ChatBody<'a> {
     reasoning_effort: Option<ReasoningEffort>,
     #[serde(
         skip_serializing_if = "<[Arc<ToolSpec>]>::is_empty",
-        serialize_with = "write_tools"
+        serialize_with = "write_function_tools"
     )]
     tools: &'a [Arc<ToolSpec>],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,32 +270,6 @@ fn tool_message<E: serde::ser::Error>(part: &Part) -> Result<ToolMessage<'_>, E>
     }
 }
 
-#[derive(Serialize)]
-struct WireTool<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: WireToolSpec<'a>,
-}
-
-#[derive(Serialize)]
-struct WireToolSpec<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    description: &'a str,
-    parameters: &'a Value,
-}
-
-fn write_tools<S: Serializer>(tools: &[Arc<ToolSpec>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(tools.iter().map(|tool| WireTool {
-        kind: "function",
-        function: WireToolSpec {
-            name: &tool.name,
-            description: &tool.description,
-            parameters: &tool.parameters,
-        },
-    }))
-}
-
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum WireToolChoice<'a> {
@@ -332,7 +307,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::clients::{Image, OutputSchema, Reasoning, ToolResult};
+    use crate::clients::samples::{look, look_call, look_result};
+    use crate::clients::{Image, OutputSchema, Reasoning};
 
     fn check(dialect: Dialect, request: &LlmRequest, expected: &Value) {
         let format = request.output_schema.as_deref().map(ResponseFormat::new);
@@ -364,11 +340,7 @@ mod tests {
             top_p: Some(0.5),
             seed: Some(7),
             reasoning_effort: Some(ReasoningEffort::Low),
-            tools: vec![Arc::new(ToolSpec {
-                name: "look".to_owned(),
-                description: "Looks.".to_owned(),
-                parameters: json!({"type": "object"}),
-            })],
+            tools: vec![look()],
             tool_choice: ToolChoice::Tool("look".to_owned()),
             ..LlmRequest::default()
         };
@@ -415,17 +387,6 @@ mod tests {
 
     #[test]
     fn a_conversation_with_pictures_and_tools() {
-        let call = ToolCall {
-            id: "c1".to_owned(),
-            name: "look".to_owned(),
-            arguments: r#"{"at":1}"#.to_owned(),
-        };
-        let result = ToolResult {
-            call_id: "c1".to_owned(),
-            name: "look".to_owned(),
-            content: "a cat".into(),
-            is_error: false,
-        };
         let thoughts = Reasoning {
             text: "Look.".to_owned(),
             block: Some(json!({"reasoning_content": "Look."})),
@@ -443,11 +404,8 @@ mod tests {
                     Part::Image(Image::bytes("image/png", b"abc".as_slice())),
                 ],
             ),
-            Message::from_parts(
-                Role::Assistant,
-                [Part::Reasoning(thoughts), Part::ToolCall(call)],
-            ),
-            Message::from_parts(Role::Tool, [Part::ToolResult(result)]),
+            Message::from_parts(Role::Assistant, [Part::Reasoning(thoughts), look_call()]),
+            Message::from_parts(Role::Tool, [look_result("a cat", false)]),
             Message::from_parts(
                 Role::Assistant,
                 [Part::Reasoning(foreign), Part::Text("A cat.".into())],

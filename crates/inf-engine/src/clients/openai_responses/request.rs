@@ -290,7 +290,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clients::{Image, Reasoning, ToolCall, ToolResult};
+    use crate::clients::samples::{look, look_call, look_result};
+    use crate::clients::{Image, Reasoning};
 
     fn write(model: &str, request: &LlmRequest) -> Result<Value, String> {
         let format = request.output_schema.as_deref().map(TextFormat::new);
@@ -326,11 +327,7 @@ mod tests {
             })),
             top_p: Some(0.5),
             reasoning_effort: Some(ReasoningEffort::Low),
-            tools: vec![Arc::new(ToolSpec {
-                name: "look".to_owned(),
-                description: "Looks.".to_owned(),
-                parameters: json!({"type": "object"}),
-            })],
+            tools: vec![look()],
             tool_choice: ToolChoice::Tool("look".to_owned()),
             ..LlmRequest::from_prompt("Hi")
         };
@@ -363,17 +360,6 @@ mod tests {
                 block: Some(block),
             })
         };
-        let call = ToolCall {
-            id: "c1".to_owned(),
-            name: "look".to_owned(),
-            arguments: r#"{"at":1}"#.to_owned(),
-        };
-        let result = ToolResult {
-            call_id: "c1".to_owned(),
-            name: "look".to_owned(),
-            content: "a cat".into(),
-            is_error: false,
-        };
         let request = LlmRequest {
             messages: vec![
                 Message::new(Role::System, "Be brief."),
@@ -390,10 +376,10 @@ mod tests {
                         thoughts(own.clone()),
                         thoughts(json!({"type": "thinking", "signature": "x"})),
                         Part::Text("Let me look.".into()),
-                        Part::ToolCall(call),
+                        look_call(),
                     ],
                 ),
-                Message::from_parts(Role::Tool, [Part::ToolResult(result)]),
+                Message::from_parts(Role::Tool, [look_result("a cat", false)]),
             ],
             ..LlmRequest::default()
         };
