@@ -58,7 +58,7 @@ fn a_run_gives_the_same_results_with_every_provider() {
 #[test]
 fn a_quota_costs_no_input_with_any_provider() {
     for provider in PROVIDERS {
-        let server = Server::start("--answer echo --quota 200 --burst 2");
+        let server = Server::start("--answer echo --quota 20 --burst 5");
         let ended = run(&server, provider, "--quiet --max-retries 0");
         assert_eq!(ended.code, Some(0), "{provider}: {}", ended.stderr);
         let stats = server.stats();
