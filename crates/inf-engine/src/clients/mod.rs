@@ -35,6 +35,7 @@ mod rate_limits;
 mod samples;
 pub mod simulated;
 mod structured;
+mod token_count;
 mod tool;
 
 pub use client_description::ClientDescription;

@@ -62,7 +62,8 @@ pub struct EndpointConfig {
     pub base_url: Option<String>,
     /// The environment variable that holds the key; by default
     /// `OPENAI_API_KEY` for `openai` and `openai-responses` and
-    /// `ANTHROPIC_API_KEY` for `anthropic`, otherwise no key is sent.
+    /// `ANTHROPIC_API_KEY` for `anthropic`, which have to be set unless
+    /// `base_url` is, otherwise no key is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
     /// The key, from the environment: `${NAME}`. A key itself is refused: it
@@ -268,8 +269,8 @@ impl EndpointConfig {
 }
 
 impl fmt::Debug for EndpointConfig {
-    /// Without `api_key` and the values of `headers`: somebody may have put a key
-    /// there, of which the former is refused later.
+    /// Without `api_key`, which is refused later, and the values of `headers` and
+    /// `extra_body`: somebody may have put a key there.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EndpointConfig")
@@ -278,7 +279,7 @@ impl fmt::Debug for EndpointConfig {
             .field("base_url", &self.base_url)
             .field("api_key_env", &self.api_key_env)
             .field("headers", &self.headers.keys())
-            .field("extra_body", &self.extra_body)
+            .field("extra_body", &self.extra_body.keys())
             .field("structured_output", &self.structured_output)
             .field("max_concurrent", &self.max_concurrent)
             .field("timeout", &self.timeout)

@@ -160,14 +160,19 @@ impl EndpointMaker<'_> {
             };
             return self.key_from("api_key", name);
         }
-        match (&config.api_key_env, config.provider) {
-            (Some(name), _) => self.key_from("api_key_env", name),
-            (None, Provider::OpenAi | Provider::OpenAiResponses) => {
-                self.key_from("api_key_env", OPENAI_KEY)
-            }
-            (None, Provider::Anthropic) => self.key_from("api_key_env", ANTHROPIC_KEY),
-            (None, _) => Ok(None),
+        if let Some(name) = &config.api_key_env {
+            return self.key_from("api_key_env", name);
         }
+        let name = match config.provider {
+            Provider::OpenAi | Provider::OpenAiResponses => OPENAI_KEY,
+            Provider::Anthropic => ANTHROPIC_KEY,
+            Provider::OpenAiCompatible | Provider::Ollama | Provider::Simulated => return Ok(None),
+        };
+        // Another server than the provider's own may want none.
+        if config.base_url.is_some() && (self.lookup)(name).is_none() {
+            return Ok(None);
+        }
+        self.key_from("api_key_env", name)
     }
 
     fn key_from(

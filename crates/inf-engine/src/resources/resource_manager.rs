@@ -287,6 +287,19 @@ endpoints:
     }
 
     #[test]
+    fn another_server_may_want_no_key() {
+        let with = |provider: &str, more: &str| {
+            problems(&format!(
+                "endpoints: {{ a: {{ provider: {provider}, model: m{more} }} }}"
+            ))
+        };
+        for provider in ["openai", "openai-responses", "anthropic"] {
+            assert!(with(provider, "").contains("_API_KEY` is not set"));
+            assert_eq!(with(provider, ", base_url: 'http://localhost:1/v1'"), "");
+        }
+    }
+
+    #[test]
     fn each_wrong_setting_is_told_under_its_key() {
         let check = |provider: &str, more: &str, expected: &str| {
             let told = problems(&format!(

@@ -478,3 +478,43 @@ async fn times_without_end() {
         ask_in_pieces(&*client).await.0.expect("an answer");
     }
 }
+
+/// What people read of the commonest failures, in every format.
+#[tokio::test]
+async fn sentences() {
+    let mut told = Vec::new();
+    for format in wire_formats() {
+        let bytes = format.stream.as_bytes();
+        let failure = format.failure;
+        let answers = [
+            Answer::reply("401 Unauthorized", &[], r#"{"error":"no such key"}"#),
+            Answer::reply("404 Not Found", &[], r#"{"error":"no such model"}"#),
+            Answer::reply("503 Service Unavailable", &[], "<html><title>Down</title>"),
+            Answer::ok("<html><title>It works!</title>"),
+            Answer::ok("{}"),
+            Answer::reply(
+                "200 OK",
+                &["content-type: text/html"],
+                "<html><title>It works!</title>",
+            ),
+            format.streamed(&bytes[..bytes.len() / 2]),
+            format.streamed(failure),
+        ];
+        let whole = 5;
+        let count = answers.len();
+        let peer = RawPeer::start(answers).await;
+        let client = format.client(&peer.base_url(), |settings| settings);
+        told.push(format!("{}:", format.name));
+        for number in 0..count {
+            let outcome = if number < whole {
+                ask(&*client).await
+            } else {
+                ask_in_pieces(&*client).await.0
+            };
+            let error = outcome.expect_err("an error");
+            let message = error.message.replace(&peer.base_url(), "http://PEER/v1");
+            told.push(format!("[{}] {message}", error.kind.as_str()));
+        }
+    }
+    insta::assert_snapshot!(told.join("\n"));
+}

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clients::http::{ErrorContext, HttpReply};
+use crate::clients::token_count::token_count;
 use crate::clients::{ClientError, FinishReason, LlmResponse, Reasoning, ToolCall, Usage};
 
 #[derive(Debug, Deserialize)]
@@ -26,13 +27,13 @@ struct WireMessage {
 /// In a stream, the end repeats some of what the beginning said.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(super) struct WireUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     pub(super) input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     pub(super) output_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     pub(super) cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     pub(super) cache_creation_input_tokens: Option<u64>,
     #[serde(default)]
     pub(super) output_tokens_details: Option<OutputTokensDetails>,
@@ -40,7 +41,7 @@ pub(super) struct WireUsage {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct OutputTokensDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     thinking_tokens: Option<u64>,
 }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::clients::http::{ErrorContext, HttpReply};
+use crate::clients::token_count::token_count;
 use crate::clients::{ClientError, FinishReason, LlmResponse, Reasoning, ToolCall, Usage};
 
 /// A whole answer, or a piece of one: they look alike.
@@ -18,9 +19,9 @@ pub(super) struct WireChat {
     #[serde(default)]
     done_reason: Option<String>,
     /// Missing if the whole prompt was cached.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     prompt_eval_count: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     eval_count: Option<u64>,
     /// The server failed after it had begun.
     #[serde(default)]

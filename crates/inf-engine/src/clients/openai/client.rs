@@ -107,7 +107,7 @@ impl fmt::Debug for OpenAiClient {
 /// Whose server it is. One that is nobody's known one counts as `openai`, whose
 /// format it speaks, as the conventions advise.
 pub(crate) fn provider(url: &Url) -> &'static str {
-    const KNOWN: [(&str, &str); 7] = [
+    const KNOWN: [(&str, &str); 9] = [
         ("openai.azure.com", "azure.ai.openai"),
         ("groq.com", "groq"),
         ("deepseek.com", "deepseek"),
@@ -115,6 +115,8 @@ pub(crate) fn provider(url: &Url) -> &'static str {
         ("x.ai", "x_ai"),
         ("perplexity.ai", "perplexity"),
         ("generativelanguage.googleapis.com", "gcp.gemini"),
+        ("amazonaws.com", "aws.bedrock"),
+        ("api.aws", "aws.bedrock"),
     ];
     let host = url.host_str().unwrap_or_default();
     let is_at = |domain: &str| {
@@ -138,6 +140,7 @@ mod tests {
         check("https://mine.openai.azure.com/openai/v1", "azure.ai.openai");
         check("https://api.groq.com/openai/v1", "groq");
         check("https://x.ai/v1", "x_ai");
+        check("https://bedrock-mantle.us-east-1.api.aws/v1", "aws.bedrock");
         check("https://linux.ai/v1", "openai");
         check("http://localhost:8000/v1", "openai");
     }

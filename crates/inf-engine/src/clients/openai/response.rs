@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::clients::http::{ErrorContext, HttpReply};
+use crate::clients::token_count::token_count;
 use crate::clients::{ClientError, FinishReason, LlmResponse, Reasoning, ToolCall, Usage};
 
 #[derive(Debug, Deserialize)]
@@ -130,28 +131,28 @@ struct WireFunction {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct WireUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     prompt_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     completion_tokens: Option<u64>,
     #[serde(default)]
     prompt_tokens_details: Option<PromptTokensDetails>,
     #[serde(default)]
     completion_tokens_details: Option<CompletionTokensDetails>,
     /// `DeepSeek`'s name for those that were cached.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     prompt_cache_hit_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct PromptTokensDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     cached_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct CompletionTokensDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     reasoning_tokens: Option<u64>,
 }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clients::http::{ErrorContext, HttpReply};
+use crate::clients::token_count::token_count;
 use crate::clients::{ClientError, FinishReason, LlmResponse, Reasoning, ToolCall, Usage};
 
 #[derive(Debug, Deserialize)]
@@ -32,9 +33,9 @@ struct Incomplete {
 
 #[derive(Debug, Deserialize)]
 struct WireUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     output_tokens: Option<u64>,
     #[serde(default)]
     input_tokens_details: Option<InputTokensDetails>,
@@ -44,13 +45,13 @@ struct WireUsage {
 
 #[derive(Debug, Deserialize)]
 struct InputTokensDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     cached_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct OutputTokensDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "token_count")]
     reasoning_tokens: Option<u64>,
 }
 
