@@ -197,16 +197,20 @@ pub(crate) struct GraphArguments {
     pub(crate) format: Drawing,
 }
 
-/// Serve a simulated model over HTTP, in the format of OpenAI's chat completions.
+/// Serve a simulated model over HTTP, in the formats of OpenAI, Anthropic and Ollama.
+///
+/// OpenAI's chat completions are at /v1/chat/completions and its responses at /v1/responses,
+/// Anthropic's messages at /v1/messages, and Ollama's chat at /api/chat.
 ///
 /// Answers are made up from the request alone: the same request gets the same
-/// answer. Where a request asks for a JSON schema, the answer satisfies it.
-/// `GET /stats` tells how many calls there were.
+/// answer. Where a request asks for a JSON schema, the answer satisfies it, and where it requires a
+/// tool to be called, one is. `GET /stats` tells how many calls there were.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   inf simulate --port 8080
   inf simulate --port 8080 --latency 300 --latency-spread 0.4 --quota 50 --burst 10 --faults 0.01
+  inf simulate --port 8080 --latency 300 --capacity 32      # a server that queues and never refuses
   curl http://127.0.0.1:8080/v1/chat/completions \\
     -d '{\"model\": \"any\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'
 
@@ -240,7 +244,16 @@ pub(crate) struct SimulateArguments {
     #[arg(long, value_name = "N")]
     pub(crate) burst: Option<u32>,
 
-    /// Refuse without saying how long to wait
+    /// How many tokens, of requests and answers, are worked on in the long run; whatever is more gets
+    /// status 429. A token is four characters
+    #[arg(long, value_name = "TOKENS_PER_MINUTE", allow_negative_numbers = true)]
+    pub(crate) token_quota: Option<f64>,
+
+    /// How many calls are worked on at once; the others wait in line and are never refused
+    #[arg(long, value_name = "N")]
+    pub(crate) capacity: Option<u32>,
+
+    /// Refuse without saying how long to wait, and say nothing of the quotas in other answers
     #[arg(long)]
     pub(crate) no_retry_hint: bool,
 

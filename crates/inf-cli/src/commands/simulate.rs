@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use inf_engine::clients::simulated::{InvalidSetting, Quota, SimulatedClient, SimulatedSettings};
+use inf_engine::clients::simulated::{
+    InvalidSetting, Quota, SimulatedClient, SimulatedSettings, TokenQuota,
+};
 use tokio::net::TcpListener;
 
 use crate::arguments::SimulateArguments;
@@ -78,23 +80,41 @@ fn settings(arguments: &SimulateArguments) -> Result<SimulatedSettings, CommandE
     set(&mut settings.latency.spread, arguments.latency_spread);
     set(&mut settings.faults.error_ratio, arguments.faults);
     set(&mut settings.faults.disconnect_ratio, arguments.disconnects);
+    if arguments.capacity.is_some() {
+        settings.capacity = arguments.capacity;
+    }
     if let Some(rate) = arguments.quota {
         settings
             .quota
             .get_or_insert_with(Quota::default)
             .requests_per_second = rate;
     }
+    if let Some(rate) = arguments.token_quota {
+        settings
+            .token_quota
+            .get_or_insert_with(TokenQuota::default)
+            .tokens_per_minute = rate;
+    }
     match &mut settings.quota {
-        Some(quota) => {
-            set(&mut quota.burst, arguments.burst);
-            quota.hint &= !arguments.no_retry_hint;
-        }
-        None if arguments.burst.is_some() || arguments.no_retry_hint => {
-            let message =
-                "`--burst` and `--no-retry-hint` say more about a quota: set one with `--quota`";
+        Some(quota) => set(&mut quota.burst, arguments.burst),
+        None if arguments.burst.is_some() => {
+            let message = "`--burst` says more about a quota: set one with `--quota`";
             return Err(CommandError::new(message));
         }
         None => {}
+    }
+    if arguments.no_retry_hint {
+        if settings.quota.is_none() && settings.token_quota.is_none() {
+            let message = "`--no-retry-hint` says more about a quota: set one with `--quota` or \
+                           `--token-quota`";
+            return Err(CommandError::new(message));
+        }
+        if let Some(quota) = &mut settings.quota {
+            quota.hint = false;
+        }
+        if let Some(quota) = &mut settings.token_quota {
+            quota.hint = false;
+        }
     }
     Ok(settings)
 }
@@ -137,6 +157,8 @@ fn in_options(invalid: &InvalidSetting) -> CommandError {
         "latency.spread" => "--latency-spread",
         "quota.requests_per_second" => "--quota",
         "quota.burst" => "--burst",
+        "token_quota.tokens_per_minute" => "--token-quota",
+        "capacity" => "--capacity",
         "faults.error_ratio" => "--faults",
         "faults.disconnect_ratio" => "--disconnects",
         "answer.template" => "--answer",

@@ -194,6 +194,11 @@ impl Server {
         Self { child, stderr, url }
     }
 
+    /// The address without `/v1`.
+    pub(crate) fn root(&self) -> String {
+        format!("http://{}", self.host())
+    }
+
     fn host(&self) -> &str {
         let host = self
             .url
@@ -211,7 +216,8 @@ impl Server {
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+             anthropic-version: 2023-06-01\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
         )
         .expect("writable");
         let mut answer = String::new();

@@ -2,6 +2,7 @@
 //! and HTTP on loopback.
 
 mod bad_input;
+mod behaviour;
 mod budget;
 mod check;
 mod command;
@@ -9,6 +10,8 @@ mod graph;
 mod help;
 mod interrupt;
 mod metrics;
+mod providers;
 mod run;
 mod secrets;
 mod simulate;
+mod simulate_formats;

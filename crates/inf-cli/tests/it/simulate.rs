@@ -54,6 +54,50 @@ fn an_answer_in_pieces() {
 }
 
 #[test]
+fn who_finds_no_place_waits_for_one() {
+    // Two calls of 100 ms at one place: the second is there after 200 ms.
+    let server = Server::start("--capacity 1 --latency 100");
+    let start = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert!(server.complete(&hello()).0.starts_with("HTTP/1.1 200")));
+        }
+    });
+    assert!(start.elapsed() >= std::time::Duration::from_millis(200));
+    assert_eq!(server.stats()["rate_limited"], 0);
+}
+
+#[test]
+fn tokens_have_a_quota_too() {
+    // A token comes back in a minute, which is after this test.
+    let workplace = Workplace::new();
+    workplace.write(
+        "slow.yaml",
+        "{ answer: echo, token_quota: { tokens_per_minute: 1, burst: 60 } }",
+    );
+    let file = workplace.path("slow.yaml");
+    let server = Server::start(&format!("--settings {}", file.display()));
+    let mut request = hello();
+    request["max_tokens"] = 40.into();
+    // 45 are taken, and 10 used: the second call finds 50.
+    for left in [15, 5] {
+        let (head, _) = server.complete(&request);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let header = format!("\r\nx-ratelimit-remaining-tokens: {left}\r\n");
+        assert!(head.contains(&header), "{head}");
+    }
+    let (head, body) = server.complete(&request);
+    assert!(head.starts_with("HTTP/1.1 429"), "{head}");
+    let message = body["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("more than 1 tokens per minute"),
+        "{message}"
+    );
+    request["max_tokens"] = 4000.into();
+    assert!(server.complete(&request).0.starts_with("HTTP/1.1 400"));
+}
+
+#[test]
 fn bounds_stops_and_schemas_shape_the_answer() {
     let server = Server::start("--answer echo");
     let content = |extra: (&str, Json)| {
@@ -177,6 +221,9 @@ fn wrong_settings_are_told() {
         "--burst 5",
         "--quota 0",
         "--answer {promt}",
+        "--token-quota 0",
+        "--capacity 0",
+        "--no-retry-hint",
         "--settings none.yaml",
         "--settings typo.yaml",
         "--settings range.yaml",

@@ -24,6 +24,7 @@ mod providers_page;
 mod running;
 mod scheduling;
 mod settings;
+mod simulated_provider;
 mod simulation;
 mod structured_output;
 mod support;

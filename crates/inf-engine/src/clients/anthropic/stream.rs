@@ -98,7 +98,7 @@ impl Draft for MessageDraft {
                 }
                 answer.blocks.push(block);
             }
-            Event::ContentBlockDelta { delta } => add_delta(answer.blocks.last_mut(), delta, sink),
+            Event::ContentBlockDelta { delta } => add_delta(&mut answer.blocks, delta, sink),
             Event::MessageDelta { delta, usage } => {
                 if delta.stop_reason.is_some() {
                     answer.stop_reason = delta.stop_reason;
@@ -123,11 +123,16 @@ impl Draft for MessageDraft {
     }
 }
 
-fn add_delta(block: Option<&mut Block>, delta: BlockDelta, sink: &mut DeltaSink<'_>) {
-    match (block, delta) {
+fn add_delta(blocks: &mut Vec<Block>, delta: BlockDelta, sink: &mut DeltaSink<'_>) {
+    match (blocks.last_mut(), delta) {
         (Some(Block::Text(text)), BlockDelta::TextDelta { text: more }) => {
             text.push_str(&more);
             sink(Delta::Text(&more));
+        }
+        // Some servers do not say that a text begins; it must not be lost.
+        (_, BlockDelta::TextDelta { text }) => {
+            sink(Delta::Text(&text));
+            blocks.push(Block::Text(text));
         }
         (Some(Block::ToolCall(call)), BlockDelta::InputJsonDelta { partial_json }) => {
             call.arguments.push_str(&partial_json);
@@ -180,6 +185,29 @@ mod tests {
 
     use super::*;
     use crate::clients::FinishReason;
+
+    #[test]
+    fn a_text_that_never_began_is_not_lost() {
+        let mut draft = MessageDraft::default();
+        let mut told = String::new();
+        let mut sink = |delta: Delta<'_>| {
+            if let Delta::Text(text) = delta {
+                told.push_str(text);
+            }
+        };
+        for event in [
+            json!({"type": "content_block_delta", "index": 0, "delta":
+                {"type": "text_delta", "text": "Hel"}}),
+            json!({"type": "content_block_delta", "index": 0, "delta":
+                {"type": "text_delta", "text": "lo"}}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}),
+        ] {
+            let added = draft.add(event.to_string().as_bytes(), &mut sink);
+            assert!(added.is_ok());
+        }
+        let response = draft.finish().expect("an answer");
+        assert_eq!((told.as_str(), response.text.as_str()), ("Hello", "Hello"));
+    }
 
     #[test]
     fn a_message_is_put_together() {

@@ -190,6 +190,7 @@ fn write_message<L: SerializeSeq>(
         return Ok(());
     }
     list.serialize_element(&WireMessage {
+        kind: (role == Role::Assistant).then_some("message"),
         role: role.as_str(),
         content: std::mem::take(content),
     })
@@ -202,6 +203,9 @@ fn is_own(block: &Value) -> bool {
 
 #[derive(Serialize)]
 struct WireMessage<'a> {
+    /// Optional by the document, but llama.cpp knows what a model said by it.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     role: &'static str,
     content: Vec<WireContent<'a>>,
 }
@@ -386,7 +390,8 @@ mod tests {
                 {"type": "input_image", "image_url": "data:image/png;base64,YWJj"}
             ]},
             own,
-            {"role": "assistant", "content": [{"type": "output_text", "text": "Let me look."}]},
+            {"type": "message", "role": "assistant",
+             "content": [{"type": "output_text", "text": "Let me look."}]},
             {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{\"at\":1}"},
             {"type": "function_call_output", "call_id": "c1", "output": "a cat"}
         ]);

@@ -6,17 +6,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::{
-    ClientDescription, ClientError, LlmClient, LlmFuture, LlmRequest, LlmResponse, Timings, Usage,
+    ClientDescription, ClientErrorKind, DeltaSink, LlmClient, LlmFuture, LlmRequest, LlmResponse,
+    Reasoning, Timings, Usage,
 };
 use super::answer::Answerer;
-use super::cut::{cut, input_tokens};
+use super::cut::{cached_tokens, cut, input_tokens};
+use super::gate::Gate;
 use super::occurrences::Occurrences;
-use super::quota::TokenBucket;
+use super::queue::Queue;
 use super::request_digest::{Draw, RequestDigest};
-use super::{InvalidSetting, SimulatedSettings};
+use super::thoughts::thoughts;
+use super::{InvalidSetting, PlannedCall, SimulatedSettings};
 
 /// A model that is made up: deterministic, in process, with the latency, the
-/// quota and the faults of its [`SimulatedSettings`].
+/// quotas and the faults of its [`SimulatedSettings`].
 ///
 /// Needs a tokio runtime with a clock only if a latency is set.
 ///
@@ -39,7 +42,8 @@ pub struct SimulatedClient {
     model: String,
     settings: SimulatedSettings,
     answerer: Answerer,
-    bucket: Option<TokenBucket>,
+    gate: Option<Gate>,
+    queue: Option<Queue>,
     /// Kept only where the occurrence changes anything, which is where faults
     /// or latencies are drawn.
     occurrences: Option<Occurrences>,
@@ -47,19 +51,6 @@ pub struct SimulatedClient {
     rate_limited: AtomicU64,
     faulted: AtomicU64,
     rejected: AtomicU64,
-}
-
-/// What becomes of one call and when: all that a server needs that keeps the
-/// time by itself, such as one that streams.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct PlannedCall {
-    /// From the arrival of the request to the first token of the answer.
-    pub first_byte: Duration,
-    /// From the arrival of the request to the end of the answer or the failure.
-    pub total: Duration,
-    /// The answer, or how the call fails.
-    pub outcome: Result<LlmResponse, ClientError>,
 }
 
 impl SimulatedClient {
@@ -77,7 +68,8 @@ impl SimulatedClient {
         Ok(Self {
             model: model.into(),
             answerer: Answerer::new(&settings.answer)?,
-            bucket: settings.quota.as_ref().map(TokenBucket::new),
+            gate: Gate::new(&settings),
+            queue: settings.capacity.map(Queue::new),
             occurrences: draws.then(Occurrences::default),
             settings,
             calls: AtomicU64::new(0),
@@ -105,7 +97,7 @@ impl SimulatedClient {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Calls that the quota refused so far.
+    /// Calls that a quota refused so far.
     pub fn rate_limited(&self) -> u64 {
         self.rate_limited.load(Ordering::Relaxed)
     }
@@ -115,7 +107,8 @@ impl SimulatedClient {
         self.faulted.load(Ordering::Relaxed)
     }
 
-    /// Calls refused so far because their schema can't be satisfied.
+    /// Calls refused so far because a schema can't be satisfied, a tool is not
+    /// there or they are larger than the whole quota.
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)
     }
@@ -141,14 +134,48 @@ impl SimulatedClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn plan(&self, request: &LlmRequest) -> PlannedCall {
-        // A call that the quota refuses is no occurrence: who is refused
+        // Only who has limits looks at the clock.
+        let now = (self.gate.is_some() || self.queue.is_some()).then(Instant::now);
+        let mut rate_limits = None;
+        let mut admission = None;
+        // A call that a quota refuses is no occurrence: who is refused
         // depends on the clock, and nothing that is drawn may.
-        if let (Some(bucket), Some(quota)) = (&self.bucket, &self.settings.quota)
-            && let Err(wait) = bucket.take(Instant::now())
-        {
-            count(&self.rate_limited);
-            return PlannedCall::failure(Duration::ZERO, quota.refusal(wait));
+        if let (Some(gate), Some(now)) = (&self.gate, now) {
+            match gate.admit(request, now) {
+                Ok((admitted, left)) => {
+                    rate_limits = left;
+                    admission = Some((gate, admitted));
+                }
+                Err(error) => {
+                    count(match error.kind {
+                        ClientErrorKind::RateLimited => &self.rate_limited,
+                        _ => &self.rejected,
+                    });
+                    return PlannedCall::failure(Duration::ZERO, error);
+                }
+            }
         }
+        let mut call = self.answer(request);
+        if let (Some(queue), Some(now)) = (&self.queue, now)
+            && !call.total.is_zero()
+        {
+            let line = queue.enter(now, call.total);
+            call = call.behind(line);
+        }
+        if let Some((gate, admission)) = admission {
+            let used = call.outcome.as_ref().map_or(0, |response| {
+                response.usage.input_tokens + response.usage.output_tokens
+            });
+            gate.settle(&admission, call.total, used);
+        }
+        if let Ok(response) = &mut call.outcome {
+            response.rate_limits = rate_limits;
+        }
+        call
+    }
+
+    /// What becomes of a call that was let in and begins at once.
+    fn answer(&self, request: &LlmRequest) -> PlannedCall {
         let digest = RequestDigest::of(self.settings.seed, &self.model, request);
         let occurrences = self.occurrences.as_ref();
         let occurrence = occurrences.map_or(0, |occurrences| occurrences.next(&digest));
@@ -160,7 +187,7 @@ impl SimulatedClient {
             return PlannedCall::failure(fault.after(first_byte), fault.to_error());
         }
         let answer = match self.answerer.answer(request, &self.model, &digest) {
-            Ok(answer) => cut(answer, request),
+            Ok(said) => cut(thoughts(request), said, request),
             Err(refused) => {
                 count(&self.rejected);
                 return PlannedCall::failure(Duration::ZERO, refused);
@@ -169,11 +196,19 @@ impl SimulatedClient {
         count(&self.calls);
         let total = first_byte + latency.writing(answer.tokens);
         let mut response = LlmResponse::from_text(answer.text);
+        response.tool_calls = answer.tool_calls;
+        if !answer.thoughts.is_empty() {
+            response.reasoning.push(Reasoning {
+                text: answer.thoughts,
+                block: None,
+            });
+        }
         response.finish_reason = answer.finish_reason;
         response.usage = Usage {
             input_tokens: input_tokens(request).into(),
             output_tokens: answer.tokens.into(),
-            ..Usage::default()
+            cached_tokens: cached_tokens(request).into(),
+            reasoning_tokens: answer.thought_tokens.into(),
         };
         response.model.clone_from(&self.model);
         response.timings = Timings {
@@ -187,6 +222,7 @@ impl SimulatedClient {
             first_byte,
             total,
             outcome: Ok(response),
+            stopped_by: answer.stopped_by,
         }
     }
 }
@@ -207,15 +243,14 @@ impl LlmClient for SimulatedClient {
             call.outcome
         })
     }
-}
 
-impl PlannedCall {
-    fn failure(after: Duration, error: ClientError) -> Self {
-        Self {
-            first_byte: after,
-            total: after,
-            outcome: Err(error),
-        }
+    /// Tells the answer word by word over the planned time. What it returns is
+    /// what [`send`](LlmClient::send) would, and when the first word came.
+    fn stream<'a>(&'a self, request: &'a LlmRequest, sink: &'a mut DeltaSink<'_>) -> LlmFuture<'a> {
+        Box::pin(async move {
+            let arrival = Instant::now();
+            self.plan(request).tell(arrival, sink).await
+        })
     }
 }
 
@@ -229,7 +264,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::super::{ClientErrorKind, FinishReason, Message, OutputSchema, Retry, Role};
+    use super::super::super::{FinishReason, Message, OutputSchema, Retry, Role};
     use super::super::{Answer, Faults, Latency, Quota, Script, ScriptRule};
     use super::*;
 
@@ -490,7 +525,7 @@ mod tests {
             quota: Some(Quota {
                 requests_per_second: 0.001,
                 burst: 2,
-                hint: true,
+                hint: false,
             }),
             ..unreliable(7)
         });

@@ -7,7 +7,8 @@
 //! tokio clock: on a paused clock hours of traffic take milliseconds.
 //!
 //! [`SimulatedSettings`] is the `simulated:` section of a YAML file: which
-//! [`Answer`], which [`Latency`], which [`Quota`], which [`Faults`].
+//! [`Answer`], which [`Latency`], which [`Quota`] and [`TokenQuota`], how many
+//! calls at once, which [`Faults`].
 //!
 //! # What a seed promises
 //!
@@ -16,19 +17,24 @@
 //! another order gives the same outputs. *Latency and faults* depend on how
 //! often this same request was asked before as well, so that a retry is a new
 //! draw and can succeed. Neither depends on which request came first, on
-//! the time or on the machine. The quota alone looks at the clock.
+//! the time or on the machine. Only quotas and the line of those who wait for a
+//! place look at the clock.
 //!
 //! Where to read next: `client.rs` is one call from start to end, `answer.rs`
 //! what it says, `schema_value.rs` how it fits a JSON schema.
 
 mod answer;
+mod bucket;
 mod client;
 mod cut;
 mod excerpt;
 mod faults;
+mod gate;
 mod invalid_setting;
 mod latency;
 mod occurrences;
+mod planned_call;
+mod queue;
 mod quota;
 mod request_digest;
 mod schema_generator;
@@ -39,12 +45,18 @@ mod schema_value;
 mod script;
 mod settings;
 mod template;
+mod thoughts;
+mod token_quota;
+mod tool_use;
 
 pub use answer::Answer;
-pub use client::{PlannedCall, SimulatedClient};
+pub use client::SimulatedClient;
 pub use faults::Faults;
 pub use invalid_setting::InvalidSetting;
 pub use latency::Latency;
+pub use planned_call::PlannedCall;
 pub use quota::Quota;
 pub use script::{Script, ScriptRule};
 pub use settings::SimulatedSettings;
+pub use token_quota::TokenQuota;
+pub use tool_use::ScriptedCall;

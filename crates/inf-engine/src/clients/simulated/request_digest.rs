@@ -23,6 +23,8 @@ pub(super) enum Draw {
     Latency(u32),
     /// The fault of one occurrence.
     Fault(u32),
+    /// The identifier of one tool call.
+    ToolCall(u32),
 }
 
 impl RequestDigest {
@@ -98,6 +100,11 @@ impl RequestDigest {
         format!("sim-{}", hex(self.derive(Draw::Latency(occurrence))))
     }
 
+    /// An identifier of the tool call at `index` of the answer.
+    pub(super) fn tool_call_id(&self, index: u32) -> String {
+        format!("call_{}", hex(self.derive(Draw::ToolCall(index))))
+    }
+
     /// Enough of the digest to tell requests apart.
     pub(super) fn short(&self) -> u128 {
         let mut bytes = [0; 16];
@@ -110,6 +117,7 @@ impl RequestDigest {
             Draw::Answer => (0_u8, 0),
             Draw::Latency(occurrence) => (1, occurrence),
             Draw::Fault(occurrence) => (2, occurrence),
+            Draw::ToolCall(index) => (3, index),
         };
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&[tag]);

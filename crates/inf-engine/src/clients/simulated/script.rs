@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::LlmRequest;
-use super::InvalidSetting;
+use super::tool_use::results;
+use super::{InvalidSetting, ScriptedCall};
 
 /// Answers written in advance: the first rule that matches gives its answer.
 ///
@@ -32,7 +33,18 @@ pub struct Script {
 ///
 /// The answer is given as it is written, also where the request has an output
 /// schema: this is how a model that breaks its promise is simulated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// A rule may have tools called. When their results come back, the conversation
+/// still ends with the same user message; so that it goes on from there, rules
+/// with `tool_calls` hold only before, unless they say what the results contain.
+///
+/// ```yaml
+/// rules:
+///   - contains: weather
+///     tool_calls: [{ name: get_weather, arguments: { city: Paris } }]
+///   - { result_contains: sunny, answer: "Take a hat." }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptRule {
     /// A text that the last user message contains.
@@ -45,28 +57,51 @@ pub struct ScriptRule {
     /// the same prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_contains: Option<String>,
-    /// What is answered.
-    pub answer: String,
+    /// A text that the results of tools contain, with which the conversation
+    /// ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_contains: Option<String>,
+    /// What is answered; it may be left out where tools are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Whether the answer is a refusal to answer, which some providers mark as
+    /// such; by default it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refusal: bool,
+    /// The tools that are called; by default none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ScriptedCall>,
 }
 
 impl Script {
     pub(super) fn validate(&self) -> Result<(), InvalidSetting> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.contains.is_none() && rule.equals.is_none() && rule.system_contains.is_none() {
-                return Err(InvalidSetting::new(
-                    format!("rules[{index}]"),
-                    "has no condition: give it `contains`, `equals` or `system_contains`, \
-                     or move its answer to `otherwise`",
-                ));
+            let wrong = |problem| Err(InvalidSetting::new(format!("rules[{index}]"), problem));
+            let conditions = [
+                &rule.contains,
+                &rule.equals,
+                &rule.system_contains,
+                &rule.result_contains,
+            ];
+            if conditions.iter().all(|condition| condition.is_none()) {
+                return wrong(
+                    "has no condition: give it `contains`, `equals`, `system_contains` or \
+                     `result_contains`, or move its answer to `otherwise`",
+                );
+            }
+            if rule.answer.is_none() && rule.tool_calls.is_empty() {
+                return wrong("says nothing: give it an `answer` or `tool_calls`");
+            }
+            if rule.refusal && (rule.answer.is_none() || !rule.tool_calls.is_empty()) {
+                return wrong("refuses: give it an `answer` that says why, and no `tool_calls`");
             }
         }
         Ok(())
     }
 
-    /// The answer of the first rule that matches.
-    pub(super) fn answer(&self, request: &LlmRequest) -> Option<&str> {
-        let rule = self.rules.iter().find(|rule| rule.matches(request))?;
-        Some(&rule.answer)
+    /// The first rule that matches.
+    pub(super) fn rule(&self, request: &LlmRequest) -> Option<&ScriptRule> {
+        self.rules.iter().find(|rule| rule.matches(request))
     }
 }
 
@@ -75,19 +110,26 @@ impl ScriptRule {
     pub fn containing(text: impl Into<String>, answer: impl Into<String>) -> Self {
         Self {
             contains: Some(text.into()),
-            equals: None,
-            system_contains: None,
-            answer: answer.into(),
+            answer: Some(answer.into()),
+            ..Self::default()
         }
     }
 
     /// `answer` to the prompt `text`.
     pub fn equal_to(text: impl Into<String>, answer: impl Into<String>) -> Self {
         Self {
-            contains: None,
             equals: Some(text.into()),
-            system_contains: None,
-            answer: answer.into(),
+            answer: Some(answer.into()),
+            ..Self::default()
+        }
+    }
+
+    /// `calls` of tools for prompts that contain `text`.
+    pub fn calling(text: impl Into<String>, calls: Vec<ScriptedCall>) -> Self {
+        Self {
+            contains: Some(text.into()),
+            tool_calls: calls,
+            ..Self::default()
         }
     }
 
@@ -101,12 +143,20 @@ impl ScriptRule {
         holds(&self.contains, &|text| prompt.contains(text))
             && holds(&self.equals, &|text| prompt == text)
             && holds(&self.system_contains, &|text| system.contains(text))
+            && self.fits_the_turn(request)
+    }
+
+    fn fits_the_turn(&self, request: &LlmRequest) -> bool {
+        match &self.result_contains {
+            Some(text) => results(request).is_some_and(|results| results.contains(text)),
+            None => self.tool_calls.is_empty() || results(request).is_none(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Message, Role};
+    use super::super::super::{Message, Part, Role, ToolResult};
     use super::*;
 
     #[test]
@@ -126,12 +176,48 @@ mod tests {
             request
                 .messages
                 .insert(0, Message::new(Role::System, system));
-            assert_eq!(script.answer(&request), expected, "{system} | {prompt}");
+            let rule = script.rule(&request);
+            let answer = rule.and_then(|rule| rule.answer.as_deref());
+            assert_eq!(answer, expected, "{system} | {prompt}");
         };
         check("", "rain", Some("E"));
         check("", "more rain", Some("R"));
         check("a critic", "more rain", Some("C"));
         check("a critic", "sun", None);
         check("", "RAIN", None);
+    }
+
+    #[test]
+    fn a_rule_that_calls_tools_holds_until_their_results_are_there() {
+        let calls = vec![ScriptedCall {
+            name: "look".into(),
+            arguments: serde_json::json!({}),
+        }];
+        let again = ScriptRule {
+            result_contains: Some("cloudy".into()),
+            ..ScriptRule::calling("rain", calls.clone())
+        };
+        let rules = vec![again, ScriptRule::calling("rain", calls)];
+        let script = Script {
+            rules,
+            otherwise: None,
+        };
+        let mut request = LlmRequest::from_prompt("rain");
+        let found = |request: &LlmRequest| {
+            let found = script.rule(request)?;
+            script.rules.iter().position(|rule| rule == found)
+        };
+        assert_eq!(found(&request), Some(1));
+        for (content, expected) in [("cloudy", Some(0)), ("sunny", None)] {
+            let result = ToolResult {
+                call_id: "1".into(),
+                name: "look".into(),
+                content: content.into(),
+                is_error: false,
+            };
+            let message = Message::from_parts(Role::Tool, [Part::ToolResult(result)]);
+            request.messages.push(message);
+            assert_eq!(found(&request), expected, "{content}");
+        }
     }
 }

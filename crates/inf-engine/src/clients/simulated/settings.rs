@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Faults, InvalidSetting, Latency, Quota};
+use super::{Answer, Faults, InvalidSetting, Latency, Quota, TokenQuota};
 
 /// The `simulated:` section of a resources file.
 ///
@@ -15,6 +15,8 @@ use super::{Answer, Faults, InvalidSetting, Latency, Quota};
 ///   answer: echo
 ///   latency: { median_ms: 120, spread: 0.4, per_output_token_ms: 2 }
 ///   quota: { requests_per_second: 50, burst: 10, hint: true }
+///   token_quota: { tokens_per_minute: 90000 }
+///   capacity: 32
 ///   faults: { error_ratio: 0.01, disconnect_ratio: 0.01 }
 /// ```
 ///
@@ -39,6 +41,12 @@ pub struct SimulatedSettings {
     pub latency: Latency,
     /// How many calls are accepted; by default all of them.
     pub quota: Option<Quota>,
+    /// How many tokens are worked on; by default any number.
+    pub token_quota: Option<TokenQuota>,
+    /// How many calls are worked on at once; by default all of them. Calls that
+    /// are more wait in line and are never refused: the more there are, the
+    /// longer they take, as with a server of one's own.
+    pub capacity: Option<u32>,
     /// How often a call fails; by default never.
     pub faults: Faults,
 }
@@ -59,6 +67,17 @@ impl SimulatedSettings {
                 .validate()
                 .map_err(|invalid| invalid.within("quota"))?;
         }
+        if let Some(quota) = &self.token_quota {
+            quota
+                .validate()
+                .map_err(|invalid| invalid.within("token_quota"))?;
+        }
+        if self.capacity == Some(0) {
+            return Err(InvalidSetting::new(
+                "capacity",
+                "must be at least 1: with 0 no call is ever worked on",
+            ));
+        }
         self.faults
             .validate()
             .map_err(|invalid| invalid.within("faults"))?;
@@ -76,7 +95,7 @@ impl SimulatedSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ScriptRule;
+    use super::super::{ScriptRule, ScriptedCall};
     use super::*;
 
     fn read(yaml: &str) -> Result<SimulatedSettings, String> {
@@ -117,6 +136,22 @@ mod tests {
             rules: vec![
                 ScriptRule::containing("weather", "Sunny."),
                 ScriptRule::equal_to("2 + 2", "4"),
+                ScriptRule::calling(
+                    "time",
+                    vec![ScriptedCall {
+                        name: "now".into(),
+                        arguments: serde_json::json!({"zone": "UTC"}),
+                    }],
+                ),
+                ScriptRule {
+                    result_contains: Some("12:00".into()),
+                    answer: Some("Noon.".into()),
+                    ..ScriptRule::default()
+                },
+                ScriptRule {
+                    refusal: true,
+                    ..ScriptRule::containing("secret", "No.")
+                },
             ],
             otherwise: Some("I do not know.".into()),
         };
@@ -128,6 +163,9 @@ answer:
     rules:
       - { contains: "weather", answer: "Sunny." }
       - { equals: "2 + 2", system_contains: calculator, answer: "4" }
+      - { contains: time, tool_calls: [{ name: now, arguments: { zone: UTC } }] }
+      - { result_contains: "12:00", answer: "Noon." }
+      - { contains: secret, answer: "No.", refusal: true }
     otherwise: "I do not know."
 "#,
             &answering(Answer::Script(script)),
@@ -136,6 +174,8 @@ answer:
             "
 latency: { median_ms: 120, spread: 0.4, per_output_token_ms: 2 }
 quota: { requests_per_second: 50, burst: 10, hint: true }
+token_quota: { tokens_per_minute: 90000, burst: 1000, hint: false }
+capacity: 32
 faults: { error_ratio: 0.01, disconnect_ratio: 0.01, rate_limited_ratio: 0 }
 ",
             &SimulatedSettings {
@@ -149,6 +189,12 @@ faults: { error_ratio: 0.01, disconnect_ratio: 0.01, rate_limited_ratio: 0 }
                     burst: 10,
                     hint: true,
                 }),
+                token_quota: Some(TokenQuota {
+                    tokens_per_minute: 90_000.0,
+                    burst: Some(1000),
+                    hint: false,
+                }),
+                capacity: Some(32),
                 faults: Faults {
                     error_ratio: 0.01,
                     disconnect_ratio: 0.01,
@@ -205,14 +251,30 @@ faults: { error_ratio: 0.01, disconnect_ratio: 0.01, rate_limited_ratio: 0 }
             "`quota.burst` must be at least 1: with 0 no call is ever accepted",
         );
         check_invalid(
+            "token_quota: { tokens_per_minute: 0 }",
+            "`token_quota.tokens_per_minute` must be between 1 and 1000000000000, not 0",
+        );
+        check_invalid(
+            "capacity: 0",
+            "`capacity` must be at least 1: with 0 no call is ever worked on",
+        );
+        check_invalid(
             r#"answer: { template: "{promt}" }"#,
             "`answer.template` has the unknown placeholder `{promt}`; \
              known are {prompt}, {system}, {excerpt}, {model}, {hash}",
         );
         check_invalid(
             "answer: { script: { rules: [{ contains: a, answer: b }, { answer: c }] } }",
-            "`answer.script.rules[1]` has no condition: give it `contains`, `equals` \
-             or `system_contains`, or move its answer to `otherwise`",
+            "`answer.script.rules[1]` has no condition: give it `contains`, `equals`, \
+             `system_contains` or `result_contains`, or move its answer to `otherwise`",
+        );
+        check_invalid(
+            "answer: { script: { rules: [{ contains: a }] } }",
+            "`answer.script.rules[0]` says nothing: give it an `answer` or `tool_calls`",
+        );
+        check_invalid(
+            "answer: { script: { rules: [{ contains: a, refusal: true, tool_calls: [{ name: b, arguments: {} }] }] } }",
+            "`answer.script.rules[0]` refuses: give it an `answer` that says why, and no `tool_calls`",
         );
     }
 }
