@@ -236,6 +236,11 @@ impl LearntRate {
             let rate = self.recent.a_second(now).max(Self::FIRST);
             let mut pacing = Pacing::new(now, rate);
             self.rested += pacing.rest(now, asked, 1.0, 1.0);
+            if let Some(asked) = asked {
+                // The rate is a guess, and what the server says is none.
+                pacing.next = now;
+                pacing.wait(now, asked);
+            }
             self.pacing = Some(pacing);
             return;
         };
