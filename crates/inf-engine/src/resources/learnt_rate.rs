@@ -333,7 +333,7 @@ impl Pacing {
             let climbed = self.climb.ln();
             let speed = (0.1 + 3.0 * climbed).min(1.6) * (0.2 / self.feedback).min(1.0);
             // A rest is no time in which it went well.
-            self.climb *= (gap.min(0.1) * speed).exp();
+            self.climb = (self.climb * (gap.min(0.1) * speed).exp()).min(1_000.0);
         } else if !self.is_climbing {
             let look = (self.rested + 0.8 * unit) / self.period(unit);
             self.climb = ((most + look) / self.rate).min(2.0);
@@ -472,6 +472,7 @@ impl Pacing {
             None if self.streak > 0 => refilled.max(backoff),
             None => refilled,
         };
+        let wait = wait.min(Self::LONGEST_ASKED);
         let beyond = wait.saturating_sub(refilled).as_secs_f64();
         self.lost += (beyond - self.lost) / 4.0;
         self.wait(now, wait);
