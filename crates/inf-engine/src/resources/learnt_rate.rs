@@ -39,6 +39,8 @@ pub(super) struct LearntRate {
     recent: Recent,
     /// Tokens of a call, on average.
     usual_tokens: f64,
+    /// Calls that this is of, up to a number.
+    token_counts: f64,
     estimate: RateEstimate,
     /// `None` until something is refused.
     pacing: Option<Pacing>,
@@ -119,6 +121,7 @@ impl LearntRate {
             last_sent: None,
             recent: Recent::default(),
             usual_tokens: 0.0,
+            token_counts: 0.0,
             estimate: RateEstimate::default(),
             pacing: None,
         }
@@ -179,12 +182,8 @@ impl LearntRate {
     pub(super) fn note_tokens(&mut self, sent: &mut Sent, tokens: f64) {
         sent.cost.tokens = tokens;
         self.sent.tokens += tokens;
-        let known = if self.usual_tokens > 0.0 {
-            self.usual_tokens
-        } else {
-            tokens
-        };
-        self.usual_tokens = known + (tokens - known) / 50.0;
+        self.token_counts = (self.token_counts + 1.0).min(50.0);
+        self.usual_tokens += (tokens - self.usual_tokens) / self.token_counts;
         if let Some(pacing) = &mut self.pacing
             && pacing.counted == Counted::Tokens
         {
@@ -309,7 +308,7 @@ impl Pacing {
         if !self.is_measured && self.quick > 0 {
             return (8.0 / calls).clamp(0.5, 10.0).max(10.0 * self.lost);
         }
-        let frugal = if calls < 40.0 { 0.0075 } else { 0.005 };
+        let frugal = if calls < 40.0 { 0.0075 } else { 0.0045 };
         let frugal = 1.0 / (frugal * calls);
         // Slow servers are looked at more often, as long as there is credit.
         let wanted = if calls < 40.0 && self.credit > 0.0 {
@@ -317,7 +316,7 @@ impl Pacing {
         } else {
             frugal
         };
-        let shortest = if calls < 40.0 { 2.5 } else { 3.5 };
+        let shortest = if calls < 40.0 { 2.5 } else { 4.0 };
         // What a refusal costs is to be two percent at the most.
         wanted.max(shortest).max(50.0 * self.lost).min(600.0)
     }
@@ -403,7 +402,7 @@ impl Pacing {
     /// refused are large ones, and what is accepted of requests is uneven; and
     /// the other way round.
     fn weigh(&mut self, estimate: &RateEstimate, refused: Units, usual_tokens: f64) {
-        const ENOUGH: i32 = 4;
+        const ENOUGH: i32 = 3;
         if usual_tokens <= 0.0 || refused.tokens <= 0.0 {
             return;
         }

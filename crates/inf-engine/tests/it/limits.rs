@@ -84,8 +84,7 @@ async fn hidden_requests(latency_ms: u64, has_hint: bool, seed: u64) {
         assert!(soon >= 0.95, "{case}: {soon} of {rate} at once");
     }
     let refused = refused(&seen, 5);
-    eprintln!("REFUSED {case} {refused}");
-    assert!(refused <= 0.0125, "{case}: {refused} refused");
+    assert!(refused <= 0.01, "{case}: {refused} refused");
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,8 +132,7 @@ async fn hidden_tokens(latency_ms: u64, has_hint: bool, seed: u64) {
     let mean = all.iter().sum::<f64>() / to_f64(all.len());
     assert!(mean >= 0.98, "{case}: {all:?}");
     let refused = refused(&seen, 5);
-    eprintln!("REFUSED {case} {refused}");
-    assert!(refused <= 0.0125, "{case}: {refused} refused");
+    assert!(refused <= 0.01, "{case}: {refused} refused");
 }
 
 #[tokio::test(start_paused = true)]
