@@ -3,7 +3,7 @@
 //! As long as nothing is refused, nothing is held back. After a refusal calls
 //! are spaced out:
 //!
-//! 1. **Rest**: for as long as the server needs to refill two calls, or as it
+//! 1. **Rest**: for as long as the server needs to refill three calls, or as it
 //!    asked. Its bucket is then a little above empty, and only what flows over
 //!    at the other end would be lost.
 //! 2. **Steady**: at the rate that refusals so far speak of ([`RateEstimate`]),
