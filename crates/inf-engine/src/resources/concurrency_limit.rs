@@ -286,3 +286,64 @@ fn to_usize(window: f64) -> usize {
 fn to_f64(calls: usize) -> f64 {
     calls as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A limit after many answers of a server that needs `latency` seconds for an
+    /// answer, with so many in flight and of this size.
+    fn after(most: usize, latency: impl Fn(f64, f64) -> f64) -> ConcurrencyLimit {
+        let mut limit = ConcurrencyLimit::new(most);
+        for sent in 0..6_000 {
+            // At the beginning there are few.
+            let in_flight = (sent + 1).min(limit.window());
+            let size = to_f64(sent * 7_919 % 500);
+            limit.note(in_flight, latency(to_f64(in_flight), size), size);
+        }
+        limit
+    }
+
+    #[test]
+    fn a_queue_of_any_length_is_left() {
+        for most in [40, 64, 256, 1_000] {
+            let limit = after(most, |in_flight, _| (in_flight / 32.0).max(1.0));
+            assert!(
+                (30..=42).contains(&limit.window()),
+                "{most}: {}",
+                limit.window()
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_becomes_no_slower_is_used_up_to_the_ceiling() {
+        for most in [1, 4, 64, 1_000] {
+            assert_eq!(after(most, |_, _| 1.0).window(), most);
+            // Longer answers take longer, and that is all.
+            assert_eq!(after(most, |_, size| 0.2 + 0.01 * size).window(), most);
+        }
+        // It answers more a second the more are in flight.
+        let batching = after(64, |in_flight, _| 1.0 + in_flight / 64.0);
+        assert!(batching.window() >= 50, "{}", batching.window());
+    }
+
+    #[test]
+    fn one_that_has_become_slower_is_used_again() {
+        let mut limit = after(64, |in_flight, _| (in_flight / 32.0).max(1.0));
+        assert!(limit.window() < 45);
+        for _ in 0..20_000 {
+            limit.note(limit.window(), 3.0, 0.0);
+        }
+        assert_eq!(limit.window(), 64);
+    }
+
+    #[test]
+    fn a_ceiling_is_raised() {
+        let mut limit = ConcurrencyLimit::new(8);
+        limit.raise(4);
+        assert_eq!(limit.window(), 8);
+        limit.raise(16);
+        assert_eq!(limit.window(), 16);
+    }
+}

@@ -3,7 +3,7 @@
 //! As long as nothing is refused, nothing is held back. After a refusal calls
 //! are spaced out:
 //!
-//! 1. **Rest**: for as long as the server needs to refill two calls, or as it
+//! 1. **Rest**: for as long as the server needs to refill three calls, or as it
 //!    asked. Its bucket is then a little above empty, and only what flows over
 //!    at the other end would be lost.
 //! 2. **Steady**: at the rate that refusals so far speak of ([`RateEstimate`]),
@@ -39,6 +39,8 @@ pub(super) struct LearntRate {
     recent: Recent,
     /// Tokens of a call, on average.
     usual_tokens: f64,
+    /// Calls that this is of, up to a number.
+    token_counts: f64,
     estimate: RateEstimate,
     /// `None` until something is refused.
     pacing: Option<Pacing>,
@@ -119,6 +121,7 @@ impl LearntRate {
             last_sent: None,
             recent: Recent::default(),
             usual_tokens: 0.0,
+            token_counts: 0.0,
             estimate: RateEstimate::default(),
             pacing: None,
         }
@@ -179,12 +182,8 @@ impl LearntRate {
     pub(super) fn note_tokens(&mut self, sent: &mut Sent, tokens: f64) {
         sent.cost.tokens = tokens;
         self.sent.tokens += tokens;
-        let known = if self.usual_tokens > 0.0 {
-            self.usual_tokens
-        } else {
-            tokens
-        };
-        self.usual_tokens = known + (tokens - known) / 50.0;
+        self.token_counts = (self.token_counts + 1.0).min(50.0);
+        self.usual_tokens += (tokens - self.usual_tokens) / self.token_counts;
         if let Some(pacing) = &mut self.pacing
             && pacing.counted == Counted::Tokens
         {
@@ -236,6 +235,11 @@ impl LearntRate {
             let rate = self.recent.a_second(now).max(Self::FIRST);
             let mut pacing = Pacing::new(now, rate);
             self.rested += pacing.rest(now, asked, 1.0, 1.0);
+            if let Some(asked) = asked {
+                // The rate is a guess, and what the server says is none.
+                pacing.next = now;
+                pacing.wait(now, asked);
+            }
             self.pacing = Some(pacing);
             return;
         };
@@ -304,7 +308,7 @@ impl Pacing {
         if !self.is_measured && self.quick > 0 {
             return (8.0 / calls).clamp(0.5, 10.0).max(10.0 * self.lost);
         }
-        let frugal = if calls < 40.0 { 0.0075 } else { 0.005 };
+        let frugal = if calls < 40.0 { 0.0075 } else { 0.0045 };
         let frugal = 1.0 / (frugal * calls);
         // Slow servers are looked at more often, as long as there is credit.
         let wanted = if calls < 40.0 && self.credit > 0.0 {
@@ -312,7 +316,7 @@ impl Pacing {
         } else {
             frugal
         };
-        let shortest = if calls < 40.0 { 2.5 } else { 3.5 };
+        let shortest = if calls < 40.0 { 2.5 } else { 4.0 };
         // What a refusal costs is to be two percent at the most.
         wanted.max(shortest).max(50.0 * self.lost).min(600.0)
     }
@@ -328,7 +332,7 @@ impl Pacing {
             let climbed = self.climb.ln();
             let speed = (0.1 + 3.0 * climbed).min(1.6) * (0.2 / self.feedback).min(1.0);
             // A rest is no time in which it went well.
-            self.climb *= (gap.min(0.1) * speed).exp();
+            self.climb = (self.climb * (gap.min(0.1) * speed).exp()).min(1_000.0);
         } else if !self.is_climbing {
             let look = (self.rested + 0.8 * unit) / self.period(unit);
             self.climb = ((most + look) / self.rate).min(2.0);
@@ -398,7 +402,7 @@ impl Pacing {
     /// refused are large ones, and what is accepted of requests is uneven; and
     /// the other way round.
     fn weigh(&mut self, estimate: &RateEstimate, refused: Units, usual_tokens: f64) {
-        const ENOUGH: i32 = 4;
+        const ENOUGH: i32 = 3;
         if usual_tokens <= 0.0 || refused.tokens <= 0.0 {
             return;
         }
@@ -467,6 +471,7 @@ impl Pacing {
             None if self.streak > 0 => refilled.max(backoff),
             None => refilled,
         };
+        let wait = wait.min(Self::LONGEST_ASKED);
         let beyond = wait.saturating_sub(refilled).as_secs_f64();
         self.lost += (beyond - self.lost) / 4.0;
         self.wait(now, wait);

@@ -88,7 +88,9 @@ pub(super) struct Entry {
     sent: Sent,
     /// How many were in flight then, this one included.
     in_flight: usize,
-    /// What was taken for it, of what is declared.
+    /// Whether its tokens are counted.
+    counts_tokens: bool,
+    /// What was taken for it.
     tokens: f64,
 }
 
@@ -162,6 +164,7 @@ impl Limiter {
         Ok(Entry {
             sent: state.rate.note_sent(now),
             in_flight: state.in_flight,
+            counts_tokens: state.counts_tokens(),
             tokens: 0.0,
         })
     }
@@ -174,10 +177,10 @@ impl Limiter {
         request: &LlmRequest,
         now: Instant,
     ) -> Result<(), (f64, Instant)> {
-        let mut state = self.lock();
-        if !state.counts_tokens() {
+        if !entry.counts_tokens {
             return Ok(());
         }
+        let mut state = self.lock();
         let tokens = state.estimate.of(request);
         if let Some(at) = state.tokens_open_at(now, tokens) {
             return Err((tokens, at));
@@ -220,7 +223,9 @@ impl Limiter {
         let took = took.as_secs_f64();
         state.latency += (took - state.latency) / if state.latency > 0.0 { 16.0 } else { 1.0 };
         let written = to_f64(usage.output_tokens);
-        state.concurrency.note(entry.in_flight, took, written);
+        state
+            .concurrency
+            .note(entry.in_flight, took, written.min(1e8));
         state.rate.note_accepted(now);
         if entry.tokens > 0.0 {
             state.estimate.note(request, usage);
@@ -380,13 +385,15 @@ impl State {
 fn bucket_of(told: Allowance, since: f64, now: Instant) -> Option<TokenBucket> {
     /// Where it does not say when it resets.
     const MINUTE: f64 = 60.0;
+    /// Nobody is left alone for longer without asking again.
+    const HOUR: f64 = 3_600.0;
     let (limit, remaining) = (to_f64(told.limit?), to_f64(told.remaining?));
     if limit < 1.0 {
         return None;
     }
     let used = (limit - remaining).max(1.0);
     let resets_in = told.resets_in.map_or(MINUTE, |time| time.as_secs_f64());
-    let rate = used / resets_in.max(0.001);
+    let rate = used / resets_in.clamp(0.001, HOUR);
     Some(TokenBucket::new(limit, rate, remaining - since, now))
 }
 

@@ -203,3 +203,75 @@ impl Bounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes refusals at these seconds, each with what had been accepted by then.
+    fn estimate(refusals: &[(f64, f64)]) -> RateEstimate {
+        let start = Instant::now();
+        let mut estimate = RateEstimate::default();
+        for &(at, accepted) in refusals {
+            let units = |requests| Units {
+                requests,
+                tokens: 100.0 * requests,
+            };
+            let sent = start + Duration::from_secs_f64(at);
+            estimate.note(sent, units(accepted), units(1.0), 0.0);
+        }
+        estimate
+    }
+
+    fn check(refusals: &[(f64, f64)], expected: Option<(f64, f64)>) {
+        let estimate = estimate(refusals);
+        for (counted, factor) in [(Counted::Requests, 1.0), (Counted::Tokens, 100.0)] {
+            let bounds = estimate.bounds(counted, 0.0);
+            let told = bounds.map(|bounds| (bounds.least / factor, bounds.most / factor));
+            let Some((least, most)) = expected else {
+                assert_eq!(told, None);
+                continue;
+            };
+            let (told_least, told_most) = told.unwrap();
+            let is_near = |one: f64, other: f64| (one - other).abs() < 0.01;
+            assert!(
+                is_near(told_least, least) && is_near(told_most, most),
+                "{told:?}, not {expected:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longer_ago_the_narrower() {
+        check(&[], None);
+        check(&[(1.0, 10.0)], None);
+        check(&[(1.0, 10.0), (1.01, 10.0)], None);
+        check(&[(0.0, 10.0), (1.0, 60.0)], Some((48.5, 51.5)));
+        check(&[(0.0, 10.0), (10.0, 510.0)], Some((49.85, 50.15)));
+        check(
+            &[(0.0, 10.0), (9.0, 460.0), (10.0, 510.0)],
+            Some((49.85, 50.15)),
+        );
+    }
+
+    #[test]
+    fn what_contradicts_later_refusals_is_forgotten() {
+        // 50 a second, and then 20.
+        check(
+            &[(0.0, 0.0), (10.0, 500.0), (11.0, 520.0), (12.0, 540.0)],
+            Some((19.25, 20.75)),
+        );
+        let risen = estimate(&[(0.0, 0.0), (10.0, 200.0), (12.0, 300.0)]);
+        assert!(risen.has_risen(Counted::Requests, 0.0));
+        let same = estimate(&[(0.0, 0.0), (10.0, 200.0), (12.0, 240.0)]);
+        assert!(!same.has_risen(Counted::Requests, 0.0));
+    }
+
+    #[test]
+    fn a_refusal_that_is_told_late_corrects_what_was_accepted() {
+        // The call of second 5 was believed to be accepted.
+        let told = [(0.0, 0.0), (10.0, 501.0), (5.0, 250.0)];
+        let bounds = estimate(&told).bounds(Counted::Requests, 0.0).unwrap();
+        assert!((bounds.guess - 50.0).abs() < 0.01, "{bounds:?}");
+    }
+}

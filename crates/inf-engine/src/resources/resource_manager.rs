@@ -116,7 +116,8 @@ impl ResourceManager {
     }
 
     /// Puts several clients of your own behind `alias`, with the default timeout
-    /// and retries. Their limits are shared with nobody.
+    /// and retries. Their limits are shared with nobody. Without any client nothing
+    /// is put there.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -144,7 +145,10 @@ impl ResourceManager {
         clients: impl IntoIterator<Item = OwnClient>,
     ) -> Self {
         let alias = alias.into();
-        let members = clients.into_iter().map(OwnClient::into_member).collect();
+        let members: Vec<Member> = clients.into_iter().map(OwnClient::into_member).collect();
+        if members.is_empty() {
+            return self;
+        }
         let group = EndpointGroup::new(&alias, strategy, members, Arc::clone(&self.traffic));
         self.groups.insert(alias, Arc::new(group));
         self
@@ -481,5 +485,94 @@ endpoints:
         let error = error.unwrap_err();
         assert_eq!(error.line, Some(4));
         assert_eq!(error.message, "unknown key `modle`; did you mean `model`?");
+    }
+
+    #[test]
+    fn limits_are_numbers_above_zero() {
+        let text = "
+endpoints:
+  a: { provider: simulated, model: m, requests_per_minute: 0, tokens_per_minute: 0 }
+  b: { provider: simulated, model: m, burst: 5 }
+  c: { endpoints: [] }
+  d:
+    strategy: weighted
+    endpoints:
+      - { provider: simulated, model: m, weight: 2 }
+      - { provider: simulated, model: m, weight: 0, max_concurrent: 0 }
+";
+        let told = problems(text);
+        for expected in [
+            "endpoints.a.requests_per_minute: with 0 no call could ever be made",
+            "endpoints.a.tokens_per_minute: with 0 no call could ever be made",
+            "endpoints.b.burst: this is a part of `requests_per_minute`",
+            "endpoints.c.endpoints: there is none: write at least one",
+            "endpoints.d.endpoints[1].weight: 0 is no share: write a number above 0",
+            "endpoints.d.endpoints[1].max_concurrent: 0 calls",
+        ] {
+            assert!(told.contains(expected), "{expected}\n{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_among_several_endpoints_is_told_at_its_place() {
+        let text =
+            "endpoints:\n  a:\n    endpoints:\n      - provider: simulated\n        modle: m\n";
+        let error = ResourceConfig::from_text(text).unwrap_err();
+        assert_eq!(error.line, Some(5));
+        assert_eq!(error.message, "unknown key `modle`; did you mean `model`?");
+        let text = "endpoints:\n  a:\n    endpoints: []\n    strategi: weighted\n";
+        let error = ResourceConfig::from_text(text).unwrap_err();
+        assert_eq!(error.line, Some(4));
+        assert!(
+            error.message.contains("did you mean `strategy`?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn several_endpoints_are_written_as_they_are_read() {
+        let text = "endpoints: { a: { strategy: round-robin, endpoints: [{ provider: openai, model: m, \
+                    weight: 2, requests_per_minute: 60 }] }, b: { provider: openai, model: n } }";
+        let config = ResourceConfig::from_text(text).unwrap();
+        let written = config.to_text(crate::document::DocumentFormat::Yaml);
+        assert_eq!(
+            ResourceConfig::from_text(&written).unwrap(),
+            config,
+            "{written}"
+        );
+        assert_eq!(config.endpoints["a"].strategy(), Strategy::RoundRobin);
+    }
+
+    /// Two managers, two aliases, one server: one limit.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_the_same_server_shares_its_limits() {
+        let text = "endpoints: { a: { provider: openai-compatible, base_url: 'http://shared.test/v1', \
+                    model: m, api_key_env: SET, requests_per_minute: 2, burst: 1 } }";
+        let manager = |text: &str| {
+            let lookup = |name: &str| (name == "SET").then(|| "sk-123456".to_owned());
+            let config = ResourceConfig::from_text(text).unwrap();
+            ResourceManager::with_environment(&config, &lookup).unwrap()
+        };
+        let one = manager(text);
+        let other = manager(&text.replace("{ a:", "{ b:"));
+        let elsewhere = manager(&text.replace("model: m", "model: n"));
+        let waiter = Arc::new(Waiter::default());
+        let acquire = |manager: &ResourceManager, alias: &str| {
+            let group = manager.group(alias).unwrap();
+            group.try_acquire(crate::resources::Wish::default(), &waiter)
+        };
+        let blocked =
+            |acquired: Result<crate::resources::Permit, _>| acquired.map(drop).unwrap_err();
+        let permit = acquire(&one, "a").unwrap();
+        drop(acquire(&elsewhere, "a").unwrap());
+        let at = match blocked(acquire(&other, "b")) {
+            crate::resources::Blocked::Until { at, is_rest: false } => at,
+            other => panic!("{other:?}"),
+        };
+        let now = tokio::time::Instant::now();
+        assert_eq!((at - now).as_secs(), 30);
+        // One that was not sent is given back.
+        drop(permit);
+        drop(acquire(&other, "b").unwrap());
     }
 }

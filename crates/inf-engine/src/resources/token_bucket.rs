@@ -62,7 +62,9 @@ impl TokenBucket {
     /// Takes `cost`, or gives it back if it is negative.
     pub(super) fn take(&mut self, now: Instant, cost: f64) {
         self.refill(now);
-        self.level = (self.level - cost).min(self.capacity);
+        // An absurd cost is not owed for ever.
+        let most_owed = self.capacity + 3_600.0 * self.rate;
+        self.level = (self.level - cost).clamp(-most_owed, self.capacity);
     }
 
     fn refill(&mut self, now: Instant) {

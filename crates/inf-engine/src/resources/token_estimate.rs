@@ -21,6 +21,8 @@ impl TokenEstimate {
     const BYTES_A_TOKEN: f64 = 4.0;
     /// Before anything is known of answers.
     const OUTPUT: f64 = 256.0;
+    /// More tokens than any model takes.
+    const MOST: u64 = 100_000_000;
     /// What an answer adds to what is known.
     const SHARE: f64 = 1.0 / 32.0;
 
@@ -41,7 +43,9 @@ impl TokenEstimate {
 
     /// Learns from what a call was charged.
     pub(super) fn note(&mut self, request: &LlmRequest, usage: Usage) {
-        let (input, output) = (to_f64(usage.input_tokens), to_f64(usage.output_tokens));
+        // Servers may say anything.
+        let tokens = |count: u64| to_f64(count.min(Self::MOST));
+        let (input, output) = (tokens(usage.input_tokens), tokens(usage.output_tokens));
         if input > 0.0 {
             let bytes = (size(request) / input).clamp(0.1, 100.0);
             self.bytes_a_token += Self::SHARE * (bytes - self.bytes_a_token);

@@ -36,12 +36,20 @@ async fn work(
     timeout(time, read).await.expect_err("there is more work");
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a test are far below 2^52"
+)]
+fn to_f64(count: usize) -> f64 {
+    count as f64
+}
+
 /// What was accepted between two times, as a part of what the quota allows.
 fn used(seen: &[Seen], (from, until): (u64, u64), rate: f64) -> f64 {
     let (from, until) = (Duration::from_secs(from), Duration::from_secs(until));
     let within = seen.iter().filter(|seen| (from..until).contains(&seen.at));
     let accepted = within.filter(|seen| seen.accepted);
-    accepted.map(|seen| seen.cost).sum::<f64>() / ((until - from).as_secs_f64() * rate)
+    accepted.map(|seen| seen.cost).sum::<f64>() / (until.saturating_sub(from).as_secs_f64() * rate)
 }
 
 fn refused(seen: &[Seen], from: u64) -> f64 {
@@ -49,7 +57,7 @@ fn refused(seen: &[Seen], from: u64) -> f64 {
         .iter()
         .filter(|seen| seen.at >= Duration::from_secs(from));
     let refused = later.clone().filter(|seen| !seen.accepted).count();
-    refused as f64 / later.count() as f64
+    to_f64(refused) / to_f64(later.count())
 }
 
 // Hidden quotas.
@@ -76,21 +84,24 @@ async fn hidden_requests(latency_ms: u64, has_hint: bool, seed: u64) {
         assert!(soon >= 0.95, "{case}: {soon} of {rate} at once");
     }
     let refused = refused(&seen, 5);
-    assert!(refused <= 0.0125, "{case}: {refused} refused");
+    assert!(refused <= 0.01, "{case}: {refused} refused");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hidden_quota_of_requests_is_found_and_followed() {
-    for seed in [1, 2] {
-        for has_hint in [false, true] {
-            for latency in [50, 500, 3_000] {
-                hidden_requests(latency, has_hint, seed).await;
-            }
+    for (seed, has_hint) in [(1, false), (2, true)] {
+        for latency in [50, 500, 3_000] {
+            hidden_requests(latency, has_hint, seed).await;
         }
     }
 }
 
 /// Prompts of very different lengths.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a length of 0 to 3,000"
+)]
 fn uneven(seed: u64) -> impl Iterator<Item = String> + Send {
     let mut random = Pcg32::seed_from_u64(seed);
     std::iter::repeat_with(move || {
@@ -118,18 +129,16 @@ async fn hidden_tokens(latency_ms: u64, has_hint: bool, seed: u64) {
         assert!(used >= 0.96, "{case}: {used} of {rate}");
         all.push(used);
     }
-    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    let mean = all.iter().sum::<f64>() / to_f64(all.len());
     assert!(mean >= 0.98, "{case}: {all:?}");
     let refused = refused(&seen, 5);
-    assert!(refused <= 0.0125, "{case}: {refused} refused");
+    assert!(refused <= 0.01, "{case}: {refused} refused");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hidden_quota_of_tokens_is_found_and_followed() {
-    for seed in [1, 2] {
-        for (latency, has_hint) in [(50, false), (500, true), (3_000, false)] {
-            hidden_tokens(latency, has_hint, seed).await;
-        }
+    for (latency, has_hint, seed) in [(50, false, 1), (500, true, 2), (3_000, false, 3)] {
+        hidden_tokens(latency, has_hint, seed).await;
     }
 }
 
@@ -184,7 +193,7 @@ async fn a_queue_is_kept_short_and_the_server_busy() {
                 .collect();
             took.sort_unstable();
             let best = 32.0 * 100.0;
-            let throughput = took.len() as f64 / best;
+            let throughput = to_f64(took.len()) / best;
             assert!(throughput >= 0.95, "{case}: {throughput} of the best");
             let middle = took[took.len() / 2];
             assert!(middle <= latency.mul_f64(1.5), "{case}: {middle:?}");
@@ -201,7 +210,7 @@ async fn where_nothing_queues_nothing_is_held_back() {
         let server = Arc::new(server);
         let resources = manager(Arc::<QueueServer>::clone(&server), 64);
         work(&resources, texts(usize::MAX), Duration::from_secs(100)).await;
-        let throughput = server.answered().len() as f64 / (64.0 * 100.0);
+        let throughput = to_f64(server.answered().len()) / (64.0 * 100.0);
         assert!(throughput > 0.98, "spread {spread}: {throughput}");
         assert_eq!(resources.metrics()["a"].limit, 64, "spread {spread}");
     }
@@ -218,7 +227,7 @@ async fn declared_requests_are_never_exceeded_and_all_used() {
         .with_burst(20);
     let resources = ResourceManager::new(&ResourceConfig::new()).unwrap();
     let resources = Arc::new(resources.with_clients("a", Strategy::default(), [own]));
-    work(&resources, texts(usize::MAX), Duration::from_secs(300)).await;
+    work(&resources, texts(usize::MAX), Duration::from_mins(5)).await;
     let seen = server.seen();
     let minute = Duration::from_mins(1);
     for (index, first) in seen.iter().enumerate() {
@@ -242,7 +251,7 @@ async fn declared_tokens_are_kept_with_uneven_prompts() {
         OwnClient::new(Arc::<QuotaServer>::clone(&server), 64).with_tokens_per_minute(600_000);
     let resources = ResourceManager::new(&ResourceConfig::new()).unwrap();
     let resources = Arc::new(resources.with_clients("a", Strategy::default(), [own]));
-    work(&resources, uneven(7), Duration::from_secs(300)).await;
+    work(&resources, uneven(7), Duration::from_mins(5)).await;
     let seen = server.seen();
     let used = used(&seen, (0, 300), 10_000.0);
     assert!((0.95..=1.005).contains(&used), "{used}");
@@ -273,7 +282,7 @@ async fn managers_share_a_declared_rate() {
         }
     };
     let both = async { tokio::join!(run(0), run(1)) };
-    timeout(Duration::from_secs(60), both)
+    timeout(Duration::from_mins(1), both)
         .await
         .expect_err("no end");
     let [one, other] = done.map(AtomicUsize::into_inner);

@@ -71,7 +71,8 @@ pub trait Observer: Send + Sync + 'static {
     }
 
     /// Nothing is sent to an endpoint for a while, because its provider asked
-    /// for that or is refusing calls.
+    /// for that or is refusing calls, or because all endpoints behind the alias
+    /// keep failing.
     fn endpoint_paused(&self, pause: &PauseReport<'_>) {
         let _ = pause;
     }

@@ -104,7 +104,7 @@ impl LlmClient for QuotaServer {
         Box::pin(async move {
             let input = request.prompt().len() as u64 / 4;
             let cost = if self.counts_tokens {
-                (input + ANSWER) as f64
+                f64::from(u32::try_from(input + ANSWER).unwrap())
             } else {
                 1.0
             };
