@@ -10,7 +10,8 @@
 //!   ([`AnthropicClient::DEFAULT_MAX_TOKENS`]).
 //! * A reasoning effort turns thinking on: adaptively, or with a budget of tokens
 //!   for models before Claude 4.6, which know nothing else. The tokens of a
-//!   budget come on top of the answer's.
+//!   budget come on top of the answer's, and where there is no bound on the
+//!   answer, as many are added to it for thoughts of either kind.
 //! * Answers fit their schema natively (`output_config.format`). Where a schema
 //!   is more than can be enforced, and for models before Claude 4.5, it becomes a
 //!   tool.

@@ -92,28 +92,43 @@ impl Thinking {
     }
 
     fn of(model: &str, effort: Option<ReasoningEffort>) -> Option<Self> {
-        let budget_tokens = match effort? {
-            ReasoningEffort::None => return Some(Self::Disabled),
-            // The least that there is.
-            ReasoningEffort::Minimal => 1_024,
-            ReasoningEffort::Low => 2_048,
-            ReasoningEffort::Medium => 8_192,
-            ReasoningEffort::High => 16_384,
-        };
-        Some(if thinks_within_budget(model) {
-            Self::Enabled { budget_tokens }
-        } else {
-            Self::Adaptive {
+        Some(match effort? {
+            ReasoningEffort::None => Self::Disabled,
+            effort if thinks_within_budget(model) => Self::Enabled {
+                budget_tokens: room_for_thoughts(effort),
+            },
+            _ => Self::Adaptive {
                 display: "summarized",
-            }
+            },
         })
     }
+}
 
-    /// The tokens that it takes from the answer's bound.
-    fn budget(self) -> u32 {
-        match self {
-            Self::Enabled { budget_tokens } => budget_tokens,
-            Self::Adaptive { .. } | Self::Disabled => 0,
+/// The tokens that a model thinks with at most, or about so many where it finds
+/// out itself.
+fn room_for_thoughts(effort: ReasoningEffort) -> u32 {
+    match effort {
+        ReasoningEffort::None => 0,
+        // The least budget that there is.
+        ReasoningEffort::Minimal => 1_024,
+        ReasoningEffort::Low => 2_048,
+        ReasoningEffort::Medium => 8_192,
+        ReasoningEffort::High => 16_384,
+    }
+}
+
+/// The bound on an answer, which counts thoughts too. A budget has to fit into
+/// it; where there is none, a bound that was asked for is left alone: it may be
+/// the most that the model can do.
+fn max_tokens(request: &LlmRequest, thinking: Option<Thinking>) -> u32 {
+    match (request.max_tokens, thinking) {
+        (Some(answer), Some(Thinking::Enabled { budget_tokens })) => {
+            answer.saturating_add(budget_tokens)
+        }
+        (Some(bound), _) => bound,
+        (None, _) => {
+            let thoughts = request.reasoning_effort.map_or(0, room_for_thoughts);
+            AnthropicClient::DEFAULT_MAX_TOKENS + thoughts
         }
     }
 }
@@ -135,12 +150,9 @@ impl<'a> MessagesBody<'a> {
         let thinking = Thinking::of(model, request.reasoning_effort);
         let is_adaptive = matches!(thinking, Some(Thinking::Adaptive { .. }));
         let effort = request.reasoning_effort.filter(|_| is_adaptive);
-        let answer = request
-            .max_tokens
-            .unwrap_or(AnthropicClient::DEFAULT_MAX_TOKENS);
         Ok(Self {
             model,
-            max_tokens: answer.saturating_add(thinking.map_or(0, Thinking::budget)),
+            max_tokens: max_tokens(request, thinking),
             system,
             messages,
             temperature: request.temperature,
@@ -436,6 +448,13 @@ mod tests {
         );
         check("claude-something-5", ReasoningEffort::Low, adaptive, 100);
         check("claude-haiku-4-5", ReasoningEffort::None, none, 100);
+
+        let mut request = LlmRequest::from_prompt("Hi");
+        request.reasoning_effort = Some(ReasoningEffort::High);
+        for model in ["claude-haiku-4-5", "claude-sonnet-4-6"] {
+            let body = write(model, &request, None).expect("a body");
+            assert_eq!(body["max_tokens"], 8_192 + 16_384, "{model}");
+        }
     }
 
     fn messages(messages: Vec<Message>) -> Result<Value, String> {
