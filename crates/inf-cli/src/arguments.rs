@@ -261,7 +261,7 @@ pub(crate) struct SimulateArguments {
     #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     pub(crate) faults: Option<f64>,
 
-    /// The share of calls whose connection is dropped, from 0 to 1
+    /// The share of calls whose connection is dropped, from 0 to 1; that of a stream after it began
     #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     pub(crate) disconnects: Option<f64>,
 
