@@ -179,7 +179,8 @@ async fn waits_add_up_to_those_of_the_results() {
         quota: Some(Quota {
             requests_per_second,
             burst: 10,
-            hint: true,
+            // Told, it would refuse nothing.
+            hint: false,
         }),
         faults: Faults {
             error_ratio: 0.1,
@@ -490,7 +491,7 @@ async fn a_run_that_begins_in_a_pause_is_told_of_it() {
     first.await.unwrap().unwrap();
     let endpoint = &profile.summary().endpoints[0];
     let (limits, room) = (endpoint.waits.limits, endpoint.waits.room);
-    // One call at a time after the refusal, and the first one was there first.
-    let expected = [750, 100].map(Duration::from_millis);
-    assert_eq!([limits, room], expected);
+    // Until the pause is over, and then until the first one is a little ahead.
+    assert!(limits >= Duration::from_millis(750), "{limits:?}");
+    assert!(room < Duration::from_millis(1), "{room:?}");
 }
