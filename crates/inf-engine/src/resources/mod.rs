@@ -17,6 +17,7 @@ mod learnt_rate;
 mod limiter;
 mod limiter_registry;
 mod own_client;
+mod pacing;
 mod rate_estimate;
 mod resource_config;
 mod resource_error;
