@@ -20,6 +20,7 @@ mod limiter;
 mod limiter_registry;
 mod list_prices;
 mod own_client;
+mod pacing;
 mod price;
 mod rate_estimate;
 mod resource_config;
