@@ -194,7 +194,9 @@ impl Endpoint {
         request_of.end(&outcome, took, self.price());
         match &outcome {
             Ok(response) => {
-                self.limiter.note_answer(entry, request, response, took);
+                let now = start + took;
+                self.limiter
+                    .note_answer(entry, (request, response), took, now);
                 let mut health = self.health();
                 health.breaker.note_answer();
                 let share = if health.latency > 0.0 {

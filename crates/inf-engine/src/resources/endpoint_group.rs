@@ -87,9 +87,13 @@ impl Permit {
     /// Takes what `request` will cost in tokens, where those are limited.
     /// Otherwise how many they are, and when there are as many: until then the
     /// call has to wait once more.
-    pub(crate) fn charge(&mut self, request: &LlmRequest) -> Result<(), (u32, Instant)> {
+    pub(crate) fn charge(
+        &mut self,
+        request: &LlmRequest,
+        now: Instant,
+    ) -> Result<(), (u32, Instant)> {
         let endpoint = &self.group.endpoints[self.place.0].endpoint;
-        let charged = endpoint.charge(&mut self.entry, request, Instant::now());
+        let charged = endpoint.charge(&mut self.entry, request, now);
         charged.map_err(|(tokens, at)| (to_u32(tokens), at))
     }
 
@@ -273,8 +277,8 @@ impl EndpointGroup {
         self: &Arc<Self>,
         wish: Wish,
         asker: &Arc<Waiter>,
+        now: Instant,
     ) -> Result<Permit, Blocked> {
-        let now = Instant::now();
         let asker = Arc::as_ptr(asker) as usize;
         if !self.traffic.try_enter() {
             return Err(Blocked::Room);

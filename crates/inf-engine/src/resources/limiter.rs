@@ -213,11 +213,10 @@ impl Limiter {
     pub(super) fn note_answer(
         &self,
         entry: &Entry,
-        request: &LlmRequest,
-        response: &LlmResponse,
+        (request, response): (&LlmRequest, &LlmResponse),
         took: Duration,
+        now: Instant,
     ) {
-        let now = Instant::now();
         let usage = response.usage;
         let mut state = self.lock();
         let took = took.as_secs_f64();

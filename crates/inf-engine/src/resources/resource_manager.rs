@@ -559,7 +559,8 @@ endpoints:
         let waiter = Arc::new(Waiter::default());
         let acquire = |manager: &ResourceManager, alias: &str| {
             let group = manager.group(alias).unwrap();
-            group.try_acquire(crate::resources::Wish::default(), &waiter)
+            let now = tokio::time::Instant::now();
+            group.try_acquire(crate::resources::Wish::default(), &waiter, now)
         };
         let blocked =
             |acquired: Result<crate::resources::Permit, _>| acquired.map(drop).unwrap_err();

@@ -10,7 +10,7 @@ use super::rate_limit_headers::rate_limits;
 use super::server_sent_events::Events;
 use super::wire_format::Framing;
 use super::{ErrorContext, HttpPeer, HttpReply};
-use crate::clients::structured::{Substitute, Substitutes};
+use crate::clients::structured::{AnswerForm, Substitutes};
 use crate::clients::{ClientError, Delta, DeltaSink, LlmRequest, LlmResponse, StructuredOutput};
 
 /// What a provider's client has to say: how its format is written and read.
@@ -83,11 +83,10 @@ pub(crate) async fn send<E: Exchange>(
 ) -> Result<LlmResponse, ClientError> {
     let peer = exchange.peer();
     let call = async {
-        let substitute = substitute(exchange, request);
-        let body = exchange.write(&substitute.request, false)?;
+        let (body, form) = prepare(exchange, request, false)?;
         let reply = peer.post(body).await?;
         let response = exchange.read(&reply)?;
-        Ok(substitute.read(with_head(response, &reply, &peer.context)))
+        Ok(form.read(with_head(response, &reply, &peer.context)))
     };
     call.await.map_err(|error| peer.without_secrets(error))
 }
@@ -100,12 +99,11 @@ pub(crate) async fn stream<E: Exchange>(
 ) -> Result<LlmResponse, ClientError> {
     let peer = exchange.peer();
     let call = async {
-        let substitute = substitute(exchange, request);
-        let body = exchange.write(&substitute.request, true)?;
+        let (body, form) = prepare(exchange, request, true)?;
         let mut first = None;
         let mut sink = |delta: Delta<'_>| {
             first.get_or_insert_with(Instant::now);
-            if !(substitute.hides_text() && matches!(delta, Delta::Text(_))) {
+            if !(form.hides_text() && matches!(delta, Delta::Text(_))) {
                 sink(delta);
             }
         };
@@ -121,7 +119,7 @@ pub(crate) async fn stream<E: Exchange>(
             read_pieces::<E::Draft>(stream, &peer.context, &mut sink).await?
         };
         response.timings.first_token = first.map(|first| first.duration_since(sent));
-        Ok((substitute.hides_text(), substitute.read(response)))
+        Ok((form.hides_text(), form.read(response)))
     };
     let outcome: Result<(bool, LlmResponse), ClientError> = call.await;
     let (is_untold, response) = outcome.map_err(|error| peer.without_secrets(error))?;
@@ -131,10 +129,18 @@ pub(crate) async fn stream<E: Exchange>(
     Ok(response)
 }
 
-fn substitute<'r, E: Exchange>(exchange: &E, request: &'r LlmRequest) -> Substitute<'r> {
+/// The body of a request, and how its answer is read: all that is kept while the
+/// answer is awaited.
+fn prepare<E: Exchange>(
+    exchange: &E,
+    request: &LlmRequest,
+    is_streamed: bool,
+) -> Result<(Bytes, AnswerForm), ClientError> {
     let mode = exchange.structured_output(request);
     let may_force = exchange.may_force(request);
-    exchange.substitutes().of(request, mode, may_force)
+    let substitute = exchange.substitutes().of(request, mode, may_force);
+    let body = exchange.write(&substitute.request, is_streamed)?;
+    Ok((body, substitute.form))
 }
 
 /// Puts what the reply's head says into the answer.

@@ -8,6 +8,7 @@ use reqwest::header::HeaderMap;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use super::timeouts::after;
 use super::transport_error::{Phase, TimeOut, timed_out, too_large, transport_error};
 use super::{HttpReply, Timeouts};
 use crate::clients::{ClientError, Timings};
@@ -24,12 +25,6 @@ pub(crate) struct ReplyStream<'p> {
     pub(super) sent: Instant,
     pub(super) first_byte: Duration,
     pub(super) read: usize,
-}
-
-/// `wait` after `start`; what is too long to be counted is ten years.
-fn after(start: Instant, wait: Duration) -> Instant {
-    const LONG: Duration = Duration::from_hours(10 * 365 * 24);
-    start.checked_add(wait).unwrap_or_else(|| start + LONG)
 }
 
 impl ReplyStream<'_> {

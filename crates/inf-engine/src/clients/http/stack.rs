@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::LOCATION;
 use reqwest::{Method, Request, redirect};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use super::timeouts::after;
 use super::transport_error::{
     Phase, TimeOut, connect_error, timed_out, too_large, transport_error,
 };
@@ -117,11 +118,10 @@ impl HttpStack {
     pub(crate) async fn post_json(&self, post: JsonPost<'_>) -> Result<HttpReply, ClientError> {
         let (url, limit, timeouts) = (post.url, post.max_reply_bytes, post.timeouts);
         let sent = Instant::now();
-        let mut response = self.send(post).await?;
+        let mut response = head(self.send(post)?, url, timeouts, sent).await?;
         let first_byte = sent.elapsed();
-        let left = timeouts.total.saturating_sub(first_byte);
         let reading = read_body(&mut response, url, limit, timeouts.idle);
-        let body = timeout(left, reading)
+        let body = timeout_at(after(sent, timeouts.total), reading)
             .await
             .map_err(|_| timed_out(url, TimeOut::Total(Phase::Body), timeouts.total))??;
         Ok(HttpReply {
@@ -143,7 +143,7 @@ impl HttpStack {
     ) -> Result<ReplyStream<'p>, ClientError> {
         let (url, limit, timeouts) = (post.url, post.max_reply_bytes, post.timeouts);
         let sent = Instant::now();
-        let response = self.send(post).await?;
+        let response = head(self.send(post)?, url, timeouts, sent).await?;
         Ok(ReplyStream {
             response,
             url,
@@ -155,34 +155,22 @@ impl HttpStack {
         })
     }
 
-    /// Sends a request and waits for the head of its reply.
-    async fn send(&self, post: JsonPost<'_>) -> Result<reqwest::Response, ClientError> {
+    /// Sends a request.
+    fn send(
+        &self,
+        post: JsonPost<'_>,
+    ) -> Result<
+        Sending<impl Future<Output = reqwest::Result<reqwest::Response>> + use<>>,
+        ClientError,
+    > {
         self.check_trust(post.url)?;
         let mut request = Request::new(Method::POST, post.url.clone());
         *request.headers_mut() = post.headers.clone();
         *request.body_mut() = Some(post.body.into());
-        let Timeouts {
-            total, first_byte, ..
-        } = post.timeouts;
-        // One timer for both: the shorter time is the one that can run out.
-        let (time_out, limit) = match first_byte {
-            Some(within) if within < total => (TimeOut::FirstByte, within),
-            _ => (TimeOut::Total(Phase::Head), total),
-        };
-        let response = timeout(limit, self.client.execute(request))
-            .await
-            .map_err(|_| timed_out(post.url, time_out, limit))?
-            .map_err(|error| {
-                if error.is_connect() {
-                    connect_error(post.url, self.connect_timeout, &error)
-                } else {
-                    transport_error(post.url, Phase::Head, &error)
-                }
-            })?;
-        if response.status().is_redirection() {
-            return Err(redirected(post.url, &response));
-        }
-        Ok(response)
+        Ok(Sending {
+            reply: self.client.execute(request),
+            connect_timeout: self.connect_timeout,
+        })
     }
 
     fn check_trust(&self, url: &Url) -> Result<(), ClientError> {
@@ -199,6 +187,41 @@ impl HttpStack {
             _ => Ok(()),
         }
     }
+}
+
+/// A request on its way.
+struct Sending<F> {
+    reply: F,
+    connect_timeout: Duration,
+}
+
+/// Waits for the head of the reply to a request that was `sent` then. Looking at the
+/// clock is a part of what a call costs: it is done once for both of its timers.
+async fn head(
+    sending: Sending<impl Future<Output = reqwest::Result<reqwest::Response>>>,
+    url: &Url,
+    timeouts: Timeouts,
+    sent: Instant,
+) -> Result<reqwest::Response, ClientError> {
+    // One timer for both: the shorter time is the one that can run out.
+    let (time_out, limit) = match timeouts.first_byte {
+        Some(within) if within < timeouts.total => (TimeOut::FirstByte, within),
+        _ => (TimeOut::Total(Phase::Head), timeouts.total),
+    };
+    let response = timeout_at(after(sent, limit), sending.reply)
+        .await
+        .map_err(|_| timed_out(url, time_out, limit))?
+        .map_err(|error| {
+            if error.is_connect() {
+                connect_error(url, sending.connect_timeout, &error)
+            } else {
+                transport_error(url, Phase::Head, &error)
+            }
+        })?;
+    if response.status().is_redirection() {
+        return Err(redirected(url, &response));
+    }
+    Ok(response)
 }
 
 /// Reads the body, but no more than `limit` bytes of it, and without waiting

@@ -13,4 +13,4 @@ mod substitute;
 pub use mode::StructuredOutput;
 pub(crate) use per_schema::PerSchema;
 pub(crate) use strict_schema::{Subset, strict_schema};
-pub(crate) use substitute::{Substitute, Substitutes};
+pub(crate) use substitute::{AnswerForm, Substitutes};

@@ -27,6 +27,13 @@ pub(crate) struct Substitutes {
 pub(crate) struct Substitute<'r> {
     /// What to send.
     pub(crate) request: Cow<'r, LlmRequest>,
+    /// How its answer is read.
+    pub(crate) form: AnswerForm,
+}
+
+/// Where in an answer the asked value is.
+#[derive(Debug, Default)]
+pub(crate) struct AnswerForm {
     /// The tool whose arguments are the answer.
     tool: Option<Arc<ToolSpec>>,
     is_wrapped: bool,
@@ -55,8 +62,7 @@ impl Substitutes {
             add_to_system(&mut changed.messages, &instruction);
             return Substitute {
                 request: Cow::Owned(changed),
-                tool: None,
-                is_wrapped: false,
+                form: AnswerForm::default(),
             };
         }
         let tool = self.tools.of(schema, |schema| Arc::new(tool_of(schema)));
@@ -77,8 +83,10 @@ impl Substitutes {
         changed.tools.push(Arc::clone(&tool));
         Substitute {
             request: Cow::Owned(changed),
-            is_wrapped: !is_object(&schema.schema),
-            tool: Some(Arc::clone(&tool)),
+            form: AnswerForm {
+                is_wrapped: !is_object(&schema.schema),
+                tool: Some(Arc::clone(&tool)),
+            },
         }
     }
 }
@@ -87,11 +95,12 @@ impl<'r> Substitute<'r> {
     fn unchanged(request: &'r LlmRequest) -> Self {
         Self {
             request: Cow::Borrowed(request),
-            tool: None,
-            is_wrapped: false,
+            form: AnswerForm::default(),
         }
     }
+}
 
+impl AnswerForm {
     /// Whether the answer's text is elsewhere, so that pieces of what is said
     /// beside it are none of the answer.
     pub(crate) fn hides_text(&self) -> bool {
@@ -252,10 +261,10 @@ mod tests {
             sent.request.tool_choice,
             ToolChoice::Tool("Facts".to_owned())
         );
-        let read = sent.read(calling(&[("Facts", "{\"a\":1}")]));
+        let read = sent.form.read(calling(&[("Facts", "{\"a\":1}")]));
         assert_eq!((&*read.text, read.tool_calls.len()), ("{\"a\":1}", 0));
         assert_eq!(read.finish_reason, FinishReason::Stop);
-        let read = sent.read(LlmResponse::from_text("{}"));
+        let read = sent.form.read(LlmResponse::from_text("{}"));
         assert_eq!(read.text, "{}");
     }
 
@@ -273,9 +282,11 @@ mod tests {
             "required": ["answer"]
         });
         assert_eq!(sent.request.tools[0].parameters, expected);
-        let read = sent.read(calling(&[("Facts", r#"{"answer": ["b"]}"#)]));
+        let read = sent
+            .form
+            .read(calling(&[("Facts", r#"{"answer": ["b"]}"#)]));
         assert_eq!(read.text, r#"["b"]"#);
-        let read = sent.read(calling(&[("Facts", "{\"ans")]));
+        let read = sent.form.read(calling(&[("Facts", "{\"ans")]));
         assert_eq!(read.text, "{\"ans");
     }
 
@@ -290,7 +301,9 @@ mod tests {
         let all = Substitutes::default();
         let sent = all.of(&asked, StructuredOutput::Tool, true);
         assert_eq!(sent.request.tool_choice, ToolChoice::Required);
-        let read = sent.read(calling(&[("search", "{}"), ("Facts", "{}")]));
+        let read = sent
+            .form
+            .read(calling(&[("search", "{}"), ("Facts", "{}")]));
         assert_eq!(read.tool_calls.len(), 1);
         assert_eq!(read.finish_reason, FinishReason::ToolCalls);
 

@@ -126,8 +126,9 @@ impl Lanes {
         lane: LaneId,
         wish: Wish,
         asker: &Arc<Waiter>,
+        now: Instant,
     ) -> Result<Permit, Option<NewPause>> {
-        match self.lane(lane).endpoint.try_acquire(wish, asker) {
+        match self.lane(lane).endpoint.try_acquire(wish, asker, now) {
             Ok(permit) => Ok(permit),
             Err(blocked) => Err(self.block(lane, blocked)),
         }

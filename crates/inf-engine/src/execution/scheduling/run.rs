@@ -432,13 +432,14 @@ impl Run {
     fn settle(&mut self, board: &mut Board, execution: Box<Execution>) {
         let failed = execution.error.as_ref();
         let failed = failed.filter(|error| !error.was_stopped());
-        let failed = failed.map(|_| execution.index);
+        let failed = failed.filter(|_| self.is_failing_fast());
+        let failed = failed.map(|error| (execution.index, error.to_string()));
         if execution.state.is_finished() {
             self.end_execution(board, *execution);
         } else {
             self.executions.insert(execution.id, execution);
-            if let Some(index) = failed {
-                self.end_if_failing_fast(board, index);
+            if let Some((index, cause)) = failed {
+                self.end_if_failing_fast(board, index, Some(&cause));
             }
         }
     }
@@ -456,7 +457,12 @@ impl Run {
         let index = result.index;
         // One that was stopped is no reason to stop the others.
         let is_failure = |error: &ExecutionError| !error.was_stopped();
-        let has_failed = result.output.as_ref().is_err_and(is_failure);
+        let failure = result.output.as_ref().err();
+        let failure = failure.filter(|error| is_failure(error));
+        let has_failed = failure.is_some();
+        let cause = failure
+            .filter(|_| self.is_failing_fast())
+            .map(ToString::to_string);
         {
             let mut counts = self.shared.counters.counts();
             counts.inputs_in_flight -= 1;
@@ -484,7 +490,7 @@ impl Run {
         let _ = self.results.send(Delivery::Ended(result));
         self.note_change();
         if has_failed {
-            self.end_if_failing_fast(board, index);
+            self.end_if_failing_fast(board, index, cause.as_deref());
         }
     }
 

@@ -261,7 +261,9 @@ impl Scheduler {
             }
             Event::Taken(run) => self.consider(run),
             Event::ResultFailed { run, index } => {
-                self.with_run(run, |run, board| run.end_if_failing_fast(board, index));
+                self.with_run(run, |run, board| {
+                    run.end_if_failing_fast(board, index, None)
+                });
             }
             Event::Stop(run) => self.with_run(run, Run::begin_no_more),
             Event::Cancel(run) => self.with_run(run, Run::cancel),
@@ -429,6 +431,8 @@ impl Scheduler {
         // Said before looking, so that room which comes up later is told.
         self.board.waiter.want();
         self.board.lanes.look_again();
+        // One look at the clock for all calls that start now.
+        self.board.now = Instant::now();
         loop {
             let runs = &self.runs;
             let may_call = |run: RunId| runs.get(&run).is_some_and(Run::has_room);
@@ -439,7 +443,7 @@ impl Scheduler {
                 .get(&run)
                 .map_or_else(Wish::default, |run| run.wish(lane));
             let board = &mut self.board;
-            let pause = match board.lanes.acquire(lane, wish, &board.waiter) {
+            let pause = match board.lanes.acquire(lane, wish, &board.waiter, board.now) {
                 Ok(permit) => {
                     let mut waits = None;
                     self.with_run(run, |run, board| {

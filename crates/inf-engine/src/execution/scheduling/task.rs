@@ -81,46 +81,47 @@ pub(crate) struct CallTask {
 
 /// Makes one call and tells the scheduler; the permit is given back also when
 /// this is dropped.
-pub(crate) async fn call(task: CallTask, events: EventSender) {
+///
+/// The task is boxed, and its parts are not moved out of it: a future keeps both
+/// what it was given and what that was moved to for as long as it waits.
+pub(crate) async fn call(task: Box<CallTask>, events: EventSender) {
     let CallTask {
         attempted,
-        plan,
         permit,
         request,
-        timeout,
         span,
-        tokens,
-    } = task;
-    span.note_request(&request);
-    // A client that panics fails this call and nothing else.
+        ..
+    } = &*task;
+    span.note_request(request);
+    let tokens = task.tokens.as_ref();
     let mut sink = tokens.map(|tokens| move |delta: Delta<'_>| tokens.take(delta));
     let sink = sink.as_mut().map(|sink| sink as &mut DeltaSink<'_>);
-    let sending = AssertUnwindSafe(permit.send(&request, sink)).catch_unwind();
-    let sending = sending.instrument(span.span().clone()).map(|sent| {
-        sent.unwrap_or_else(|panic| {
-            let why = panic_text(panic.as_ref());
-            let message = format!("the client panicked: {why}");
-            Err(ClientError::new(ClientErrorKind::Server, message).with_retry(Retry::Never))
-        })
-    });
-    let outcome = match timeout {
+    // A client that panics fails this call and nothing else.
+    let sending = AssertUnwindSafe(permit.send(request, sink)).catch_unwind();
+    let sending = sending.instrument(span.span().clone());
+    let sent = match task.timeout {
         None => sending.await,
         Some(timeout) => tokio::time::timeout(timeout, sending)
             .await
             .unwrap_or_else(|_| {
                 let message = no_result_within(timeout);
-                Err(ClientError::new(ClientErrorKind::Timeout, message))
+                Ok(Err(ClientError::new(ClientErrorKind::Timeout, message)))
             }),
     };
+    let outcome = sent.unwrap_or_else(|panic| {
+        let why = panic_text(panic.as_ref());
+        let message = format!("the client panicked: {why}");
+        Err(ClientError::new(ClientErrorKind::Server, message).with_retry(Retry::Never))
+    });
     let outcome = outcome.map(|response| {
         span.note_response(&response);
-        let answer = Answer::read(&plan, attempted.task.node, &response);
+        let answer = Answer::read(&task.plan, attempted.task.node, &response);
         (response, answer)
     });
     let result = TaskResult {
-        attempted,
+        attempted: task.attempted,
         outcome: Outcome::Called(outcome),
-        permit: Some(permit),
+        permit: Some(task.permit),
     };
     // If nobody is there, the permit is given back here.
     events.send(Event::TaskEnded(result));

@@ -191,7 +191,7 @@ impl Run {
         };
         let request = self.request(execution, node, call);
         let sendable = request.and_then(|request| {
-            if let Err((tokens, until)) = permit.charge(&request) {
+            if let Err((tokens, until)) = permit.charge(&request, board.now) {
                 return Err(NotSent::WaitsForTokens { tokens, until });
             }
             let charge = self.spending.reserve(node, permit.price(), &request)?;
@@ -237,7 +237,7 @@ impl Run {
             // Two answers at once would be read as one.
             tokens: tokens.clone().filter(|_| !start.is_hedge),
         };
-        let call = task::call(call, events);
+        let call = task::call(Box::new(call), events);
         let task = tokio::spawn(call).abort_handle();
         self.calls += 1;
         board.calls_in_flight += 1;
@@ -317,7 +317,7 @@ impl Run {
         // Calls that were not sent at all go first.
         let permit = if is_allowed && !board.lanes.has_waiting(lane) {
             let endpoints = board.lanes.endpoint(lane);
-            endpoints.try_acquire(wish, &board.waiter).ok()
+            endpoints.try_acquire(wish, &board.waiter, board.now).ok()
         } else {
             None
         };

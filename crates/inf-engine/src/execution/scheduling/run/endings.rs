@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::admission::Source;
 use super::{Delivery, Panic, Run};
+use crate::document::shorten;
 use crate::execution::observation::{Observer, TaskOutcome};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::ready_queue::ReadyQueue;
@@ -14,11 +15,26 @@ use crate::execution::{ErrorKind, ErrorPolicy, ExecutionError};
 use crate::value::Value;
 
 impl Run {
-    /// Ends the run after a failure, if the policy wants that.
-    pub(crate) fn end_if_failing_fast(&mut self, board: &mut Board, failed: usize) {
-        if self.limits.error_policy == ErrorPolicy::FailFast && !self.is_stopped {
-            let why = format!("stopped, because input {failed} failed");
-            let never = "not run, because an earlier input failed".to_owned();
+    /// Whether a failure ends the run.
+    pub(super) fn is_failing_fast(&self) -> bool {
+        self.limits.error_policy == ErrorPolicy::FailFast && !self.is_stopped
+    }
+
+    /// Ends the run after the failure of an input, if the policy wants that. The
+    /// others are told of it, with its cause where that is known.
+    pub(crate) fn end_if_failing_fast(
+        &mut self,
+        board: &mut Board,
+        failed: usize,
+        cause: Option<&str>,
+    ) {
+        const LONGEST: usize = 300;
+        if self.is_failing_fast() {
+            let cause = cause.map_or_else(String::new, |cause| {
+                format!(": {}", shorten(cause, LONGEST))
+            });
+            let why = format!("stopped, because input {failed} failed{cause}");
+            let never = format!("not run, because input {failed} failed{cause}");
             self.end_everything(board, ErrorKind::Cancelled, &why, never);
         }
     }
