@@ -262,7 +262,7 @@ impl Scheduler {
             Event::Taken(run) => self.consider(run),
             Event::ResultFailed { run, index } => {
                 self.with_run(run, |run, board| {
-                    run.end_if_failing_fast(board, index, None)
+                    run.end_if_failing_fast(board, index, None);
                 });
             }
             Event::Stop(run) => self.with_run(run, Run::begin_no_more),
