@@ -396,6 +396,30 @@ endpoints:
     }
 
     #[test]
+    fn a_list_price_holds_where_the_provider_itself_is_asked() {
+        let price = |provider: &str, model: &str, more: &str| {
+            let config = ResourceConfig::from_text(&format!(
+                "endpoints: {{ a: {{ provider: {provider}, model: {model}, api_key_env: SET{more} }} }}"
+            ));
+            let lookup = |name: &str| (name == "SET").then(|| "sk-123456".to_owned());
+            let manager = ResourceManager::with_environment(&config.unwrap(), &lookup).unwrap();
+            manager.price("a")
+        };
+        let at = |url: &str| format!(", base_url: '{url}'");
+        let own = at("${NO:-https://api.openai.com/v1}");
+        let elsewhere = at("https://gateway.example/v1");
+        for provider in ["openai", "openai-responses"] {
+            let listed = price(provider, "gpt-5-mini", "");
+            assert_eq!(listed, crate::resources::list_prices::of("gpt-5-mini"));
+            assert!(listed.is_some());
+            assert_eq!(price(provider, "gpt-5-mini", &own), listed);
+            assert_eq!(price(provider, "gpt-5-mini", &elsewhere), None);
+        }
+        assert!(price("anthropic", "claude-sonnet-5", "").is_some());
+        assert_eq!(price("anthropic", "claude-sonnet-5", &elsewhere), None);
+    }
+
+    #[test]
     fn another_server_may_want_no_key() {
         let with = |provider: &str, more: &str| {
             problems(&format!(
