@@ -44,5 +44,5 @@ pub use resource_error::ResourceError;
 pub use resource_manager::{IntoResources, ResourceManager};
 pub use resource_metrics::{LatencySummary, ResourceMetrics};
 pub use tokenizer::Tokenizer;
-pub(crate) use tokenizer::{TOKENS_PER_MESSAGE, request_tokens};
+pub(crate) use tokenizer::{TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, request_tokens};
 pub(crate) use traffic::Waiter;
