@@ -813,6 +813,6 @@ fn wrong_parameters_and_names_are_told() {
         "4 problems:\n  - nodes.a: the node has no `prompt`: say what to ask, as in `prompt: \
          \"Summarize {input}\"`\n  - nodes.b.prompt: there is no node `c`; there is `input`, `a`, `b` \
          (for a literal brace write `{{`)\n  - output: there is no node `d`; there is `input`, `a`, \
-         `b`\n  - node `a`: the alias is empty: name the model to call, as in `llm: fast`",
+         `b` (for a constant write `{ $value: \"d\" }`)\n  - node `a`: the alias is empty: name the model to call, as in `llm: fast`",
     );
 }

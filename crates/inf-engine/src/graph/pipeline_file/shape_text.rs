@@ -14,7 +14,11 @@ pub(super) fn parse(json: &Json, names: &Names<'_>) -> Result<Shape, String> {
     match json {
         Json::String(text) => {
             let reference = names.parse(text).map_err(|why| {
-                // In a conversation a text is easily taken for what is said.
+                // In a conversation a text is easily taken for what is said; one
+                // with a way into a value was not meant so.
+                if text.contains('.') && !text.contains(' ') {
+                    return why;
+                }
                 let constant = Json::from(text.as_str());
                 format!("{why} (for a constant write `{{ {VALUE}: {constant} }}`)")
             });
