@@ -13,8 +13,8 @@ use super::limiter::Limiter;
 use super::limiter_registry;
 use super::traffic::{Traffic, Waiter};
 use super::{
-    AliasConfig, EndpointGroup, OwnClient, Price, ResourceConfig, ResourceError, ResourceMetrics,
-    Strategy,
+    AliasConfig, EndpointGroup, EndpointReport, OwnClient, Price, ResourceConfig, ResourceError,
+    ResourceMetrics, Strategy,
 };
 use crate::clients::LlmClient;
 use crate::document::{Problem, did_you_mean};
@@ -192,17 +192,28 @@ impl ResourceManager {
     /// What each endpoint did since this manager was made: by its alias, and of
     /// several behind one by its place as well (`fast[0]`).
     pub fn metrics_by_endpoint(&self) -> IndexMap<String, ResourceMetrics> {
-        let mut all = IndexMap::new();
+        let all = self.endpoints().into_iter();
+        all.map(|report| (report.name, report.metrics)).collect()
+    }
+
+    /// The same, with the alias and the model of each.
+    pub fn endpoints(&self) -> Vec<EndpointReport> {
+        let mut all = Vec::new();
         for (alias, group) in &self.groups {
             let each = group.metrics_of_each();
             let is_one = each.len() == 1;
-            for (place, metrics) in each.into_iter().enumerate() {
-                let name = if is_one {
-                    alias.clone()
-                } else {
-                    format!("{alias}[{place}]")
-                };
-                all.insert(name, metrics);
+            let each = each.into_iter().zip(group.descriptions());
+            for (place, (metrics, asked)) in each.enumerate() {
+                all.push(EndpointReport {
+                    name: if is_one {
+                        alias.clone()
+                    } else {
+                        format!("{alias}[{place}]")
+                    },
+                    alias: alias.clone(),
+                    model: asked.model.clone(),
+                    metrics,
+                });
             }
         }
         all
