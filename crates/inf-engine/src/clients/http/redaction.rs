@@ -39,12 +39,17 @@ impl Redaction {
     /// half a key is no longer recognized.
     pub(crate) fn apply(&self, text: &str) -> String {
         let mut clean = text.to_owned();
+        self.clean(&mut clean);
+        clean
+    }
+
+    /// Replaces every secret in `text`.
+    pub(crate) fn clean(&self, text: &mut String) {
         for secret in &self.secrets {
-            if clean.contains(secret.expose_secret()) {
-                clean = clean.replace(secret.expose_secret(), "[key]");
+            if text.contains(secret.expose_secret()) {
+                *text = text.replace(secret.expose_secret(), "[key]");
             }
         }
-        clean
     }
 }
 
