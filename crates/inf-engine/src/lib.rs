@@ -46,7 +46,7 @@
 //! | [`graph`] | `InferenceGraph`: nodes, validation, drawings, pipeline files |
 //! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
 //! | [`resources`] | aliases, endpoints, limits, metrics |
-//! | [`clients`] | providers: OpenAI-compatible servers, the simulated one |
+//! | [`clients`] | providers: OpenAI, Anthropic, Ollama, compatible servers, the simulated one |
 //! | [`telemetry`] | spans and events for `tracing`, traces for OpenTelemetry |
 //! | [`conversation`] | messages, images, tool calls: what models are told and say |
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |

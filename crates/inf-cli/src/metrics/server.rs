@@ -116,10 +116,14 @@ impl Watched {
         if let Some(budget) = &inner.budget {
             tell_budget(&mut out, budget);
         }
-        let endpoints = inner.resources.metrics();
-        let rows = endpoints.iter().map(|(alias, metrics)| {
-            let model = inner.resources.model(alias).unwrap_or_default();
-            (vec![("alias", alias.as_str()), ("model", model)], metrics)
+        let endpoints = inner.resources.endpoints();
+        let rows = endpoints.iter().map(|report| {
+            let labels = vec![
+                ("alias", report.alias.as_str()),
+                ("endpoint", report.name.as_str()),
+                ("model", report.model.as_deref().unwrap_or_default()),
+            ];
+            (labels, &report.metrics)
         });
         let rows = Rows {
             prefix: "inf_endpoint",

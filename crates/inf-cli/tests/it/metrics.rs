@@ -116,8 +116,9 @@ fn numbers_of_endpoints_nodes_and_budget_are_served_while_it_runs() {
     workplace.write(
         "resources.yaml",
         format!(
-            "endpoints:\n  fast: {fast}\n  smart: {}\n",
-            endpoint("s", "")
+            "endpoints:\n  fast: {fast}\n  smart: {{ strategy: round-robin, endpoints: [{}, {}] }}\n",
+            endpoint("s", ""),
+            endpoint("t", "")
         ),
     );
     let (mut child, url) = start(&workplace, "--metrics 0 --budget-calls 1000");
@@ -141,7 +142,7 @@ fn numbers_of_endpoints_nodes_and_budget_are_served_while_it_runs() {
             "it waits for more inputs"
         );
     };
-    let fast = "{alias=\"fast\",model=\"f\\\"1\"}";
+    let fast = "{alias=\"fast\",endpoint=\"fast\",model=\"f\\\"1\"}";
     let check = |series: String, expected: f64| {
         assert_eq!(found.get(&series), Some(&expected), "{series}");
     };
@@ -155,11 +156,13 @@ fn numbers_of_endpoints_nodes_and_budget_are_served_while_it_runs() {
     );
     check("inf_budget{unit=\"calls\"}".to_owned(), 1000.0);
     check("inf_budget_spent{unit=\"calls\"}".to_owned(), 30.0);
-    let smart = "{alias=\"smart\",model=\"s\"}";
-    check(
-        format!("inf_endpoint_answers_of_unknown_cost_total{smart}"),
-        10.0,
-    );
+    for (place, model) in ["s", "t"].into_iter().enumerate() {
+        let smart = format!("{{alias=\"smart\",endpoint=\"smart[{place}]\",model=\"{model}\"}}");
+        check(
+            format!("inf_endpoint_answers_of_unknown_cost_total{smart}"),
+            5.0,
+        );
+    }
     let dollars = found[&format!("inf_endpoint_cost_dollars_total{fast}")];
     let tokens = found[&format!("inf_endpoint_input_tokens_total{fast}")]
         + found[&format!("inf_endpoint_output_tokens_total{fast}")];
@@ -170,7 +173,7 @@ fn numbers_of_endpoints_nodes_and_budget_are_served_while_it_runs() {
     // Buckets count up to all answers.
     let bucket = |bound: &str| {
         found[&format!(
-            "inf_endpoint_answer_seconds_bucket{{alias=\"fast\",model=\"f\\\"1\",le=\"{bound}\"}}"
+            "inf_endpoint_answer_seconds_bucket{{alias=\"fast\",endpoint=\"fast\",model=\"f\\\"1\",le=\"{bound}\"}}"
         )]
     };
     assert!(bucket("0.05") <= bucket("10") && bucket("10") <= bucket("+Inf"));

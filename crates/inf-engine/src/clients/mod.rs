@@ -31,7 +31,7 @@ pub mod openai;
 pub mod openai_responses;
 mod rate_limits;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod simulated;
 mod structured;
 mod token_count;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Part, ToolCall, ToolResult, ToolSpec};
 
 /// A tool.
-pub(super) fn look() -> Arc<ToolSpec> {
+pub(crate) fn look() -> Arc<ToolSpec> {
     Arc::new(ToolSpec {
         name: "look".to_owned(),
         description: "Looks.".to_owned(),
@@ -16,7 +16,7 @@ pub(super) fn look() -> Arc<ToolSpec> {
 }
 
 /// A call of it.
-pub(super) fn look_call() -> Part {
+pub(crate) fn look_call() -> Part {
     Part::ToolCall(ToolCall {
         id: "c1".to_owned(),
         name: "look".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn look_call() -> Part {
 }
 
 /// What it gave.
-pub(super) fn look_result(content: &str, is_error: bool) -> Part {
+pub(crate) fn look_result(content: &str, is_error: bool) -> Part {
     Part::ToolResult(ToolResult {
         call_id: "c1".to_owned(),
         name: "look".to_owned(),

@@ -8,6 +8,9 @@ use serde_json::Value as Json;
 /// the length, and at this one a quarter of a second.
 const LONGEST_REPAIRED: usize = 16 * 1024;
 
+/// The most that is repaired of an answer, in bytes: it may have many such parts.
+const MOST_REPAIRED: usize = 2 * LONGEST_REPAIRED;
+
 /// The most parts of a text that may be JSON.
 const MOST_PARTS: usize = 64;
 
@@ -51,7 +54,13 @@ pub(super) fn find<T>(
     if let Some(found) = whole.into_iter().find_map(&mut try_accept) {
         return Ok(found);
     }
-    if !is_cut && let Some(found) = parts().filter_map(repaired).find_map(&mut try_accept) {
+    let mut left = MOST_REPAIRED;
+    let affordable = parts().filter(|part| {
+        let is_affordable = part.len() <= LONGEST_REPAIRED.min(left);
+        left -= if is_affordable { part.len() } else { 0 };
+        is_affordable
+    });
+    if !is_cut && let Some(found) = affordable.filter_map(repaired).find_map(&mut try_accept) {
         return Ok(found);
     }
     Err(misfit.map_or(NoValue::NotJson(not_json), NoValue::Misfit))
@@ -107,9 +116,6 @@ fn end_of(text: &str, heeds_quotes: bool) -> Option<usize> {
 
 /// The value that a text of almost JSON means.
 fn repaired(text: &str) -> Option<Json> {
-    if text.len() > LONGEST_REPAIRED {
-        return None;
-    }
     let text = jsonrepair_rs::jsonrepair(text).ok()?;
     serde_json::from_str(&text).ok()
 }
@@ -201,6 +207,17 @@ mod tests {
         assert_eq!(read("See [1]!", false), misfit);
         assert!(read(&"[".repeat(100_000), false).is_err());
         assert!(read(&"{\"a\":".repeat(100_000), false).is_err());
+    }
+
+    #[test]
+    fn no_more_is_repaired_than_can_be_quickly() {
+        let broken = |length: usize| format!("[{},],", "1, ".repeat(length / 3));
+        // Each is short enough, all together are not.
+        let last = format!("{{'x': '{}'}}", "x".repeat(100));
+        let answer = broken(LONGEST_REPAIRED - 10).repeat(2) + &last;
+        assert!(read(&answer, false).is_err());
+        let answer = broken(LONGEST_REPAIRED - 10) + &last;
+        check(&answer, &json!({"x": "x".repeat(100)}));
     }
 
     proptest! {

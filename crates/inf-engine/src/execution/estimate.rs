@@ -6,7 +6,9 @@ use crate::clients::Usage;
 use crate::graph::{
     Accessor, InferenceGraph, LlmCall, NodeRef, Operation, Reference, Shape, Template, TemplatePart,
 };
-use crate::resources::{Cost, Price, ResourceManager, TOKENS_PER_MESSAGE, Tokenizer};
+use crate::resources::{
+    Cost, Price, ResourceManager, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, Tokenizer,
+};
 use crate::value::Value;
 
 /// What a run will take, before anything is called: its calls exactly, its
@@ -17,7 +19,8 @@ use crate::value::Value;
 /// allows, or [`ASSUMED_ANSWER`](Self::ASSUMED_ANSWER) tokens long where that is
 /// not set; it counts so in later prompts, too. What a host function returns is
 /// taken to be as long as what it was given. Nothing is failed, repeated or
-/// cached.
+/// cached, and a model that has tools is taken to answer without a call of them:
+/// each turn in which it calls some is one more call.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -216,12 +219,18 @@ impl Counter {
         };
         let fixed = graph.enumerate().map(|(_, found)| match found.operation() {
             Operation::Llm(call) => {
-                let templates = || call.system.iter().chain([&call.prompt]);
+                let templates = || call.system.iter().chain(prompt_of(call));
                 let messages = templates().count() as u64 * TOKENS_PER_MESSAGE;
                 let schema = call.output.as_ref();
                 let schema = schema.map(|schema| schema.as_json().to_string());
                 let text = text_of(&mut templates());
-                messages + tokenizer.count(&text) + tokenizer.count(&schema.unwrap_or_default())
+                // Of a file, the code of tools may not be there.
+                let tools = call.tools.iter().map(|name| match graph.tool(name) {
+                    Some(tool) => tokenizer.count_tool(tool.spec()),
+                    None => tokenizer.count(name),
+                });
+                let texts = tokenizer.count(&text) + tokenizer.count(&schema.unwrap_or_default());
+                messages + texts + tools.sum::<u64>()
             }
             Operation::Prompt(template) => tokenizer.count(&text_of(&mut [template].into_iter())),
             _ => 0,
@@ -238,6 +247,30 @@ impl Counter {
             other => self.tokenizer.count(&other.to_string()),
         }
     }
+
+    /// The tokens of a conversation or of a part of one: texts, and what stands
+    /// around messages and for pictures.
+    fn said(&self, value: &Value) -> u64 {
+        match value {
+            Value::String(text) => self.tokenizer.count(text),
+            Value::List(parts) => parts.iter().map(|part| self.said(part)).sum(),
+            Value::Map(fields) if fields.contains_key("image") => TOKENS_PER_IMAGE,
+            Value::Map(fields) => match fields.get("content") {
+                Some(content) if fields.contains_key("role") => {
+                    TOKENS_PER_MESSAGE + self.said(content)
+                }
+                _ => fields.values().map(|field| self.said(field)).sum(),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+    }
+}
+
+/// The prompt of a call, if it is sent: where there is a conversation, an empty
+/// one is left out.
+fn prompt_of(call: &LlmCall) -> Option<&Template> {
+    let is_sent = call.messages.is_none() || !call.prompt.parts().is_empty();
+    is_sent.then_some(&call.prompt)
 }
 
 /// One input on its way through the graph: how many tokens values have as text.
@@ -258,8 +291,9 @@ impl Walk<'_> {
         match operation {
             Operation::Input => self.counter.text_of(self.input),
             Operation::Llm(call) => {
-                let templates = call.system.iter().chain([&call.prompt]);
-                fixed + templates.map(template).sum::<u64>()
+                let templates = call.system.iter().chain(prompt_of(call));
+                let earlier = call.messages.as_ref().map_or(0, |shape| self.said(shape));
+                fixed + templates.map(template).sum::<u64>() + earlier
             }
             Operation::Prompt(prompt) => fixed + template(prompt),
             Operation::Pack(shape) => self.shape(shape),
@@ -280,6 +314,25 @@ impl Walk<'_> {
                     .map(|(key, shape)| self.counter.tokenizer.count(key) + self.shape(shape));
                 entries.sum()
             }
+        }
+    }
+
+    /// The tokens of a conversation that is put together, or of a part of one.
+    fn said(&self, shape: &Shape) -> u64 {
+        match shape {
+            Shape::Reference(read) if read.node == NodeRef::INPUT => {
+                part(self.input, &read.path).map_or(0, |found| self.counter.said(found))
+            }
+            Shape::Reference(read) => self.reference(read),
+            Shape::Constant(value) => self.counter.said(value),
+            Shape::List(parts) => parts.iter().map(|part| self.said(part)).sum(),
+            Shape::Map(fields) if fields.contains_key("image") => TOKENS_PER_IMAGE,
+            Shape::Map(fields) => match fields.get("content") {
+                Some(content) if fields.contains_key("role") => {
+                    TOKENS_PER_MESSAGE + self.said(content)
+                }
+                _ => fields.values().map(|field| self.said(field)).sum(),
+            },
         }
     }
 
@@ -354,6 +407,49 @@ output: last
             (estimate.inputs(), estimate.calls(), estimate.cost().unknown),
             (2, 6, 6)
         );
+    }
+
+    #[test]
+    fn conversations_and_tools_are_counted_as_they_are_sent() {
+        let graph = InferenceGraph::from_text(
+            r#"
+version: 1
+name: chat
+input: { earlier: any, picture: any, question: string }
+nodes:
+  look:
+    llm: fast
+    messages:
+      - input.earlier
+      - { role: { $value: user }, content: [input.question, { image: input.picture }] }
+    tools: [find]
+    max_tokens: 10
+output: look
+"#,
+        );
+        let graph = graph.expect("a graph");
+        let earlier = serde_json::json!([
+            {"role": "user", "content": "12345678"},
+            {"role": "assistant", "content": ["1234", {"image": "data:image/png;base64,AAAA"}]},
+        ]);
+        // However long the picture's own text is.
+        let picture = "data:image/png;base64,".to_owned() + &"A".repeat(100_000);
+        let input = serde_json::json!({
+            "earlier": earlier, "picture": picture, "question": "12345678"
+        });
+        let input = Value::from(input);
+        let tokens = |graph: InferenceGraph| {
+            let mut estimate = Estimate::new(&Arc::new(graph), None);
+            estimate.add(&input);
+            estimate.aliases()[0].input_tokens
+        };
+        let said = (4 + 2) + (4 + 1 + 1_500) + (4 + 2 + 1_500);
+        assert_eq!(tokens(graph.clone()), said + 1);
+
+        let find = crate::graph::Tool::new("find", "Finds it.", |(): ()| async { "it" });
+        let known = Tokenizer::Characters.count_tool(find.spec());
+        let graph = graph.with_tools([find]);
+        assert_eq!(tokens(graph), said + known);
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl Tool {
     pub(crate) fn call(&self, arguments: &str) -> Result<ToolFuture, String> {
         // Models leave out what they have nothing to say in.
         let arguments = match arguments.trim() {
-            "" => "{}",
+            "" | "null" => "{}",
             arguments => arguments,
         };
         let json: Json = serde_json::from_str(arguments)
@@ -250,5 +250,24 @@ fn told(output: &impl Serialize) -> Result<Arc<str>, String> {
 impl fmt::Debug for Tool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Tool({:?})", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn no_arguments_are_written_in_many_ways() {
+        let today = Tool::new("today", "Tells the day.", |(): ()| async { "Monday" });
+        for arguments in ["", " ", "{}", "null", "{\"unasked\": 1}"] {
+            let given = today.call(arguments).map(FutureExt::now_or_never);
+            assert_eq!(given, Ok(Some(Ok("Monday".into()))), "{arguments}");
+        }
+        for arguments in ["[]", "{", "1"] {
+            assert!(today.call(arguments).is_err(), "{arguments}");
+        }
     }
 }

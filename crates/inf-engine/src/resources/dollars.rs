@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!((call * 41).to_string(), "$0.0123");
 /// assert_eq!(Dollars::new(1234.5).to_string(), "$1,234.50");
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dollars(u64);
 
 impl Dollars {
@@ -111,6 +111,18 @@ impl Sum for Dollars {
     }
 }
 
+/// To the last digit that is counted: `$0.000003`.
+impl fmt::Debug for Dollars {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, parts) = (self.0 / Self::PARTS, self.0 % Self::PARTS);
+        let parts = format!("{parts:012}");
+        match parts.trim_end_matches('0') {
+            "" => write!(formatter, "${whole}"),
+            parts => write!(formatter, "${whole}.{parts}"),
+        }
+    }
+}
+
 impl fmt::Display for Dollars {
     /// With cents, and below a dollar with as many digits as it takes to see
     /// three of the amount.
@@ -188,6 +200,16 @@ mod tests {
         check(f64::MAX, "$18,446,744.07");
         check(-1.0, "$0.00");
         check(f64::NAN, "$0.00");
+    }
+
+    #[test]
+    fn debugging_shows_all_of_an_amount() {
+        let check = |dollars: f64, expected: &str| {
+            assert_eq!(format!("{:?}", Dollars::new(dollars)), expected);
+        };
+        check(0.0, "$0");
+        check(1_234.5, "$1234.5");
+        check(0.000_003_21, "$0.00000321");
     }
 
     #[test]

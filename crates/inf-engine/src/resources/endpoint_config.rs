@@ -91,9 +91,9 @@ pub struct EndpointConfig {
     /// program was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<String>,
-    /// What the model charges; what the provider lists for it by default, if it
-    /// is `openai` and the model is known. Calls of a model without a price have
-    /// an unknown cost.
+    /// What the model charges; by default what OpenAI or Anthropic list for it, if
+    /// they themselves are asked and the model is known. Calls of a model without
+    /// a price have an unknown cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// The most calls at once; 64 by default.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use url::Url;
 
 use super::endpoint::Limits;
 use super::environment::{self, Lookup, interpolate, not_set};
@@ -215,15 +216,20 @@ impl EndpointMaker<'_> {
         }
     }
 
-    /// What the model of `client` charges, if that is known. A server of one's
-    /// own may serve a model of any name, so that only a provider's own list
-    /// counts.
+    /// What the model of `client` charges, if that is known. Another server, a
+    /// gateway or a stand-in, may serve a model of any name at any price, so that
+    /// a provider's list counts only where the provider itself is asked.
     pub(super) fn price(config: &EndpointConfig, client: &dyn LlmClient) -> Option<Price> {
-        let listed = || match config.provider {
-            Provider::OpenAi | Provider::OpenAiResponses | Provider::Anthropic => {
-                list_prices::of(client.description().model.as_deref()?)
-            }
-            Provider::OpenAiCompatible | Provider::Ollama | Provider::Simulated => None,
+        let listed = || {
+            let own = match config.provider {
+                Provider::OpenAi | Provider::OpenAiResponses => OPENAI_BASE_URL,
+                Provider::Anthropic => AnthropicClient::BASE_URL,
+                Provider::OpenAiCompatible | Provider::Ollama | Provider::Simulated => return None,
+            };
+            let own = Url::parse(own).ok()?;
+            let asked = client.description();
+            let is_own = asked.server.as_deref() == own.host_str();
+            list_prices::of(asked.model.as_deref()?).filter(|_| is_own)
         };
         config.price.or_else(listed)
     }

@@ -13,8 +13,8 @@ use super::limiter::Limiter;
 use super::limiter_registry;
 use super::traffic::{Traffic, Waiter};
 use super::{
-    AliasConfig, EndpointGroup, OwnClient, Price, ResourceConfig, ResourceError, ResourceMetrics,
-    Strategy,
+    AliasConfig, EndpointGroup, EndpointReport, OwnClient, Price, ResourceConfig, ResourceError,
+    ResourceMetrics, Strategy,
 };
 use crate::clients::LlmClient;
 use crate::document::{Problem, did_you_mean};
@@ -192,17 +192,28 @@ impl ResourceManager {
     /// What each endpoint did since this manager was made: by its alias, and of
     /// several behind one by its place as well (`fast[0]`).
     pub fn metrics_by_endpoint(&self) -> IndexMap<String, ResourceMetrics> {
-        let mut all = IndexMap::new();
+        let all = self.endpoints().into_iter();
+        all.map(|report| (report.name, report.metrics)).collect()
+    }
+
+    /// The same, with the alias and the model of each.
+    pub fn endpoints(&self) -> Vec<EndpointReport> {
+        let mut all = Vec::new();
         for (alias, group) in &self.groups {
             let each = group.metrics_of_each();
             let is_one = each.len() == 1;
-            for (place, metrics) in each.into_iter().enumerate() {
-                let name = if is_one {
-                    alias.clone()
-                } else {
-                    format!("{alias}[{place}]")
-                };
-                all.insert(name, metrics);
+            let each = each.into_iter().zip(group.descriptions());
+            for (place, (metrics, asked)) in each.enumerate() {
+                all.push(EndpointReport {
+                    name: if is_one {
+                        alias.clone()
+                    } else {
+                        format!("{alias}[{place}]")
+                    },
+                    alias: alias.clone(),
+                    model: asked.model.clone(),
+                    metrics,
+                });
             }
         }
         all
@@ -393,6 +404,30 @@ endpoints:
         assert!(!format!("{config:?}").contains("blue"));
         let written = config.to_text(crate::document::DocumentFormat::Yaml);
         assert_eq!(ResourceConfig::from_text(&written).unwrap(), config);
+    }
+
+    #[test]
+    fn a_list_price_holds_where_the_provider_itself_is_asked() {
+        let price = |provider: &str, model: &str, more: &str| {
+            let config = ResourceConfig::from_text(&format!(
+                "endpoints: {{ a: {{ provider: {provider}, model: {model}, api_key_env: SET{more} }} }}"
+            ));
+            let lookup = |name: &str| (name == "SET").then(|| "sk-123456".to_owned());
+            let manager = ResourceManager::with_environment(&config.unwrap(), &lookup).unwrap();
+            manager.price("a")
+        };
+        let at = |url: &str| format!(", base_url: '{url}'");
+        let own = at("${NO:-https://api.openai.com/v1}");
+        let elsewhere = at("https://gateway.example/v1");
+        for provider in ["openai", "openai-responses"] {
+            let listed = price(provider, "gpt-5-mini", "");
+            assert_eq!(listed, crate::resources::list_prices::of("gpt-5-mini"));
+            assert!(listed.is_some());
+            assert_eq!(price(provider, "gpt-5-mini", &own), listed);
+            assert_eq!(price(provider, "gpt-5-mini", &elsewhere), None);
+        }
+        assert!(price("anthropic", "claude-sonnet-5", "").is_some());
+        assert_eq!(price("anthropic", "claude-sonnet-5", &elsewhere), None);
     }
 
     #[test]

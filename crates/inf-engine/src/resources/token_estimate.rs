@@ -1,24 +1,23 @@
 //! [`TokenEstimate`]: how many tokens a call will cost, before it is made.
 
-use crate::clients::{LlmRequest, Part, Usage};
+use super::request_tokens;
+use crate::clients::{LlmRequest, Usage};
 
 /// What a call costs, judged by its length and by the calls before it.
 ///
-/// Characters over characters a token, and the length of answers so far: that
-/// is a few additions, where counting tokens exactly would take longer than the
-/// rest of a call. Both are learnt from what calls were charged, so that texts in
-/// another script or by another tokenizer are judged right after a few answers.
+/// What its characters are taken for, and the length of answers so far: that is
+/// quick, where counting tokens exactly would take longer than the rest of a
+/// call. Both are corrected by what calls were charged, so that texts in another
+/// script or by another tokenizer are judged right after a few answers.
 #[derive(Debug)]
 pub(super) struct TokenEstimate {
-    /// Bytes of a request for each of its tokens.
-    bytes_a_token: f64,
+    /// Tokens that are charged for each one that is counted.
+    charged: f64,
     /// Tokens of an answer; `None` before the first.
     output: Option<f64>,
 }
 
 impl TokenEstimate {
-    /// Usual for English.
-    const BYTES_A_TOKEN: f64 = 4.0;
     /// Before anything is known of answers.
     const OUTPUT: f64 = 256.0;
     /// More tokens than any model takes.
@@ -28,14 +27,14 @@ impl TokenEstimate {
 
     pub(super) fn new() -> Self {
         Self {
-            bytes_a_token: Self::BYTES_A_TOKEN,
+            charged: 1.0,
             output: None,
         }
     }
 
     /// The tokens of a request and its answer.
     pub(super) fn of(&self, request: &LlmRequest) -> f64 {
-        let input = size(request) / self.bytes_a_token;
+        let input = to_f64(request_tokens(request)) * self.charged;
         let most = request.max_tokens.map_or(f64::INFINITY, f64::from);
         let output = self.output.unwrap_or(Self::OUTPUT).min(most);
         (input + output).ceil().max(1.0)
@@ -46,28 +45,16 @@ impl TokenEstimate {
         // Servers may say anything.
         let tokens = |count: u64| to_f64(count.min(Self::MOST));
         let (input, output) = (tokens(usage.input_tokens), tokens(usage.output_tokens));
-        if input > 0.0 {
-            let bytes = (size(request) / input).clamp(0.1, 100.0);
-            self.bytes_a_token += Self::SHARE * (bytes - self.bytes_a_token);
+        let counted = to_f64(request_tokens(request));
+        if input > 0.0 && counted > 0.0 {
+            let charged = (input / counted).clamp(0.04, 40.0);
+            self.charged += Self::SHARE * (charged - self.charged);
         }
         if input + output > 0.0 {
             let known = self.output.get_or_insert(output);
             *known += Self::SHARE * (output - *known);
         }
     }
-}
-
-/// The bytes of a request's texts; an image counts as a page of text.
-fn size(request: &LlmRequest) -> f64 {
-    const IMAGE: usize = 4_000;
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let bytes = parts.map(|part| match part {
-        Part::Text(text) => text.len(),
-        Part::Image(_) => IMAGE,
-        _ => 0,
-    });
-    let bytes: usize = bytes.sum();
-    to_f64(bytes as u64)
 }
 
 /// A number of tokens, which floats hold exactly up to 2^52.
@@ -77,4 +64,45 @@ fn size(request: &LlmRequest) -> f64 {
 )]
 pub(super) fn to_f64(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::samples::{look, look_call, look_result};
+    use crate::clients::{Message, Role};
+
+    #[test]
+    fn what_tools_give_and_are_counts_too() {
+        let estimate = TokenEstimate::new();
+        let mut request = LlmRequest::from_prompt("12345678");
+        let plain = estimate.of(&request);
+        request.tools.push(look());
+        let with_tools = estimate.of(&request);
+        assert!(with_tools > plain);
+        request
+            .messages
+            .push(Message::from_parts(Role::Assistant, [look_call()]));
+        let given = look_result(&"1234".repeat(1_000), false);
+        request
+            .messages
+            .push(Message::from_parts(Role::Tool, [given]));
+        assert!(estimate.of(&request) >= with_tools + 1_000.0);
+    }
+
+    #[test]
+    fn what_calls_were_charged_corrects_it() {
+        let mut estimate = TokenEstimate::new();
+        let request = LlmRequest::from_prompt("1234".repeat(96));
+        let usage = Usage {
+            input_tokens: 300,
+            output_tokens: 50,
+            ..Usage::default()
+        };
+        for _ in 0..200 {
+            estimate.note(&request, usage);
+        }
+        let found = estimate.of(&request);
+        assert!((345.0..=351.0).contains(&found), "{found}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::clients::{LlmRequest, Message, Part};
+use crate::clients::{LlmRequest, Message, Part, ToolSpec};
 
 /// How many tokens a text has.
 ///
@@ -52,7 +52,7 @@ pub(crate) const TOKENS_PER_MESSAGE: u64 = 4;
 
 /// What a picture is taken for: large ones cost about this much with the
 /// providers that say.
-const TOKENS_PER_IMAGE: u64 = 1_500;
+pub(crate) const TOKENS_PER_IMAGE: u64 = 1_500;
 
 impl Tokenizer {
     /// The tokenizer of `model`, as far as it is known.
@@ -75,6 +75,12 @@ impl Tokenizer {
             #[cfg(feature = "tokenizer")]
             Self::O200kBase => tiktoken_rs::o200k_base_singleton().count_ordinary(text) as u64,
         }
+    }
+
+    /// The tokens of what a model is told of a tool.
+    pub(crate) fn count_tool(self, tool: &ToolSpec) -> u64 {
+        let parameters = tool.parameters.to_string();
+        self.count(&tool.name) + self.count(&tool.description) + self.count(&parameters)
     }
 }
 
@@ -101,9 +107,8 @@ impl fmt::Display for Tokenizer {
 pub(crate) fn request_tokens(request: &LlmRequest) -> u64 {
     let count = |text: &str| Tokenizer::Characters.count(text);
     let messages = request.messages.iter().map(message_tokens);
-    let tools = request.tools.iter().map(|tool| {
-        count(&tool.name) + count(&tool.description) + count(&tool.parameters.to_string())
-    });
+    let tools = request.tools.iter();
+    let tools = tools.map(|tool| Tokenizer::Characters.count_tool(tool));
     let schema = request.output_schema.as_ref();
     let schema = schema.map_or(0, |schema| count(&schema.schema.to_string()));
     messages.sum::<u64>() + tools.sum::<u64>() + schema

@@ -649,7 +649,8 @@ fn wrong_references_are_told() {
     let check = |text: &str, expected: &str| assert_eq!(mistake(text), expected, "{text}");
     check(
         "output: inptu",
-        "output: there is no node `inptu`; did you mean `input`?",
+        "output: there is no node `inptu`; did you mean `input`? (for a constant write \
+         `{ $value: \"inptu\" }`)",
     );
     check(
         "nodes: {a: {prompt: 'Of {facts.x}'}}\noutput: a",
@@ -699,7 +700,12 @@ fn wrong_references_are_told() {
     check(
         "output: Some text",
         "output: `Some text` is no reference: write a node's name and then fields or indices, as in \
-         `facts.tags.0`; for a literal write `$value`",
+         `facts.tags.0` (for a constant write `{ $value: \"Some text\" }`)",
+    );
+    check(
+        "output: [{role: user, content: input}]",
+        "output: there is no node `user`; there is `input` (for a constant write \
+         `{ $value: \"user\" }`)",
     );
     check(
         "output: input..a",
@@ -716,7 +722,7 @@ fn wrong_references_are_told() {
     check(
         "nodes: {a: {prompt: '{\"json\": 1}'}}\noutput: a",
         "nodes.a.prompt: `\"json\": 1` is no reference: write a node's name and then fields or \
-         indices, as in `facts.tags.0`; for a literal write `$value` (for a literal brace write `{{`)",
+         indices, as in `facts.tags.0` (for a literal brace write `{{`)",
     );
 }
 
@@ -807,6 +813,6 @@ fn wrong_parameters_and_names_are_told() {
         "4 problems:\n  - nodes.a: the node has no `prompt`: say what to ask, as in `prompt: \
          \"Summarize {input}\"`\n  - nodes.b.prompt: there is no node `c`; there is `input`, `a`, `b` \
          (for a literal brace write `{{`)\n  - output: there is no node `d`; there is `input`, `a`, \
-         `b`\n  - node `a`: the alias is empty: name the model to call, as in `llm: fast`",
+         `b` (for a constant write `{ $value: \"d\" }`)\n  - node `a`: the alias is empty: name the model to call, as in `llm: fast`",
     );
 }

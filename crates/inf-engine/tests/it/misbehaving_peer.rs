@@ -129,6 +129,33 @@ async fn closed_in_the_middle_of_the_body() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_one_though_its_words_are_cut_off() {
+    use inf_engine::clients::{Delta, LlmClient, LlmRequest};
+
+    let cut = |head: &str| {
+        let head = format!("HTTP/1.1 {head}\r\ncontent-length: 1000\r\n\r\n{{\"error\"");
+        Answer::Close(head.into_bytes())
+    };
+    let after = Some(Duration::from_secs(2));
+    for (head, expected) in [
+        ("401 Unauthorized", Retry::Never),
+        (
+            "429 Too Many Requests\r\nretry-after: 2",
+            Retry::RateLimited { after },
+        ),
+    ] {
+        let peer = RawPeer::start([cut(head), cut(head)]).await;
+        let client = client(&peer.base_url());
+        let error = ask(&client).await.expect_err("an error");
+        assert_eq!(error.retry, expected, "{error}");
+        let request = LlmRequest::from_prompt("Hi");
+        let mut sink = |_: Delta<'_>| {};
+        let error = client.stream(&request, &mut sink).await;
+        assert_eq!(error.expect_err("an error").retry, expected);
+    }
+}
+
+#[tokio::test]
 async fn closed_in_the_middle_of_a_chunk() {
     check(
         Answer::Close(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\n{".to_vec()),

@@ -20,6 +20,30 @@ fn check_hello(response: &LlmResponse, format: &WireFormat) {
 }
 
 #[tokio::test]
+async fn names_in_an_answer_hold_no_key() {
+    for format in wire_formats() {
+        let headers = [
+            "content-type: application/json",
+            &*format!("request-id: {KEY}"),
+            &*format!("x-request-id: {KEY}"),
+        ];
+        let document = format.document.replace("test-model-2026", KEY);
+        let stream = format.stream.replace("test-model-2026", KEY);
+        let answers = [
+            Answer::reply("200 OK", &headers, document),
+            format.streamed(stream),
+        ];
+        let peer = RawPeer::start(answers).await;
+        let client = format.client(&peer.base_url(), |settings| settings);
+        let whole = ask(&*client).await.expect("an answer");
+        assert_eq!(whole.model, "[key]", "{}", format.name);
+        assert_eq!(whole.request_id.as_deref(), Some("[key]"));
+        let streamed = ask_in_pieces(&*client).await.0.expect("an answer");
+        assert_eq!(streamed.model, "[key]", "{}", format.name);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_whole_and_in_pieces() {
     for format in wire_formats() {
         let id = if format.name == "anthropic" {

@@ -147,6 +147,10 @@ fn prepare<E: Exchange>(
 fn with_head(mut response: LlmResponse, reply: &HttpReply, context: &ErrorContext) -> LlmResponse {
     let request_id = reply.header(&context.format.request_id);
     response.request_id = request_id.map(str::to_owned);
+    // These end in traces; what the model said is the user's own.
+    let names = [&mut response.request_id, &mut response.id];
+    let names = names.into_iter().flatten().chain([&mut response.model]);
+    names.for_each(|name| context.redaction.clean(name));
     response.rate_limits = rate_limits(&reply.headers);
     response.timings = reply.timings;
     response

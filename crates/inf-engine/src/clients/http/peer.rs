@@ -134,7 +134,10 @@ impl HttpPeer {
         let post = JsonPost::new(&self.url, &self.stream_headers, body, self.timeouts);
         let stream = self.http.open(post).await?;
         if !stream.status().is_success() {
-            return Err(self.context.refused(&stream.into_reply().await?));
+            // What a refusal is does not depend on the rest of its words.
+            let head = stream.reply_with(Bytes::new());
+            let reply = stream.into_reply().await.unwrap_or(head);
+            return Err(self.context.refused(&reply));
         }
         self.check_encoding(stream.headers())?;
         Ok(stream)
@@ -234,15 +237,22 @@ fn headers(settings: &HttpSettings, format: &WireFormat) -> Result<HeaderMap, Cl
     }
     for (name, value) in &settings.extra_headers {
         let parsed = HeaderName::try_from(name.as_str());
-        let parsed =
-            parsed.map_err(|_| unusable(format!("`headers`: `{name}` is no name for one")))?;
+        let parsed = parsed.map_err(|_| {
+            unusable(format!(
+                "`headers`: `{name}` is no header's name: write letters, digits and `-`"
+            ))
+        })?;
         if OWN_HEADERS.contains(&parsed.as_str()) {
             return Err(unusable(format!(
                 "`headers` may not set `{name}`, which the engine writes itself; take it out"
             )));
         }
-        let value = secret_value("", value)
-            .ok_or_else(|| unusable(format!("`headers`: the value of `{name}` can't be sent")))?;
+        let value = secret_value("", value).ok_or_else(|| {
+            unusable(format!(
+                "`headers`: the value of `{name}` holds characters that no header has, such \
+                     as a line break; write it anew"
+            ))
+        })?;
         headers.insert(parsed, value);
     }
     if let Some(key) = &settings.api_key {
@@ -362,7 +372,16 @@ mod tests {
                 .starts_with("`headers` may not set `Content-Length`")
         );
         let error = refusal(|settings| settings.with_header("a b", "5".into()));
-        assert_eq!(error.message, "`headers`: `a b` is no name for one");
+        assert_eq!(
+            error.message,
+            "`headers`: `a b` is no header's name: write letters, digits and `-`"
+        );
+        let error = refusal(|settings| settings.with_header("x-key", "secret\n1".into()));
+        assert_eq!(
+            error.message,
+            "`headers`: the value of `x-key` holds characters that no header has, such as a line \
+             break; write it anew"
+        );
         let error = refusal(|settings| {
             let fields = json!({"top_k": 3, "stream": true});
             settings.with_extra_body(fields.as_object().cloned().expect("an object"))

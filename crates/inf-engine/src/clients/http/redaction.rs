@@ -21,10 +21,15 @@ impl Redaction {
             if text.len() < SHORTEST_SECRET {
                 continue;
             }
-            all.push(SecretString::from(text));
-            // A raw JSON body may write `/` as `\/`.
-            if text.contains('/') {
-                all.push(SecretString::from(text.replace('/', "\\/")));
+            // Of `Bearer sk-…` in a header, servers repeat what is after the scheme.
+            let after_scheme = text.split_once(' ').map(|(_, rest)| rest.trim());
+            let after_scheme = after_scheme.filter(|rest| rest.len() >= SHORTEST_SECRET);
+            for text in [Some(text), after_scheme].into_iter().flatten() {
+                all.push(SecretString::from(text));
+                // A raw JSON body may write `/` as `\/`.
+                if text.contains('/') {
+                    all.push(SecretString::from(text.replace('/', "\\/")));
+                }
             }
         }
         Self { secrets: all }
@@ -34,12 +39,17 @@ impl Redaction {
     /// half a key is no longer recognized.
     pub(crate) fn apply(&self, text: &str) -> String {
         let mut clean = text.to_owned();
+        self.clean(&mut clean);
+        clean
+    }
+
+    /// Replaces every secret in `text`.
+    pub(crate) fn clean(&self, text: &mut String) {
         for secret in &self.secrets {
-            if clean.contains(secret.expose_secret()) {
-                clean = clean.replace(secret.expose_secret(), "[key]");
+            if text.contains(secret.expose_secret()) {
+                *text = text.replace(secret.expose_secret(), "[key]");
             }
         }
-        clean
     }
 }
 
@@ -62,6 +72,8 @@ mod tests {
         );
         check("sk-123456\n", "bad key sk-123456", "bad key [key]");
         check("ab/cd/ef", r#"{"key":"ab\/cd\/ef"}"#, r#"{"key":"[key]"}"#);
+        check("Bearer sk-123456", "bad key sk-123456", "bad key [key]");
+        check("Bearer sk-123456", "got `Bearer sk-123456`", "got `[key]`");
     }
 
     #[test]

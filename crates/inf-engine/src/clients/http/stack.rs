@@ -121,9 +121,15 @@ impl HttpStack {
         let mut response = head(self.send(post)?, url, timeouts, sent).await?;
         let first_byte = sent.elapsed();
         let reading = read_body(&mut response, url, limit, timeouts.idle);
-        let body = timeout_at(after(sent, timeouts.total), reading)
+        let read = timeout_at(after(sent, timeouts.total), reading)
             .await
-            .map_err(|_| timed_out(url, TimeOut::Total(Phase::Body), timeouts.total))??;
+            .unwrap_or_else(|_| Err(timed_out(url, TimeOut::Total(Phase::Body), timeouts.total)));
+        let body = match read {
+            Ok(body) => body,
+            // What a refusal is does not depend on the rest of its words.
+            Err(_) if !response.status().is_success() => Bytes::new(),
+            Err(error) => return Err(error),
+        };
         Ok(HttpReply {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{PerSchema, StructuredOutput};
 use crate::clients::{
-    FinishReason, LlmRequest, LlmResponse, Message, OutputSchema, Part, Role, ToolChoice, ToolSpec,
+    FinishReason, LlmRequest, LlmResponse, Message, OutputSchema, Part, Role, ToolCall, ToolChoice,
+    ToolSpec,
 };
 
 /// The field that holds a value that is no object: a tool's arguments are one.
@@ -66,6 +67,7 @@ impl Substitutes {
             };
         }
         let tool = self.tools.of(schema, |schema| Arc::new(tool_of(schema)));
+        let tool = named_apart(&tool, &request.tools);
         changed.tool_choice = match (&changed.tool_choice, may_force) {
             // The model may want other tools first; this one ends the turns.
             (ToolChoice::Auto | ToolChoice::Required, true) if !changed.tools.is_empty() => {
@@ -85,7 +87,7 @@ impl Substitutes {
             request: Cow::Owned(changed),
             form: AnswerForm {
                 is_wrapped: !is_object(&schema.schema),
-                tool: Some(Arc::clone(&tool)),
+                tool: Some(tool),
             },
         }
     }
@@ -121,6 +123,10 @@ impl AnswerForm {
             return response;
         };
         let call = response.tool_calls.remove(called);
+        // Some models answer twice, or call what nobody offered.
+        let has_others = self.request.tools.len() > 1;
+        let is_other = |call: &ToolCall| has_others && call.name != tool.name;
+        response.tool_calls.retain(is_other);
         if !response.tool_calls.is_empty() {
             // It is not done: it wants to know more before it answers.
             return response;
@@ -156,6 +162,21 @@ fn tool_of(output: &OutputSchema) -> ToolSpec {
         description: "Takes the answer. Call it once, when the answer is known.".to_owned(),
         parameters,
     }
+}
+
+/// `tool` under a name that none of `others` has: a node may be called like one
+/// of its tools.
+fn named_apart(tool: &Arc<ToolSpec>, others: &[Arc<ToolSpec>]) -> Arc<ToolSpec> {
+    let is_taken = |name: &str| others.iter().any(|other| other.name == name);
+    if !is_taken(&tool.name) {
+        return Arc::clone(tool);
+    }
+    let mut names = (0..).map(|number| format!("answer_{number}"));
+    let name = names.find(|name| !is_taken(name));
+    Arc::new(ToolSpec {
+        name: name.unwrap_or_default(),
+        ..ToolSpec::clone(tool)
+    })
 }
 
 fn is_object(schema: &Value) -> bool {
@@ -210,7 +231,6 @@ fn add_to_system(messages: &mut Vec<Message>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::ToolCall;
 
     fn request(schema: Value) -> LlmRequest {
         LlmRequest {
@@ -266,6 +286,12 @@ mod tests {
         assert_eq!(read.finish_reason, FinishReason::Stop);
         let read = sent.form.read(LlmResponse::from_text("{}"));
         assert_eq!(read.text, "{}");
+        for more in ["Facts", "dreamt"] {
+            let read = sent
+                .form
+                .read(calling(&[("Facts", "{\"a\":1}"), (more, "{}")]));
+            assert_eq!((&*read.text, read.tool_calls.len()), ("{\"a\":1}", 0));
+        }
     }
 
     #[test]
@@ -311,5 +337,23 @@ mod tests {
         assert_eq!(told.request.tool_choice, ToolChoice::Auto);
         let system = told.request.system().expect("a system prompt").into_owned();
         assert_eq!(system, "Give your final answer by calling `Facts`.");
+    }
+
+    #[test]
+    fn a_tool_of_the_same_name_is_told_apart() {
+        let mut asked = request(json!({"type": "object"}));
+        asked.tools.push(Arc::new(ToolSpec {
+            name: "Facts".to_owned(),
+            description: String::new(),
+            parameters: json!({"type": "object"}),
+        }));
+        let all = Substitutes::default();
+        let sent = all.of(&asked, StructuredOutput::Tool, true);
+        let names: Vec<_> = sent.request.tools.iter().map(|tool| &*tool.name).collect();
+        assert_eq!(names, ["Facts", "answer_0"]);
+        let read = sent.form.read(calling(&[("Facts", "{}")]));
+        assert_eq!(read.tool_calls.len(), 1);
+        let read = sent.form.read(calling(&[("answer_0", "{\"a\":1}")]));
+        assert_eq!((&*read.text, read.tool_calls.len()), ("{\"a\":1}", 0));
     }
 }

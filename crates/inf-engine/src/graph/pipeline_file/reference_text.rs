@@ -34,7 +34,7 @@ fn split(text: &str) -> Result<(&str, Vec<Accessor>), String> {
     if !is_identifier(name) {
         return Err(format!(
             "`{text}` is no reference: write a node's name and then fields or indices, as in \
-             `facts.tags.0`; for a literal write `$value`"
+             `facts.tags.0`"
         ));
     }
     let mut path = Vec::new();

@@ -12,7 +12,18 @@ const VALUE: &str = "$value";
 /// Reads a shape.
 pub(super) fn parse(json: &Json, names: &Names<'_>) -> Result<Shape, String> {
     match json {
-        Json::String(text) => Ok(Shape::Reference(names.parse(text)?)),
+        Json::String(text) => {
+            let reference = names.parse(text).map_err(|why| {
+                // In a conversation a text is easily taken for what is said; one
+                // with a way into a value was not meant so.
+                if text.contains('.') && !text.contains(' ') {
+                    return why;
+                }
+                let constant = Json::from(text.as_str());
+                format!("{why} (for a constant write `{{ {VALUE}: {constant} }}`)")
+            });
+            Ok(Shape::Reference(reference?))
+        }
         Json::Array(elements) => {
             let elements = elements.iter().map(|element| parse(element, names));
             Ok(Shape::List(elements.collect::<Result<_, _>>()?))

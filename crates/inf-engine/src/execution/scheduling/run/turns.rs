@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Charge, Run};
 use crate::clients::{LlmResponse, ToolResult, Usage};
+use crate::document::shorten;
 use crate::execution::observation::{TaskOutcome, ToolOutcome};
 use crate::execution::scheduling::answer::Answer;
 use crate::execution::scheduling::conversation::{Conversation, ToolRun};
@@ -20,6 +21,9 @@ use crate::value::Value;
 
 /// What observers are told of an answer: its first byte and what it cost.
 type Told = Option<(Duration, Usage)>;
+
+/// Of the tools that a model calls too late, so many are named.
+const MOST_NAMED: usize = 8;
 
 impl Run {
     /// The value of an answer; `None` if its node goes on with another turn.
@@ -107,7 +111,8 @@ impl Run {
         let most = call.most_turns();
         if turns >= most {
             let called = response.tool_calls.iter().map(|call| &*call.name);
-            let called = called.collect::<Vec<_>>().join("`, `");
+            let called = called.take(MOST_NAMED).collect::<Vec<_>>().join("`, `");
+            let called = shorten(&called, 200);
             let message = format!(
                 "the model still calls tools (`{called}`) in turn {turns}, the last one: raise \
                  `max_turns`, or say in the prompt when it has to answer"
