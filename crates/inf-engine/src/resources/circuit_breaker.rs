@@ -8,7 +8,10 @@
 //!
 //! Failures are those that may pass: an error of the server, no connection, no
 //! answer in time, an answer that is none. What the server refuses for good
-//! says nothing about its health, and a refusal for a limit is an answer.
+//! says nothing about its health, nor does a refusal for a limit. What was sent
+//! before the circuit opened or closed says nothing about what is now: a hundred
+//! calls that run into a timeout one after the other are one failure of the
+//! server, and no reason to leave it alone ever longer.
 //! (Nygard, "Release It!", 2007.)
 
 use std::time::Duration;
@@ -26,7 +29,12 @@ pub(super) struct CircuitBreaker {
     failures_in_a_row: u32,
     /// How often it was opened without being closed.
     openings: u32,
+    era: Era,
 }
+
+/// The time between two openings or closings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Era(u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -49,6 +57,7 @@ impl CircuitBreaker {
             seen: 0,
             failures_in_a_row: 0,
             openings: 0,
+            era: Era::default(),
         }
     }
 
@@ -68,8 +77,9 @@ impl CircuitBreaker {
         self.state == State::Closed
     }
 
-    /// Notes that a call is made, which [`check`](Self::check) allowed.
-    pub(super) fn begin(&mut self) {
+    /// Notes that a call is made, which [`check`](Self::check) allowed. What came of
+    /// it is to be told with what this returns.
+    pub(super) fn begin(&mut self) -> Era {
         match &mut self.state {
             State::Closed => {}
             State::Open { .. } => {
@@ -80,10 +90,14 @@ impl CircuitBreaker {
             }
             State::HalfOpen { probing, .. } => *probing = true,
         }
+        self.era
     }
 
     /// Notes that a call was answered.
-    pub(super) fn note_answer(&mut self) {
+    pub(super) fn note_answer(&mut self, era: Era) {
+        if era != self.era {
+            return;
+        }
         self.failures_in_a_row = 0;
         self.count(0.0);
         if let State::HalfOpen { answers, .. } = self.state {
@@ -91,6 +105,7 @@ impl CircuitBreaker {
                 self.openings = 0;
                 self.failing = 0.0;
                 self.seen = 0;
+                self.era.0 += 1;
                 State::Closed
             } else {
                 State::HalfOpen {
@@ -102,8 +117,11 @@ impl CircuitBreaker {
     }
 
     /// Notes that a call failed for a reason that may pass.
-    pub(super) fn note_failure(&mut self, now: Instant) {
-        self.failures_in_a_row += 1;
+    pub(super) fn note_failure(&mut self, era: Era, now: Instant) {
+        if era != self.era {
+            return;
+        }
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.count(1.0);
         let opens = match self.state {
             State::Closed => {
@@ -111,12 +129,12 @@ impl CircuitBreaker {
                     || self.seen >= Self::MEMORY && self.failing > 0.5
             }
             State::HalfOpen { .. } => true,
-            // It was sent before.
             State::Open { .. } => false,
         };
         if opens {
             let doubled = Self::FIRST_PAUSE.saturating_mul(1 << self.openings.min(5));
-            self.openings += 1;
+            self.openings = self.openings.saturating_add(1);
+            self.era.0 += 1;
             self.state = State::Open {
                 until: now + doubled.min(Self::LONGEST_PAUSE),
             };
@@ -124,8 +142,10 @@ impl CircuitBreaker {
     }
 
     /// Notes that a call ended in a way that says nothing.
-    pub(super) fn note_nothing(&mut self) {
-        if let State::HalfOpen { probing, .. } = &mut self.state {
+    pub(super) fn note_nothing(&mut self, era: Era) {
+        if era == self.era
+            && let State::HalfOpen { probing, .. } = &mut self.state
+        {
             *probing = false;
         }
     }
@@ -140,22 +160,33 @@ impl CircuitBreaker {
 mod tests {
     use super::*;
 
+    fn answer(breaker: &mut CircuitBreaker) {
+        let era = breaker.begin();
+        breaker.note_answer(era);
+    }
+
+    fn fail(breaker: &mut CircuitBreaker, now: Instant) {
+        let era = breaker.begin();
+        breaker.note_failure(era, now);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn it_opens_probes_and_closes() {
         let mut breaker = CircuitBreaker::new();
         let now = Instant::now();
         for _ in 0..4 {
-            breaker.note_failure(now);
+            fail(&mut breaker, now);
         }
-        breaker.note_answer();
+        answer(&mut breaker);
         assert!(breaker.is_closed(), "not in a row");
+        let early = breaker.begin();
         for _ in 0..5 {
             assert_eq!(breaker.check(now), Ok(()));
-            breaker.note_failure(now);
+            fail(&mut breaker, now);
         }
         let seconds = Duration::from_secs;
         assert_eq!(breaker.check(now), Err(Some(now + seconds(5))));
-        breaker.note_failure(now);
+        breaker.note_failure(early, now);
         assert_eq!(
             breaker.check(now),
             Err(Some(now + seconds(5))),
@@ -164,21 +195,27 @@ mod tests {
 
         let later = now + seconds(5);
         assert_eq!(breaker.check(later), Ok(()));
-        breaker.begin();
+        let probe = breaker.begin();
         assert_eq!(breaker.check(later), Err(None), "one at a time");
-        breaker.note_failure(later);
+        breaker.note_nothing(early);
+        breaker.note_failure(early, later);
+        breaker.note_answer(early);
+        assert_eq!(breaker.check(later), Err(None), "late ones say nothing");
+        breaker.note_failure(probe, later);
         assert_eq!(breaker.check(later), Err(Some(later + seconds(10))));
 
         let later = later + seconds(10);
-        breaker.begin();
-        breaker.note_nothing();
+        let given_up = breaker.begin();
+        breaker.note_nothing(given_up);
         assert_eq!(breaker.check(later), Ok(()), "a probe that was given up");
-        breaker.begin();
-        breaker.note_answer();
+        answer(&mut breaker);
         assert!(!breaker.is_closed());
-        breaker.begin();
-        breaker.note_answer();
+        answer(&mut breaker);
         assert!(breaker.is_closed());
+        for _ in 0..5 {
+            breaker.note_failure(early, later);
+        }
+        assert!(breaker.is_closed(), "late ones say nothing");
     }
 
     #[tokio::test(start_paused = true)]
@@ -189,9 +226,9 @@ mod tests {
         while breaker.is_closed() && calls < 60 {
             calls += 1;
             if calls % 3 == 0 {
-                breaker.note_answer();
+                answer(&mut breaker);
             } else {
-                breaker.note_failure(now);
+                fail(&mut breaker, now);
             }
         }
         assert!((20..30).contains(&calls), "{calls}");
@@ -202,15 +239,14 @@ mod tests {
         let mut breaker = CircuitBreaker::new();
         let mut now = Instant::now();
         for _ in 0..5 {
-            breaker.note_failure(now);
+            fail(&mut breaker, now);
         }
         let mut pauses = Vec::new();
         for _ in 0..6 {
             let until = breaker.check(now).unwrap_err().unwrap();
             pauses.push((until - now).as_secs());
             now = until;
-            breaker.begin();
-            breaker.note_failure(now);
+            fail(&mut breaker, now);
         }
         assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Price;
-use super::circuit_breaker::CircuitBreaker;
+use super::circuit_breaker::{CircuitBreaker, Era};
 use super::limiter::{Blocked, Declared, Entry, Limiter};
 use super::resource_metrics::{Recorder, ResourceMetrics};
 use super::traffic::Waiter;
@@ -38,6 +38,33 @@ struct Health {
     breaker: CircuitBreaker,
     /// How long answers take, in seconds; 0 before the first.
     latency: f64,
+    /// How long one was waited for in vain, before the first.
+    at_least: f64,
+}
+
+impl Health {
+    fn note_latency(&mut self, seconds: f64) {
+        let share = if self.latency > 0.0 { 1.0 / 16.0 } else { 1.0 };
+        self.latency += share * (seconds - self.latency);
+    }
+
+    /// Notes that an answer was waited for that did not come: it would have taken
+    /// longer still.
+    fn note_no_answer(&mut self, waited: f64) {
+        if self.latency == 0.0 {
+            self.at_least = self.at_least.max(waited);
+        } else if waited > self.latency {
+            self.note_latency(waited);
+        }
+    }
+}
+
+/// A call that was let in.
+#[derive(Debug)]
+pub(super) struct Entered {
+    entry: Entry,
+    /// When, as its circuit counts.
+    era: Era,
 }
 
 /// The limits of an endpoint.
@@ -62,6 +89,7 @@ impl Endpoint {
             health: Mutex::new(Health {
                 breaker: CircuitBreaker::new(),
                 latency: 0.0,
+                at_least: 0.0,
             }),
             metrics: Recorder::default(),
         }
@@ -113,11 +141,22 @@ impl Endpoint {
         self.health().breaker.is_closed()
     }
 
-    /// How much a call more would wait there: the calls in flight, of everybody,
-    /// times how long each takes.
-    pub(super) fn load(&self) -> f64 {
-        let in_flight = super::token_estimate::to_f64(self.limiter.in_flight() as u64);
+    /// How long answers take, in seconds, once there were any.
+    pub(super) fn latency(&self) -> Option<f64> {
         let latency = self.health().latency;
+        (latency > 0.0).then_some(latency)
+    }
+
+    /// How much a call more would wait there: the calls in flight, of everybody,
+    /// times how long each takes; `unknown` or more where that is not known.
+    pub(super) fn load(&self, unknown: f64) -> f64 {
+        let in_flight = super::token_estimate::to_f64(self.limiter.in_flight() as u64);
+        let health = self.health();
+        let latency = if health.latency > 0.0 {
+            health.latency
+        } else {
+            unknown.max(health.at_least)
+        };
         (in_flight + 1.0) * latency.max(1e-6)
     }
 
@@ -129,14 +168,15 @@ impl Endpoint {
         tokens: f64,
         asker: usize,
         breaks: bool,
-    ) -> Result<Entry, Blocked> {
+    ) -> Result<Entered, Blocked> {
         if self.in_flight.load(Ordering::Relaxed) >= self.limits.max_concurrent {
             return Err(Blocked::Room);
         }
         if !breaks {
             let entry = self.limiter.try_enter(now, tokens, asker)?;
             self.in_flight.fetch_add(1, Ordering::Relaxed);
-            return Ok(entry);
+            let era = Era::default();
+            return Ok(Entered { entry, era });
         }
         let mut health = self.health();
         health.breaker.check(now).map_err(|until| match until {
@@ -144,27 +184,34 @@ impl Endpoint {
             None => Blocked::Room,
         })?;
         let entry = self.limiter.try_enter(now, tokens, asker)?;
-        health.breaker.begin();
+        let era = health.breaker.begin();
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Ok(entry)
+        Ok(Entered { entry, era })
     }
 
-    /// Takes what `request` will cost in tokens, or says how many they are and
-    /// when there are as many.
+    /// Takes what `request` will cost in tokens, or says how many they are if
+    /// there are not as many.
     pub(super) fn charge(
         &self,
-        entry: &mut Entry,
+        entered: &mut Entered,
         request: &LlmRequest,
         now: Instant,
-    ) -> Result<(), (f64, Instant)> {
-        self.limiter.charge(entry, request, now)
+    ) -> Result<(), f64> {
+        self.limiter.charge(&mut entered.entry, request, now)
     }
 
     /// Notes that a call is over.
-    pub(super) fn leave(&self, entry: &Entry, has_ended: Ended, own: Option<&Waiter>) {
+    pub(super) fn leave(&self, entered: &Entered, has_ended: Ended, own: Option<&Waiter>) {
+        let entry = &entered.entry;
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         if has_ended != Ended::Known {
-            self.health().breaker.note_nothing();
+            let mut health = self.health();
+            health.breaker.note_nothing(entered.era);
+            if has_ended == Ended::GivenUp {
+                let waited = Instant::now().saturating_duration_since(entry.at());
+                let waited = waited.as_secs_f64();
+                health.note_no_answer(waited);
+            }
         }
         self.limiter.leave(entry, has_ended != Ended::NotSent, own);
     }
@@ -175,7 +222,7 @@ impl Endpoint {
         &self,
         request: &LlmRequest,
         sink: Option<&mut DeltaSink<'_>>,
-        entry: &Entry,
+        entered: &Entered,
         waited: Duration,
     ) -> Result<LlmResponse, ClientError> {
         let start = Instant::now();
@@ -191,6 +238,7 @@ impl Endpoint {
             None => call.await,
         };
         let took = start.elapsed();
+        let Entered { entry, era } = entered;
         request_of.end(&outcome, took, self.price());
         match &outcome {
             Ok(response) => {
@@ -198,22 +246,17 @@ impl Endpoint {
                 self.limiter
                     .note_answer(entry, (request, response), took, now);
                 let mut health = self.health();
-                health.breaker.note_answer();
-                let share = if health.latency > 0.0 {
-                    1.0 / 16.0
-                } else {
-                    1.0
-                };
-                health.latency += share * (took.as_secs_f64() - health.latency);
+                health.breaker.note_answer(*era);
+                health.note_latency(took.as_secs_f64());
             }
             Err(error) => match error.retry {
                 Retry::RateLimited { after } => {
                     let told = error.rate_limits.as_deref();
                     self.limiter.note_refusal(entry, after, told);
-                    self.health().breaker.note_nothing();
+                    self.health().breaker.note_nothing(*era);
                 }
-                Retry::Transient => self.health().breaker.note_failure(Instant::now()),
-                Retry::Never => self.health().breaker.note_nothing(),
+                Retry::Transient => self.health().breaker.note_failure(*era, Instant::now()),
+                Retry::Never => self.health().breaker.note_nothing(*era),
             },
         }
         outcome

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::Price;
 use super::alias_config::Strategy;
-use super::endpoint::{Ended, Endpoint};
-use super::limiter::{Blocked, Entry};
+use super::endpoint::{Ended, Endpoint, Entered};
+use super::limiter::Blocked;
 use super::resource_metrics::ResourceMetrics;
 use super::traffic::{Traffic, Waiter};
 use crate::clients::{ClientDescription, ClientError, DeltaSink, LlmRequest, LlmResponse};
@@ -61,7 +61,7 @@ pub(crate) struct Wish {
 pub(crate) struct Permit {
     group: Arc<EndpointGroup>,
     place: EndpointPlace,
-    entry: Entry,
+    entry: Entered,
     ended: AtomicU8,
     /// What the call waited for it.
     waited: Duration,
@@ -85,16 +85,12 @@ impl Permit {
     }
 
     /// Takes what `request` will cost in tokens, where those are limited.
-    /// Otherwise how many they are, and when there are as many: until then the
-    /// call has to wait once more.
-    pub(crate) fn charge(
-        &mut self,
-        request: &LlmRequest,
-        now: Instant,
-    ) -> Result<(), (u32, Instant)> {
+    /// Otherwise how many they are: the call has to look for room once more, with
+    /// this in its [`Wish`].
+    pub(crate) fn charge(&mut self, request: &LlmRequest, now: Instant) -> Result<(), u32> {
         let endpoint = &self.group.endpoints[self.place.0].endpoint;
         let charged = endpoint.charge(&mut self.entry, request, now);
-        charged.map_err(|(tokens, at)| (to_u32(tokens), at))
+        charged.map_err(to_u32)
     }
 
     /// What the model charges, if that is known.
@@ -265,10 +261,13 @@ impl EndpointGroup {
         self.endpoints[place.0].endpoint.recorder().note_hedge();
     }
 
-    /// Whether an endpoint other than this one is well.
-    pub(crate) fn has_another(&self, place: EndpointPlace) -> bool {
+    /// Whether retry `retry` (from 1) of a call that failed at `place` need not be
+    /// waited for: while there are endpoints that it did not ask, and another one
+    /// is well. What fails at all of them may pass with time.
+    pub(crate) fn has_another(&self, place: EndpointPlace, retry: u32) -> bool {
         let mut all = self.all().enumerate();
-        all.any(|(other, endpoint)| other != place.0 && endpoint.is_healthy())
+        (retry as usize) < self.endpoints.len()
+            && all.any(|(other, endpoint)| other != place.0 && endpoint.is_healthy())
     }
 
     /// The right to a call, if one of the endpoints can take one; otherwise why
@@ -280,34 +279,27 @@ impl EndpointGroup {
         now: Instant,
     ) -> Result<Permit, Blocked> {
         let asker = Arc::as_ptr(asker) as usize;
-        if !self.traffic.try_enter() {
-            return Err(Blocked::Room);
-        }
-        let found = if self.endpoints.len() == 1 {
-            let endpoint = &self.endpoints[0].endpoint;
-            let entry = endpoint.try_enter(now, f64::from(wish.tokens), asker, false);
-            entry.map(|entry| (0, entry))
-        } else {
-            self.choose(now, wish, asker)
-        };
-        match found {
-            Ok((place, entry)) => Ok(Permit {
-                group: Arc::clone(self),
-                place: EndpointPlace(place),
-                entry,
-                ended: AtomicU8::new(NOT_SENT),
-                waited: Duration::ZERO,
-                own: None,
-            }),
-            Err(blocked) => {
-                self.traffic.withdraw();
-                Err(blocked)
+        let (place, entry) = self.traffic.enter(Blocked::Room, || {
+            if self.endpoints.len() == 1 {
+                let endpoint = &self.endpoints[0].endpoint;
+                let entry = endpoint.try_enter(now, f64::from(wish.tokens), asker, false);
+                entry.map(|entry| (0, entry))
+            } else {
+                self.choose(now, wish, asker)
             }
-        }
+        })?;
+        Ok(Permit {
+            group: Arc::clone(self),
+            place: EndpointPlace(place),
+            entry,
+            ended: AtomicU8::new(NOT_SENT),
+            waited: Duration::ZERO,
+            own: None,
+        })
     }
 
     /// Asks the endpoints in the strategy's order for room.
-    fn choose(&self, now: Instant, wish: Wish, asker: usize) -> Result<(usize, Entry), Blocked> {
+    fn choose(&self, now: Instant, wish: Wish, asker: usize) -> Result<(usize, Entered), Blocked> {
         let mut turns = self.turns();
         let mut order = std::mem::take(&mut turns.order);
         self.sort(&mut order, &mut turns);
@@ -349,7 +341,11 @@ impl EndpointGroup {
             Strategy::Priority => {}
             Strategy::RoundRobin => order.rotate_left(turns.next % count),
             Strategy::LeastLoaded => {
-                let load = |place: &usize| self.endpoints[*place].endpoint.load();
+                // One that has not answered yet may be the slowest of all: as long
+                // as it is that is not taken for the quickest.
+                let slowest = self.all().filter_map(Endpoint::latency);
+                let slowest = slowest.max_by(f64::total_cmp).unwrap_or(1.0);
+                let load = |place: &usize| self.endpoints[*place].endpoint.load(slowest);
                 order.sort_by(|one, other| load(one).total_cmp(&load(other)));
             }
             Strategy::Weighted => {

@@ -94,6 +94,13 @@ pub(super) struct Entry {
     tokens: f64,
 }
 
+impl Entry {
+    /// When it was let through.
+    pub(super) fn at(&self) -> Instant {
+        self.sent.at
+    }
+}
+
 impl Limiter {
     /// How long another scheduler may keep its turn.
     const TURN: Duration = Duration::from_millis(2);
@@ -169,21 +176,21 @@ impl Limiter {
         })
     }
 
-    /// Takes what `request` will cost in tokens, or says how many they are and
-    /// when there are as many.
+    /// Takes what `request` will cost in tokens, or says how many they are if
+    /// there are not as many.
     pub(super) fn charge(
         &self,
         entry: &mut Entry,
         request: &LlmRequest,
         now: Instant,
-    ) -> Result<(), (f64, Instant)> {
+    ) -> Result<(), f64> {
         if !entry.counts_tokens {
             return Ok(());
         }
         let mut state = self.lock();
         let tokens = state.estimate.of(request);
-        if let Some(at) = state.tokens_open_at(now, tokens) {
-            return Err((tokens, at));
+        if state.tokens_open_at(now, tokens).is_some() {
+            return Err(tokens);
         }
         if let Some(bucket) = &mut state.tokens {
             bucket.take(now, tokens);

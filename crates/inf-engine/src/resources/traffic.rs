@@ -48,17 +48,23 @@ impl Traffic {
         }
     }
 
-    /// Counts one more call, if there is room for it.
-    pub(super) fn try_enter(&self) -> bool {
+    /// Counts one more call, if there is room for it and `enter` finds some at an
+    /// endpoint; `full` is why not if there is none.
+    ///
+    /// Both at once: a call that is counted for the time of a look would turn
+    /// others away that look at the same time, and nobody would wake them.
+    pub(super) fn enter<T, E>(
+        &self,
+        full: E,
+        enter: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut in_flight = lock(&self.in_flight);
-        let has_room = *in_flight < self.most;
-        *in_flight += usize::from(has_room);
-        has_room
-    }
-
-    /// Takes back that a call was counted which is not made.
-    pub(super) fn withdraw(&self) {
-        *lock(&self.in_flight) -= 1;
+        if *in_flight >= self.most {
+            return Err(full);
+        }
+        let entered = enter()?;
+        *in_flight += 1;
+        Ok(entered)
     }
 
     /// Counts one call less and wakes who waits, besides `own`.
@@ -122,4 +128,36 @@ impl Waiter {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is under these locks is whole after every statement.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who looks and finds nothing at its endpoint never turns others away, which
+    /// nobody would wake.
+    #[test]
+    fn a_look_takes_no_room() {
+        let traffic = Traffic::new(Some(1));
+        let (looking, looks) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..50 {
+                let looking = looking.clone();
+                let traffic = &traffic;
+                let other = scope.spawn(move || {
+                    traffic.enter("full", || {
+                        looking.send(()).expect("somebody listens");
+                        (0..1_000).for_each(|_| std::thread::yield_now());
+                        Err::<(), _>("blocked")
+                    })
+                });
+                looks.recv().expect("the other one looks");
+                assert_eq!(traffic.enter("full", || Ok(())), Ok(()));
+                traffic.leave(None);
+                assert_eq!(other.join().expect("no panic"), Err("blocked"));
+            }
+        });
+        assert_eq!(traffic.enter("full", || Ok(())), Ok(()));
+        assert_eq!(traffic.enter("full", || Ok(())), Err("full"));
+    }
 }

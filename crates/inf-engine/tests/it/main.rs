@@ -13,6 +13,7 @@ mod graph;
 mod json_lines;
 mod layers;
 mod limits;
+mod limits_meet;
 mod metrics;
 mod misbehaving_peer;
 mod module_tree;

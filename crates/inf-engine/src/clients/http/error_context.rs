@@ -148,6 +148,7 @@ impl ErrorContext {
             409 | 425 => (ClientErrorKind::Server, "it may be tried again".to_owned()),
             402 => (ClientErrorKind::Refused, OUT_OF_QUOTA.to_owned()),
             429 if report.is_out_of_quota() => (ClientErrorKind::Refused, OUT_OF_QUOTA.to_owned()),
+            429 if report.is_too_large() => (ClientErrorKind::Refused, TOO_LARGE.to_owned()),
             429 => {
                 let hint = "it is full; lower the endpoint's limits if this goes on";
                 (ClientErrorKind::RateLimited, hint.to_owned())
@@ -212,6 +213,9 @@ impl ErrorContext {
     }
 }
 
+const TOO_LARGE: &str = "it is more than a minute's limit of tokens, so that waiting does not help; \
+                         shorten the prompt or lower `max_tokens`";
+
 const OUT_OF_QUOTA: &str = "the account has nothing left to spend, so that waiting does not help; \
                             check its plan and billing";
 
@@ -251,6 +255,20 @@ impl Report {
                 .and_then(|code| StatusCode::from_u16(code).ok()),
             codes: code.into_iter().chain(text("type")).collect(),
         }
+    }
+
+    /// Whether the request asks for more tokens than there ever are in a minute,
+    /// which waiting does not change: `Limit 30000, Requested 34222`.
+    fn is_too_large(&self) -> bool {
+        let number = |name: &str| {
+            let (_, rest) = self.message.as_deref()?.split_once(name)?;
+            let end = rest.find(|letter: char| !letter.is_ascii_digit());
+            rest[..end.unwrap_or(rest.len())].parse::<u64>().ok()
+        };
+        let (limit, requested) = (number("Limit "), number("Requested "));
+        limit
+            .zip(requested)
+            .is_some_and(|(limit, requested)| requested > limit)
     }
 
     fn is_out_of_quota(&self) -> bool {
@@ -332,6 +350,30 @@ mod tests {
             assert_eq!(error.retry, Retry::Never);
             assert!(error.message.contains("billing"), "{error}");
         }
+    }
+
+    /// As OpenAI says it; and of a request that only comes too early.
+    #[test]
+    fn a_request_larger_than_any_minute_is_never_tried_again() {
+        let check = |words: &str, retry| {
+            let body = format!(
+                r#"{{"error":{{"message":"{words}","type":"tokens","code":"rate_limit_exceeded"}}}}"#
+            );
+            assert_eq!(error(429, &body).retry, retry, "{words}");
+        };
+        let waits = Retry::RateLimited { after: None };
+        let too_large = "Request too large for m in organization o on tokens per min (TPM): ";
+        check(
+            &format!("{too_large}Limit 30000, Requested 34222. See x."),
+            Retry::Never,
+        );
+        let reached = "Rate limit reached for m on tokens per min (TPM): ";
+        check(
+            &format!("{reached}Limit 30000, Used 29000, Requested 1200."),
+            waits,
+        );
+        check("Limit 3, Requested 99999999999999999999999", waits);
+        check("Limit x, Requested 4", waits);
     }
 
     #[test]

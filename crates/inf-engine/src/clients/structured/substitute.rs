@@ -38,6 +38,8 @@ pub(crate) struct AnswerForm {
     /// The tool whose arguments are the answer.
     tool: Option<Arc<ToolSpec>>,
     is_wrapped: bool,
+    /// Whether the model was offered other tools beside it.
+    has_others: bool,
 }
 
 impl Substitutes {
@@ -82,12 +84,14 @@ impl Substitutes {
                 ToolChoice::Auto
             }
         };
+        let has_others = !changed.tools.is_empty();
         changed.tools.push(Arc::clone(&tool));
         Substitute {
             request: Cow::Owned(changed),
             form: AnswerForm {
                 is_wrapped: !is_object(&schema.schema),
                 tool: Some(tool),
+                has_others,
             },
         }
     }
@@ -124,8 +128,7 @@ impl AnswerForm {
         };
         let call = response.tool_calls.remove(called);
         // Some models answer twice, or call what nobody offered.
-        let has_others = self.request.tools.len() > 1;
-        let is_other = |call: &ToolCall| has_others && call.name != tool.name;
+        let is_other = |call: &ToolCall| self.has_others && call.name != tool.name;
         response.tool_calls.retain(is_other);
         if !response.tool_calls.is_empty() {
             // It is not done: it wants to know more before it answers.

@@ -135,7 +135,7 @@ impl Lanes {
     }
 
     /// Notes that no call can be made, and says so if it is news.
-    pub(crate) fn block(&mut self, lane: LaneId, blocked: Blocked) -> Option<NewPause> {
+    fn block(&mut self, lane: LaneId, blocked: Blocked) -> Option<NewPause> {
         let used = self.lane_mut(lane);
         used.is_full = true;
         let Blocked::Until { at, is_rest } = blocked else {

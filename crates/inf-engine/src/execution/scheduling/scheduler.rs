@@ -442,20 +442,20 @@ impl Scheduler {
             let wish = runs
                 .get(&run)
                 .map_or_else(Wish::default, |run| run.wish(lane));
-            let board = &mut self.board;
-            let pause = match board.lanes.acquire(lane, wish, &board.waiter, board.now) {
-                Ok(permit) => {
-                    let mut waits = None;
-                    self.with_run(run, |run, board| {
-                        waits = run.start_call(board, lane, permit);
-                    });
-                    // It costs more tokens than there are now.
-                    waits.and_then(|blocked| self.board.lanes.block(lane, blocked))
+            if wish.tokens > 0 {
+                let mut is_over = false;
+                self.with_run(run, |run, board| is_over = run.pass_over(board, lane));
+                if is_over {
+                    continue;
                 }
-                Err(pause) => pause,
-            };
-            if let Some(pause) = pause {
-                self.tell_pause(&pause);
+            }
+            let board = &mut self.board;
+            match board.lanes.acquire(lane, wish, &board.waiter, board.now) {
+                Ok(permit) => {
+                    self.with_run(run, |run, board| run.start_call(board, lane, permit));
+                }
+                Err(Some(pause)) => self.tell_pause(&pause),
+                Err(None) => {}
             }
         }
     }

@@ -27,6 +27,8 @@ pub(super) fn check(scenario: &Scenario, record: &Record) -> Vec<String> {
     check.the_most_urgent_goes_first();
     check.nothing_waits_where_there_is_room();
     check.counts_agree();
+    check.declared_rates_are_kept();
+    check.budgets_are_kept();
     check.problems
 }
 
@@ -152,6 +154,7 @@ impl<'c> Check<'c> {
             );
             let is_whole = part.ending == Ending::ByItself
                 && part.settings.run_timeout_ms.is_none()
+                && part.budgets.is_empty()
                 && part.settings.error_policy != Some(ErrorPolicy::FailFast);
             ensure!(
                 self,
@@ -187,6 +190,8 @@ impl<'c> Check<'c> {
             let is_told = matches!(&got.output, Err((None, ErrorKind::InvalidInput, _)));
             let is_stopped = matches!(&got.output, Err((None, ErrorKind::Cancelled, _)));
             let timed_out = matches!(&got.output, Err((None, ErrorKind::Timeout, _)));
+            let is_stopped = is_stopped || matches!(&got.output, Err((None, ErrorKind::Budget, _)));
+            let may_be_stopped = may_be_stopped || !part.budgets.is_empty();
             let is_right = is_told
                 || is_stopped && may_be_stopped
                 || timed_out && settings.run_timeout_ms.is_some();
@@ -202,6 +207,9 @@ impl<'c> Check<'c> {
                 }
                 let fails = is_exact && !expected.failing.is_empty();
                 fails.then(|| format!("no error, but {:?} fail", expected.failing))
+            }
+            Err((_, ErrorKind::Budget, message)) => {
+                (part.budgets.is_empty()).then(|| format!("out of budget: {message}"))
             }
             Err((Some(node), kind, message)) => {
                 let may_fail = if is_exact {
@@ -379,7 +387,8 @@ impl<'c> Check<'c> {
             most_at_once(calls.map(interval).collect())
         };
         let mut problems = Vec::new();
-        for (alias, &most) in self.scenario.endpoints.iter().enumerate() {
+        for alias in 0..ALIASES.len() {
+            let most = self.scenario.most_at(alias);
             let calls = of(&|call| call.alias == alias);
             if calls > most {
                 problems.push(format!("{calls} calls at once at endpoint {alias}"));
@@ -495,6 +504,8 @@ impl<'c> Check<'c> {
                 let by_way = Reverse(passed.remaining).cmp(&Reverse(early.remaining));
                 if by_priority.then(by_age).then(by_way).is_lt()
                     && !self.is_run_full(passed_run, at)
+                    // One for which there is no budget may have to wait.
+                    && runs[passed_run].budgets.is_empty()
                 {
                     problems.push(format!(
                         "{:?} was started before what is more urgent, {:?}",
@@ -536,7 +547,7 @@ impl<'c> Check<'c> {
         for attempt in &self.record.attempts {
             let Attempt { run, node, .. } = *attempt;
             let was_retried = retried.contains(&(asker(attempt), attempt.ready));
-            if attempt.alias.is_none() {
+            if attempt.alias.is_none() || attempt.is_inline {
                 continue;
             }
             let part = &self.scenario.runs[run];
@@ -562,7 +573,15 @@ impl<'c> Check<'c> {
     /// together or its run have as much on their way as they may. Where
     /// providers refuse calls for a limit, the engine uses less than that.
     fn nothing_waits_where_there_is_room(&mut self) {
-        if self.scenario.temper.limits > 0 {
+        // So it does where rates are declared, where only one of several endpoints
+        // may be asked, and near the end of a budget.
+        let Scenario {
+            temper,
+            groups,
+            budgets,
+            ..
+        } = self.scenario;
+        if temper.limits > 0 || groups.iter().any(Option::is_some) || !budgets.is_empty() {
             return;
         }
         let calls = &self.record.calls;
@@ -607,6 +626,76 @@ impl<'c> Check<'c> {
             }
         }
         self.problems.extend(problems);
+    }
+
+    /// No minute has more requests than all endpoints of an alias may have.
+    fn declared_rates_are_kept(&mut self) {
+        let minute = Duration::from_mins(1);
+        for (alias, group) in self.scenario.groups.iter().enumerate() {
+            let Some((group, most)) = group.and_then(|it| Some((it, it.requests_per_minute?)))
+            else {
+                continue;
+            };
+            let most = most as usize * group.endpoints;
+            let calls = self.record.calls.iter().filter(|call| call.alias == alias);
+            let mut began: Vec<Duration> = calls.map(|call| call.began).collect();
+            began.sort_unstable();
+            for (place, from) in began.iter().enumerate() {
+                let within = began[place..].iter().take_while(|at| **at < *from + minute);
+                let count = within.count();
+                ensure!(
+                    self,
+                    count <= most,
+                    "{count} calls of {alias} in the minute from {from:?} on, and {most} may be"
+                );
+            }
+        }
+    }
+
+    /// Every call is paid for once, nothing stays reserved, and nobody is told that
+    /// a budget is used up before it is.
+    fn budgets_are_kept(&mut self) {
+        for (place, budget) in self.record.budgets.iter().enumerate() {
+            let (limits, spent, left) = (budget.limits(), budget.spent(), budget.remaining());
+            let of_it = |run: usize| self.scenario.runs[run].budgets.contains(&place);
+            let calls = self.record.calls.iter();
+            let calls = calls.filter(|call| self.asker(call).is_some_and(|it| of_it(it.run)));
+            let made = calls.clone().count() as u64;
+            let limited = calls.filter(|call| matches!(call.ended, Some((_, Ended::Limited))));
+            // A refusal that comes in the moment in which its call is given up.
+            let least = made - limited.count() as u64;
+            ensure!(
+                self,
+                (least..=made).contains(&spent.calls),
+                "of {least} to {made} calls {spent:?} were paid from budget {place}"
+            );
+            ensure!(
+                self,
+                limits.calls.is_none_or(|most| spent.calls <= most),
+                "budget {place}, {limits:?}, paid {spent:?}"
+            );
+            let is_left = left.calls == limits.calls.map(|most| most.saturating_sub(spent.calls))
+                && left.tokens == limits.tokens.map(|most| most.saturating_sub(spent.tokens))
+                && left.dollars
+                    == limits
+                        .dollars
+                        .map(|most| most.saturating_sub(spent.cost.known));
+            ensure!(
+                self,
+                is_left,
+                "budget {place} has {left:?} of {limits:?} after {spent:?}"
+            );
+            for (run, part, record) in self.parts() {
+                let refused = |got: &Got| matches!(&got.output, Err((_, ErrorKind::Budget, _)));
+                let is_alone = part.budgets == [place];
+                let is_refused = is_alone && record.results.iter().any(refused);
+                ensure!(
+                    self,
+                    !is_refused || limits.calls.is_none_or(|most| spent.calls == most),
+                    "run {run} is out of budget {place}, {limits:?}, after {spent:?}"
+                );
+            }
+        }
     }
 
     fn counts_agree(&mut self) {

@@ -2,7 +2,8 @@
 //! paused clock and checked against what the engine promises.
 //!
 //! A [`scenario`] is several runs of random [`graphs`] over shared endpoints,
-//! with readers, sources, limits and endings of all kinds; models call tools, and
+//! with readers, sources, limits, budgets and endings of all kinds; some aliases
+//! have several endpoints and declared rates; models call tools, and
 //! answer what was not asked for. The [`stage`] plays
 //! it with [`peers`] as providers, whose answers, failures and latencies follow
 //! from what they are asked. What happened is a [`record`]; the [`interpreter`]

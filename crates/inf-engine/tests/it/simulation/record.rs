@@ -6,7 +6,8 @@ use std::time::Duration;
 use inf_engine::Value;
 use inf_engine::clients::Usage;
 use inf_engine::execution::{
-    ErrorKind, InputReport, Observer, Progress, RunReport, TaskOutcome, TaskReport, ToolReport,
+    Budget, ErrorKind, InputReport, Observer, Progress, RunReport, TaskOutcome, TaskReport,
+    ToolReport,
 };
 use inf_engine::resources::ResourceMetrics;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ pub(super) struct Attempt {
     /// From 1.
     pub(super) number: u32,
     pub(super) is_hedge: bool,
+    /// Whether it ended without having been started.
+    pub(super) is_inline: bool,
     pub(super) ready: Duration,
     pub(super) started: Duration,
     pub(super) ended: Duration,
@@ -90,6 +93,8 @@ pub(super) struct Record {
     pub(super) runs: Vec<RunRecord>,
     /// By endpoint.
     pub(super) metrics: Vec<ResourceMetrics>,
+    /// As they are at the end.
+    pub(super) budgets: Vec<Budget>,
 }
 
 impl Record {
@@ -146,6 +151,7 @@ impl Observer for Notary {
             alias: task.alias.map(str::to_owned),
             number: task.attempt,
             is_hedge: task.is_hedge,
+            is_inline: task.is_inline,
             ready: self.since_start(task.ready),
             started: self.since_start(task.started),
             ended: self.since_start(task.ended),

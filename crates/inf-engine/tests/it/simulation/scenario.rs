@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use inf_engine::execution::{ErrorPolicy, ExecutionManager, ExecutionSettings, Hedging};
+use inf_engine::execution::{Budget, ErrorPolicy, ExecutionManager, ExecutionSettings, Hedging};
+use inf_engine::resources::Strategy;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -22,6 +23,59 @@ pub(super) struct Scenario {
     /// on top of these.
     pub(super) managers: Vec<usize>,
     pub(super) runs: Vec<RunScenario>,
+    /// What is behind each alias, where that is more than one endpoint of which
+    /// nothing is declared.
+    pub(super) groups: [Option<Group>; ALIASES.len()],
+    pub(super) budgets: Vec<Purse>,
+}
+
+/// Endpoints behind an alias, all of the same provider.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group {
+    pub(super) strategy: Strategy,
+    pub(super) endpoints: usize,
+    /// Of each of them.
+    pub(super) requests_per_minute: Option<u32>,
+    pub(super) tokens_per_minute: Option<u32>,
+    pub(super) burst: Option<u32>,
+}
+
+/// What a budget holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purse {
+    Calls(u64),
+    Tokens(u64),
+    Dollars(f64),
+}
+
+impl Purse {
+    pub(super) fn to_budget(self) -> Budget {
+        match self {
+            Self::Calls(calls) => Budget::calls(calls),
+            Self::Tokens(tokens) => Budget::tokens(tokens),
+            Self::Dollars(dollars) => Budget::dollars(dollars),
+        }
+    }
+}
+
+impl Group {
+    fn draw(random: &mut Pcg64) -> Self {
+        let strategies = [
+            Strategy::LeastLoaded,
+            Strategy::RoundRobin,
+            Strategy::Weighted,
+            Strategy::Priority,
+        ];
+        let strategy = strategies.choose(random).copied().unwrap_or_default();
+        let [requests, tokens, burst] = [2, 2, 3].map(|of| random.random_ratio(1, of));
+        Self {
+            strategy,
+            endpoints: random.random_range(1..4),
+            requests_per_minute: requests.then(|| random.random_range(6..300)),
+            tokens_per_minute: tokens.then(|| random.random_range(300..60_000)),
+            burst: burst.then(|| random.random_range(1..20)),
+        }
+    }
 }
 
 /// One run.
@@ -42,6 +96,8 @@ pub(super) struct RunScenario {
     pub(super) reader: Reader,
     pub(super) in_order: bool,
     pub(super) ending: Ending,
+    /// The places of the budgets that it has.
+    pub(super) budgets: Vec<usize>,
 }
 
 /// Who reads the results.
@@ -194,6 +250,7 @@ impl RunScenario {
             reader,
             in_order,
             ending,
+            budgets: Vec::new(),
         }
     }
 
@@ -245,9 +302,30 @@ impl Scenario {
         let managers: Vec<usize> = (0..random.random_range(0..3))
             .map(|_| random.random_range(1..8))
             .collect();
-        let runs = (0..random.random_range(1..5))
-            .map(|_| RunScenario::draw(random, managers.len()))
-            .collect();
+        let runs =
+            (0..random.random_range(1..5)).map(|_| RunScenario::draw(random, managers.len()));
+        let mut runs: Vec<RunScenario> = runs.collect();
+        let has_groups = random.random_ratio(1, 3);
+        let groups = std::array::from_fn(|_| {
+            let is_group = has_groups && random.random_ratio(2, 3);
+            is_group.then(|| Group::draw(random))
+        });
+        let has_budgets = random.random_ratio(1, 4);
+        let budgets = (0..if has_budgets {
+            random.random_range(1..3)
+        } else {
+            0
+        })
+            .map(|_| match random.random_range(0..3) {
+                0 => Purse::Calls(random.random_range(0..60)),
+                1 => Purse::Tokens(random.random_range(0..20_000)),
+                _ => Purse::Dollars(random.random_range(0.0..0.02)),
+            });
+        let budgets: Vec<Purse> = budgets.collect();
+        for run in &mut runs {
+            let places = 0..budgets.len();
+            run.budgets = places.filter(|_| random.random_bool(0.6)).collect();
+        }
         Self {
             seed,
             temper,
@@ -255,6 +333,8 @@ impl Scenario {
             max_total_concurrent,
             managers,
             runs,
+            groups,
+            budgets,
         }
     }
 
@@ -262,6 +342,12 @@ impl Scenario {
     /// scenario, because it takes as long as everything else.
     pub(super) fn is_played_twice(&self) -> bool {
         self.seed.is_multiple_of(3)
+    }
+
+    /// The most calls at once behind an alias.
+    pub(super) fn most_at(&self, alias: usize) -> usize {
+        let endpoints = self.groups[alias].map_or(1, |group| group.endpoints);
+        self.endpoints[alias] * endpoints
     }
 
     /// The bound of a manager.

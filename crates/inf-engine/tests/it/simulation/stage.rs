@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use inf_engine::Value;
-use inf_engine::execution::{BatchResult, Cancellation, ExecutionManager, Pipeline, ResultStream};
-use inf_engine::resources::{ResourceConfig, ResourceManager};
+use inf_engine::execution::{
+    BatchResult, Budget, Cancellation, ExecutionManager, ExecutionSettings, Pipeline, ResultStream,
+};
+use inf_engine::resources::{OwnClient, Price, ResourceConfig, ResourceManager, Strategy};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -50,17 +52,38 @@ async fn play(scenario: &Scenario) -> Record {
     config.max_total_concurrent = scenario.max_total_concurrent;
     let mut resources = ResourceManager::new(&config).unwrap();
     for (alias, name) in ALIASES.into_iter().enumerate() {
-        let peer = Peer {
+        let peer = Arc::new(Peer {
             alias,
             temper: scenario.temper,
             start,
             log: Arc::clone(&log),
-        };
-        resources = resources.with_client(name, Arc::new(peer), scenario.endpoints[alias]);
+        });
+        let group = scenario.groups[alias];
+        let endpoints = (0..group.map_or(1, |group| group.endpoints)).map(|place| {
+            let peer = Arc::<Peer>::clone(&peer);
+            let mut own = OwnClient::new(peer, scenario.endpoints[alias])
+                .with_price(Price::new(2.0, 10.0))
+                .with_weight([1.0, 0.3, 2.0][place]);
+            let Some(group) = group else { return own };
+            if let Some(requests) = group.requests_per_minute {
+                own = own.with_requests_per_minute(requests);
+            }
+            if let Some(tokens) = group.tokens_per_minute {
+                own = own.with_tokens_per_minute(tokens);
+            }
+            if let Some(burst) = group.burst {
+                own = own.with_burst(burst);
+            }
+            own
+        });
+        let strategy = group.map_or(Strategy::default(), |group| group.strategy);
+        resources = resources.with_clients(name, strategy, endpoints);
     }
     let resources = Arc::new(resources);
     let bounds = scenario.managers.iter();
     let managers: Vec<ExecutionManager> = bounds.map(|&most| ExecutionManager::new(most)).collect();
+    let budgets = scenario.budgets.iter();
+    let budgets: Vec<Budget> = budgets.map(|purse| purse.to_budget()).collect();
     let notes = Arc::new(Mutex::new(Notes::default()));
     let runs = scenario.runs.iter().map(|_| RunRecord::default());
     notes.lock().unwrap().runs = runs.collect();
@@ -76,7 +99,8 @@ async fn play(scenario: &Scenario) -> Record {
             cancellation: Cancellation::new(),
         };
         let manager = part.manager.map(|place| managers[place].clone());
-        acting.spawn(actor.act(Arc::clone(&resources), manager));
+        let budgets = part.budgets.iter().map(|place| budgets[*place].clone());
+        acting.spawn(actor.act(Arc::clone(&resources), manager, budgets.collect()));
     }
     acting.join_all().await;
     // What was given up is gone when everything has had its turn.
@@ -89,11 +113,17 @@ async fn play(scenario: &Scenario) -> Record {
         attempts: notes.attempts,
         runs: notes.runs,
         metrics: ALIASES.map(|alias| metrics[alias].clone()).to_vec(),
+        budgets,
     }
 }
 
 impl Actor {
-    async fn act(self, resources: Arc<ResourceManager>, manager: Option<ExecutionManager>) {
+    async fn act(
+        self,
+        resources: Arc<ResourceManager>,
+        manager: Option<ExecutionManager>,
+        budgets: Vec<Budget>,
+    ) {
         let begins = Duration::from_millis(self.scenario.begins_ms);
         sleep_until(self.start + begins).await;
         if let Ending::CancelledElsewhere { ms } = self.scenario.ending {
@@ -114,6 +144,9 @@ impl Actor {
         let settings = settings
             .with_observer(Arc::new(notary))
             .with_cancellation(&self.cancellation);
+        let settings = budgets
+            .iter()
+            .fold(settings, ExecutionSettings::with_budget);
         let graph = self.scenario.graph.0.clone();
         let pipeline = graph.bind(&resources).unwrap();
         if self.scenario.by_scope {

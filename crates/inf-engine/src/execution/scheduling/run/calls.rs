@@ -21,7 +21,7 @@ use crate::execution::scheduling::task::{self, Attempted, CallTask, Outcome, Tas
 use crate::execution::scheduling::timers::Due;
 use crate::execution::{Attempt, ErrorKind, ErrorPolicy, Hedging};
 use crate::graph::{LlmCall, NodeRef};
-use crate::resources::{Blocked, EndpointPlace, Permit, Wish};
+use crate::resources::{EndpointPlace, Permit, Wish};
 
 impl Run {
     /// Queues a call that could be made `since` then; without a budget for it, it
@@ -79,6 +79,23 @@ impl Run {
             .unwrap_or_default()
     }
 
+    /// Takes the most urgent call at `lane` out of its queue if its input has
+    /// ended. It would be passed over when its turn comes; until then it must not
+    /// keep others waiting for what it would have cost.
+    pub(crate) fn pass_over(&mut self, board: &mut Board, lane: LaneId) -> bool {
+        let mut queues = self.queues.iter();
+        let queue = queues.find(|queue| queue.lane == lane);
+        let Some(head) = queue.and_then(|queue| queue.calls.head()) else {
+            return false;
+        };
+        let execution = self.executions.get(&head.execution);
+        let waits = execution.is_some_and(|it| !it.state.status(head.node).is_final());
+        if !waits {
+            self.pop_call(board, lane);
+        }
+        !waits
+    }
+
     /// Takes the most urgent call at `lane`.
     fn pop_call(&mut self, board: &mut Board, lane: LaneId) -> Option<(ReadyCall, usize)> {
         let place = self.queues.iter().position(|queue| queue.lane == lane)?;
@@ -95,25 +112,23 @@ impl Run {
     /// Starts the most urgent call at `lane`. If its execution ended in the
     /// meantime nothing is started: the next one in the queue may be less
     /// urgent than a call of another run. If it costs more tokens than there are,
-    /// it is put back, and what it waits for is returned.
-    pub(crate) fn start_call(
-        &mut self,
-        board: &mut Board,
-        lane: LaneId,
-        mut permit: Permit,
-    ) -> Option<Blocked> {
-        let (ready, place) = self.pop_call(board, lane)?;
+    /// it is put back with what it costs: the next look for room says what it
+    /// waits for, at any of the endpoints.
+    pub(crate) fn start_call(&mut self, board: &mut Board, lane: LaneId, mut permit: Permit) {
+        let Some((ready, place)) = self.pop_call(board, lane) else {
+            return;
+        };
         let Urgency {
             execution, node, ..
         } = ready.urgency;
         let Some(mut execution) = self.executions.remove(&execution) else {
             permit.give_back(&board.waiter);
-            return None;
+            return;
         };
         if execution.state.status(node).is_final() {
             permit.give_back(&board.waiter);
             self.executions.insert(execution.id, execution);
-            return None;
+            return;
         }
         execution.state.start(node);
         permit.note_waited(board.now.duration_since(ready.queued));
@@ -130,7 +145,7 @@ impl Run {
                 let error = execution.fail(&self.bound.plan, node, failure);
                 self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
             }
-            Err(NotSent::WaitsForTokens { tokens, until }) => {
+            Err(NotSent::WaitsForTokens(tokens)) => {
                 execution.state.requeue(node);
                 self.executions.insert(execution.id, execution);
                 let wish = Wish {
@@ -138,27 +153,23 @@ impl Run {
                     ..ready.wish
                 };
                 self.push_call(board, place, ReadyCall { wish, ..ready });
-                return Some(Blocked::Until {
-                    at: until,
-                    is_rest: false,
-                });
+                return;
             }
             Err(NotSent::WaitsForBudget) => {
                 execution.state.requeue(node);
                 self.push_call(board, place, ready);
                 self.executions.insert(execution.id, execution);
-                return None;
+                return;
             }
             Err(NotSent::OutOfBudget(why)) => {
                 execution.state.requeue(node);
                 self.executions.insert(execution.id, execution);
                 self.run_out_of_budget(board, why);
-                return None;
+                return;
             }
         }
         execution.timings.waiting += board.now.duration_since(ready.since);
         self.settle(board, execution);
-        None
     }
 
     /// The request for a node, whose conversation may have gone on.
@@ -191,8 +202,8 @@ impl Run {
         };
         let request = self.request(execution, node, call);
         let sendable = request.and_then(|request| {
-            if let Err((tokens, until)) = permit.charge(&request, board.now) {
-                return Err(NotSent::WaitsForTokens { tokens, until });
+            if let Err(tokens) = permit.charge(&request, board.now) {
+                return Err(NotSent::WaitsForTokens(tokens));
             }
             let charge = self.spending.reserve(node, permit.price(), &request)?;
             Ok((request, charge))
@@ -513,7 +524,7 @@ impl Run {
                 // Another endpoint need not be waited for.
                 let has_another = running
                     .asked
-                    .is_some_and(|asked| endpoint.has_another(asked));
+                    .is_some_and(|asked| endpoint.has_another(asked, retry));
                 let wait = if has_another { Duration::ZERO } else { wait };
                 let about = self.about(execution, node, running);
                 let error = (attempt.kind, &*attempt.message);

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::Run;
 use crate::clients::{ClientErrorKind, LlmRequest, LlmResponse, Usage};
 use crate::execution::observation::TaskOutcome;
@@ -34,13 +32,8 @@ pub(super) struct Spending {
 pub(super) enum NotSent {
     /// It can't be put together.
     Failed(Failure),
-    /// It costs so many tokens, and the endpoint has as many then.
-    WaitsForTokens {
-        /// So many.
-        tokens: u32,
-        /// Then.
-        until: Instant,
-    },
+    /// It costs so many tokens, and the endpoint does not have as many.
+    WaitsForTokens(u32),
     /// A budget may have room for it later.
     WaitsForBudget,
     /// A budget has no room for it.
