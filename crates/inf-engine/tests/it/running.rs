@@ -278,6 +278,10 @@ async fn fail_fast_stops_the_run_and_still_gives_every_input_a_result() {
         })
         .collect();
     assert_eq!(kinds[3], "host_function");
+    // The others are told the first cause.
+    let cause = results[3].output.as_ref().unwrap_err().to_string();
+    let never = results[99].output.as_ref().unwrap_err().to_string();
+    assert_eq!(never, format!("not run, because input 3 failed: {cause}"));
     assert_eq!(
         kinds.iter().filter(|kind| **kind == "cancelled").count(),
         99
