@@ -412,7 +412,7 @@ output: last
     #[test]
     fn conversations_and_tools_are_counted_as_they_are_sent() {
         let graph = InferenceGraph::from_text(
-            r#"
+            r"
 version: 1
 name: chat
 input: { earlier: any, picture: any, question: string }
@@ -425,7 +425,7 @@ nodes:
     tools: [find]
     max_tokens: 10
 output: look
-"#,
+",
         );
         let graph = graph.expect("a graph");
         let earlier = serde_json::json!([
