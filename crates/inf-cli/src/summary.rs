@@ -242,6 +242,8 @@ impl fmt::Display for Summary<'_> {
         )?;
         write!(formatter, "cost     {}", metrics.cost)?;
         match self.unpriced {
+            // Where nothing was answered, nothing was paid.
+            _ if metrics.cost.unknown == 0 => writeln!(formatter)?,
             [] => writeln!(formatter)?,
             unpriced => {
                 let names: Vec<String> =

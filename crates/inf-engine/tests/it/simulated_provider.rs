@@ -137,6 +137,17 @@ async fn a_tool_that_is_required_is_called_by_its_schema() {
             )
         );
     }
+    // Where there is another one, a call is still required.
+    let mut more = LlmRequest {
+        tool_choice: ToolChoice::Required,
+        ..weather()
+    };
+    let mut other = (*more.tools[0]).clone();
+    other.name = "get_time".to_owned();
+    more.tools.push(other.into());
+    let response = client.send(&with_result(more, "21 °C", false)).await;
+    let calls = response.expect("an answer").tool_calls;
+    assert_eq!(calls[0].name, "get_time");
     let free = client.send(&weather()).await.expect("an answer");
     assert_eq!(free.tool_calls, []);
     let failed = with_result(weather(), "no such city", true);

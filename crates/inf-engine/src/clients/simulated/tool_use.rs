@@ -44,8 +44,8 @@ impl ScriptedCall {
 
 /// The call that `request` insists on, its arguments made of the tool's schema
 /// as typed answers are; `None` if it leaves the choice to the model, which then
-/// does without, or if it brings the results of tools, so that a loop of turns
-/// ends.
+/// does without, or if it brings the results of all that it insists on: each tool
+/// is called once after a message of the user, so that a loop of turns ends.
 ///
 /// # Errors
 ///
@@ -59,9 +59,6 @@ pub(super) fn required_call(
     let Some(tool) = required_tool(request)? else {
         return Ok(None);
     };
-    if results(request).is_some() {
-        return Ok(None);
-    }
     let arguments = schemas.value(&tool.parameters, &request.prompt(), digest);
     let arguments = arguments.map_err(|problem| {
         let name = &tool.name;
@@ -77,15 +74,25 @@ pub(super) fn required_call(
 }
 
 fn required_tool(request: &LlmRequest) -> Result<Option<&ToolSpec>, ClientError> {
-    let mut tools = request.tools.iter().map(|tool| &**tool);
+    let tools = || request.tools.iter().map(|tool| &**tool);
+    let has_result = |tool: &&ToolSpec| {
+        let since_asked = request.messages.iter().rev();
+        let mut since_asked = since_asked.take_while(|message| message.role != Role::User);
+        since_asked.any(|message| {
+            message
+                .parts
+                .iter()
+                .any(|part| matches!(part, Part::ToolResult(result) if result.name == tool.name))
+        })
+    };
     match &request.tool_choice {
         ToolChoice::Auto | ToolChoice::Never => Ok(None),
-        ToolChoice::Required => match tools.next() {
-            Some(first) => Ok(Some(first)),
-            None => Err(refused("a tool is required, and the request offers none")),
-        },
-        ToolChoice::Tool(name) => match tools.find(|tool| tool.name == *name) {
-            Some(tool) => Ok(Some(tool)),
+        ToolChoice::Required if request.tools.is_empty() => {
+            Err(refused("a tool is required, and the request offers none"))
+        }
+        ToolChoice::Required => Ok(tools().find(|tool| !has_result(tool))),
+        ToolChoice::Tool(name) => match tools().find(|tool| tool.name == *name) {
+            Some(tool) => Ok(Some(tool).filter(|tool| !has_result(tool))),
             None => Err(refused(format!(
                 "the tool `{name}` is required, and the request does not offer it"
             ))),

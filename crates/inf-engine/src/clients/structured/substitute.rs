@@ -78,13 +78,19 @@ impl Substitutes {
             // That one was asked for, and this one cannot come as well.
             (ToolChoice::Tool(name), true) => ToolChoice::Tool(name.clone()),
             (_, true) => ToolChoice::Tool(tool.name.clone()),
-            (_, false) => {
-                let told = format!("Give your final answer by calling `{}`.", tool.name);
-                add_to_system(&mut changed.messages, &told);
+            // The others would be free to be called as well.
+            (ToolChoice::Never, false) => {
+                changed.tools.clear();
                 ToolChoice::Auto
             }
+            // What was asked for and can't be had is for the provider to refuse.
+            (asked, false) => asked.clone(),
         };
         let has_others = !changed.tools.is_empty();
+        if !may_force {
+            let told = format!("Give your final answer by calling `{}`.", tool.name);
+            add_to_system(&mut changed.messages, &told);
+        }
         changed.tools.push(Arc::clone(&tool));
         Substitute {
             request: Cow::Owned(changed),
@@ -340,6 +346,16 @@ mod tests {
         assert_eq!(told.request.tool_choice, ToolChoice::Auto);
         let system = told.request.system().expect("a system prompt").into_owned();
         assert_eq!(system, "Give your final answer by calling `Facts`.");
+
+        // A choice is not dropped without a word.
+        let unforced = |choice: ToolChoice| {
+            let mut asked = asked.clone();
+            asked.tool_choice = choice;
+            let sent = all.of(&asked, StructuredOutput::Tool, false).request;
+            (sent.tool_choice.clone(), sent.tools.len())
+        };
+        assert_eq!(unforced(ToolChoice::Required), (ToolChoice::Required, 2));
+        assert_eq!(unforced(ToolChoice::Never), (ToolChoice::Auto, 1));
     }
 
     #[test]
