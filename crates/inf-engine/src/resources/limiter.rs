@@ -369,11 +369,12 @@ impl State {
         }
     }
 
-    /// Takes over what a provider says about its limits. It was said when the
-    /// call was let in: what was sent since is not in it.
+    /// Takes over what a provider says about its limits. It may have been said when
+    /// the call was let in: what was sent since is not in it, nor what was refilled.
     fn note_told(&mut self, entry: &Entry, told: &RateLimits, now: Instant) {
         let since = self.rate.sent_since(&entry.sent);
-        if let Some(bucket) = bucket_of(told.requests, since.requests, now) {
+        let age = now.saturating_duration_since(entry.sent.at).as_secs_f64();
+        if let Some(bucket) = bucket_of(told.requests, since.requests, (now, age)) {
             self.told_requests = Some(bucket);
         }
         let tokens = if told.tokens == Allowance::default() {
@@ -381,15 +382,17 @@ impl State {
         } else {
             told.tokens
         };
-        if let Some(bucket) = bucket_of(tokens, since.tokens, now) {
+        if let Some(bucket) = bucket_of(tokens, since.tokens, (now, age)) {
             self.told_tokens = Some(bucket);
         }
     }
 }
 
 /// The bucket that a provider describes: what is missing is there again when it
-/// resets, be it steadily or at once.
-fn bucket_of(told: Allowance, since: f64, now: Instant) -> Option<TokenBucket> {
+/// resets, be it steadily or at once. It was said `age` seconds ago at the most,
+/// and `since` was sent in that time. Servers that say it when the answer ends
+/// counted that already, so that no more is there than they say.
+fn bucket_of(told: Allowance, since: f64, (now, age): (Instant, f64)) -> Option<TokenBucket> {
     /// Where it does not say when it resets.
     const MINUTE: f64 = 60.0;
     /// Nobody is left alone for longer without asking again.
@@ -401,7 +404,8 @@ fn bucket_of(told: Allowance, since: f64, now: Instant) -> Option<TokenBucket> {
     let used = (limit - remaining).max(1.0);
     let resets_in = told.resets_in.map_or(MINUTE, |time| time.as_secs_f64());
     let rate = used / resets_in.clamp(0.001, HOUR);
-    Some(TokenBucket::new(limit, rate, remaining - since, now))
+    let level = remaining + (age * rate - since).min(0.0);
+    Some(TokenBucket::new(limit, rate, level, now))
 }
 
 impl Turn {
