@@ -307,7 +307,7 @@ impl State {
         self.requests = now.requests_per_minute.map(|a_minute| {
             let a_minute = f64::from(a_minute);
             let burst = now.burst.map_or(a_minute / 60.0, f64::from);
-            TokenBucket::of_a_minute(a_minute, burst)
+            TokenBucket::of_a_minute(a_minute, burst).instead_of(self.requests.take())
         });
         self.tokens = now.tokens_per_minute.map(|a_minute| {
             let a_minute = f64::from(a_minute);
@@ -316,7 +316,7 @@ impl State {
                 (Some(burst), Some(requests)) => f64::from(burst) / f64::from(requests),
                 _ => 1.0 / 60.0,
             };
-            TokenBucket::of_a_minute(a_minute, a_minute * part)
+            TokenBucket::of_a_minute(a_minute, a_minute * part).instead_of(self.tokens.take())
         });
     }
 
@@ -441,4 +441,31 @@ impl Turn {
 )]
 fn to_count(calls: f64) -> usize {
     calls as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever joins may declare more: what was sent before counts all the same.
+    #[tokio::test(start_paused = true)]
+    async fn who_joins_brings_no_requests_along() {
+        let declared = Declared {
+            requests_per_minute: Some(60),
+            burst: Some(10),
+            ..Declared::default()
+        };
+        let limiter = Limiter::new(64, declared, true);
+        let enter = || limiter.try_enter(Instant::now(), 0.0, 1);
+        for _ in 0..10 {
+            enter().expect("a burst");
+        }
+        let blocked = enter().expect_err("it is over");
+        let more = Declared {
+            tokens_per_minute: Some(1_000_000),
+            ..Declared::default()
+        };
+        limiter.join(64, more);
+        assert_eq!(enter().expect_err("still"), blocked);
+    }
 }
