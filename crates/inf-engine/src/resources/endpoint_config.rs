@@ -137,7 +137,7 @@ pub struct EndpointConfig {
     /// How many requests may be sent at once after a pause; by default as many as
     /// `requests_per_minute` allows in a second, and half a minute's at most. What
     /// is more is spread evenly. As large a part of a minute's tokens may be used
-    /// at once.
+    /// at once. It needs `requests_per_minute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
     /// The share of the calls of an alias with several endpoints, where the

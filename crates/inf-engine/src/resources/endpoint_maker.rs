@@ -11,7 +11,7 @@ use super::endpoint::Limits;
 use super::environment::{self, Lookup, interpolate, not_set};
 use super::limiter::Declared;
 use super::limiter_registry::Identity;
-use super::{EndpointConfig, Price, Provider, key_file, list_prices};
+use super::{EndpointConfig, Price, Provider, Strategy, key_file, list_prices};
 use crate::clients::anthropic::AnthropicClient;
 use crate::clients::ollama::OllamaClient;
 use crate::clients::openai::{Dialect, OpenAiClient};
@@ -250,9 +250,9 @@ impl EndpointMaker<'_> {
         for (key, _) in declared.into_iter().filter(|(_, most)| *most == Some(0)) {
             self.problem(key, "with 0 no call could ever be made: write 1 or more");
         }
-        if config.burst.is_some() && declared[..2].iter().all(|(_, most)| most.is_none()) {
-            let message = "this is a part of `requests_per_minute` or `tokens_per_minute`: write \
-                           one of them, or remove this";
+        if config.burst.is_some() && config.requests_per_minute.is_none() {
+            let message =
+                "this is a part of `requests_per_minute`: write that, too, or remove this";
             self.problem("burst", message);
         }
         // HTTP clients keep the time themselves and say what they waited for.
@@ -275,7 +275,11 @@ impl EndpointMaker<'_> {
     }
 
     /// Its share among several endpoints.
-    pub(super) fn weight(&mut self, config: &EndpointConfig) -> f64 {
+    pub(super) fn weight(&mut self, config: &EndpointConfig, strategy: Strategy) -> f64 {
+        if config.weight.is_some() && strategy != Strategy::Weighted {
+            let message = "it counts where the strategy is `weighted`: write that, or remove this";
+            self.problem("weight", message);
+        }
         let weight = config.weight.unwrap_or(1.0);
         if !(weight > 0.0 && weight.is_finite()) {
             let message = format!("{weight} is no share: write a number above 0");

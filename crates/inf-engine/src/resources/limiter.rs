@@ -306,7 +306,7 @@ impl State {
         self.requests = now.requests_per_minute.map(|a_minute| {
             let a_minute = f64::from(a_minute);
             let burst = now.burst.map_or(a_minute / 60.0, f64::from);
-            TokenBucket::of_a_minute(a_minute, burst)
+            TokenBucket::of_a_minute(a_minute, burst).instead_of(self.requests.take())
         });
         self.tokens = now.tokens_per_minute.map(|a_minute| {
             let a_minute = f64::from(a_minute);
@@ -315,7 +315,7 @@ impl State {
                 (Some(burst), Some(requests)) => f64::from(burst) / f64::from(requests),
                 _ => 1.0 / 60.0,
             };
-            TokenBucket::of_a_minute(a_minute, a_minute * part)
+            TokenBucket::of_a_minute(a_minute, a_minute * part).instead_of(self.tokens.take())
         });
     }
 
@@ -368,11 +368,12 @@ impl State {
         }
     }
 
-    /// Takes over what a provider says about its limits. It was said when the
-    /// call was let in: what was sent since is not in it.
+    /// Takes over what a provider says about its limits. It may have been said when
+    /// the call was let in: what was sent since is not in it, nor what was refilled.
     fn note_told(&mut self, entry: &Entry, told: &RateLimits, now: Instant) {
         let since = self.rate.sent_since(&entry.sent);
-        if let Some(bucket) = bucket_of(told.requests, since.requests, now) {
+        let age = now.saturating_duration_since(entry.sent.at).as_secs_f64();
+        if let Some(bucket) = bucket_of(told.requests, since.requests, (now, age)) {
             self.told_requests = Some(bucket);
         }
         let tokens = if told.tokens == Allowance::default() {
@@ -380,15 +381,17 @@ impl State {
         } else {
             told.tokens
         };
-        if let Some(bucket) = bucket_of(tokens, since.tokens, now) {
+        if let Some(bucket) = bucket_of(tokens, since.tokens, (now, age)) {
             self.told_tokens = Some(bucket);
         }
     }
 }
 
 /// The bucket that a provider describes: what is missing is there again when it
-/// resets, be it steadily or at once.
-fn bucket_of(told: Allowance, since: f64, now: Instant) -> Option<TokenBucket> {
+/// resets, be it steadily or at once. It was said `age` seconds ago at the most,
+/// and `since` was sent in that time. Servers that say it when the answer ends
+/// counted that already, so that no more is there than they say.
+fn bucket_of(told: Allowance, since: f64, (now, age): (Instant, f64)) -> Option<TokenBucket> {
     /// Where it does not say when it resets.
     const MINUTE: f64 = 60.0;
     /// Nobody is left alone for longer without asking again.
@@ -400,7 +403,8 @@ fn bucket_of(told: Allowance, since: f64, now: Instant) -> Option<TokenBucket> {
     let used = (limit - remaining).max(1.0);
     let resets_in = told.resets_in.map_or(MINUTE, |time| time.as_secs_f64());
     let rate = used / resets_in.clamp(0.001, HOUR);
-    Some(TokenBucket::new(limit, rate, remaining - since, now))
+    let level = remaining + (age * rate - since).min(0.0);
+    Some(TokenBucket::new(limit, rate, level, now))
 }
 
 impl Turn {
@@ -436,4 +440,31 @@ impl Turn {
 )]
 fn to_count(calls: f64) -> usize {
     calls as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever joins may declare more: what was sent before counts all the same.
+    #[tokio::test(start_paused = true)]
+    async fn who_joins_brings_no_requests_along() {
+        let declared = Declared {
+            requests_per_minute: Some(60),
+            burst: Some(10),
+            ..Declared::default()
+        };
+        let limiter = Limiter::new(64, declared, true);
+        let enter = || limiter.try_enter(Instant::now(), 0.0, 1);
+        for _ in 0..10 {
+            enter().expect("a burst");
+        }
+        let blocked = enter().expect_err("it is over");
+        let more = Declared {
+            tokens_per_minute: Some(1_000_000),
+            ..Declared::default()
+        };
+        limiter.join(64, more);
+        assert_eq!(enter().expect_err("still"), blocked);
+    }
 }

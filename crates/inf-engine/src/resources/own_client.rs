@@ -46,7 +46,8 @@ impl OwnClient {
         self
     }
 
-    /// Sets how many requests may be sent at once after a pause.
+    /// Sets how many requests may be sent at once after a pause, where the requests
+    /// of a minute are set, too.
     #[must_use]
     pub fn with_burst(mut self, requests: u32) -> Self {
         self.declared.burst = Some(requests.max(1));

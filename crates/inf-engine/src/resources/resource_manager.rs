@@ -55,7 +55,7 @@ impl ResourceManager {
         }
         let traffic = Arc::new(Traffic::new(config.max_total_concurrent));
         let mut http = BTreeMap::new();
-        let mut groups = IndexMap::new();
+        let mut made = Vec::new();
         for (alias, written) in &config.endpoints {
             let place = format!("endpoints.{alias}");
             let endpoints = written.endpoints();
@@ -63,6 +63,7 @@ impl ResourceManager {
                 let place = format!("{place}.endpoints");
                 problems.push(Problem::new(place, "there is none: write at least one"));
             }
+            let strategy = written.strategy();
             let mut members = Vec::with_capacity(endpoints.len());
             for (index, endpoint) in endpoints.iter().enumerate() {
                 let place = match written {
@@ -77,26 +78,34 @@ impl ResourceManager {
                 };
                 if let Ok((client, identity)) = maker.client(endpoint) {
                     let limits = maker.limits(endpoint);
-                    let weight = maker.weight(endpoint);
-                    let (most, declared) = (limits.max_concurrent, limits.declared);
-                    let limiter = match identity {
-                        Some(identity) => limiter_registry::shared(identity, most, declared),
-                        None => Arc::new(Limiter::new(most, declared, false)),
-                    };
+                    let weight = maker.weight(endpoint, strategy);
                     let price = EndpointMaker::price(endpoint, client.as_ref());
-                    let endpoint = Endpoint::new(client, limits, limiter).with_price(price);
-                    members.push(Member { endpoint, weight });
+                    members.push((client, identity, limits, price, weight));
                 }
             }
-            let strategy = written.strategy();
+            made.push((alias, strategy, members));
+        }
+        if !problems.is_empty() {
+            return Err(ResourceError { problems });
+        }
+        // Only now: what is declared holds for everybody who asks the same server.
+        let groups = made.into_iter().map(|(alias, strategy, members)| {
+            let members = members.into_iter();
+            let members = members.map(|(client, identity, limits, price, weight)| {
+                let (most, declared) = (limits.max_concurrent, limits.declared);
+                let limiter = match identity {
+                    Some(identity) => limiter_registry::shared(identity, most, declared),
+                    None => Arc::new(Limiter::new(most, declared, false)),
+                };
+                let endpoint = Endpoint::new(client, limits, limiter).with_price(price);
+                Member { endpoint, weight }
+            });
+            let members = members.collect();
             let group = EndpointGroup::new(alias, strategy, members, Arc::clone(&traffic));
-            groups.insert(alias.clone(), Arc::new(group));
-        }
-        if problems.is_empty() {
-            Ok(Self { groups, traffic })
-        } else {
-            Err(ResourceError { problems })
-        }
+            (alias.clone(), Arc::new(group))
+        });
+        let groups = groups.collect();
+        Ok(Self { groups, traffic })
     }
 
     /// Puts a client of your own behind `alias`, with at most `max_concurrent`
@@ -528,6 +537,8 @@ endpoints:
 endpoints:
   a: { provider: simulated, model: m, requests_per_minute: 0, tokens_per_minute: 0 }
   b: { provider: simulated, model: m, burst: 5 }
+  e: { provider: simulated, model: m, burst: 5, tokens_per_minute: 100 }
+  f: { provider: simulated, model: m, weight: 2 }
   c: { endpoints: [] }
   d:
     strategy: weighted
@@ -540,6 +551,8 @@ endpoints:
             "endpoints.a.requests_per_minute: with 0 no call could ever be made",
             "endpoints.a.tokens_per_minute: with 0 no call could ever be made",
             "endpoints.b.burst: this is a part of `requests_per_minute`",
+            "endpoints.e.burst: this is a part of `requests_per_minute`",
+            "endpoints.f.weight: it counts where the strategy is `weighted`",
             "endpoints.c.endpoints: there is none: write at least one",
             "endpoints.d.endpoints[1].weight: 0 is no share: write a number above 0",
             "endpoints.d.endpoints[1].max_concurrent: 0 calls",
@@ -589,6 +602,9 @@ endpoints:
             ResourceManager::with_environment(&config, &lookup).unwrap()
         };
         let one = manager(text);
+        // One that is refused changes nothing for the others.
+        let refused = text.replace("requests_per_minute: 2", "requests_per_minute: 0");
+        assert!(problems(&refused).contains("requests_per_minute: with 0 no call"));
         let other = manager(&text.replace("{ a:", "{ b:"));
         let elsewhere = manager(&text.replace("model: m", "model: n"));
         let waiter = Arc::new(Waiter::default());

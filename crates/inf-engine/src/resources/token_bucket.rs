@@ -35,6 +35,18 @@ impl TokenBucket {
         }
     }
 
+    /// This one, less what was taken from another one that it takes the place of.
+    pub(super) fn instead_of(mut self, before: Option<Self>) -> Self {
+        if let Some(mut before) = before
+            && before.counted.is_some()
+        {
+            let now = Instant::now();
+            before.refill(now);
+            self.take(now, before.capacity - before.level);
+        }
+        self
+    }
+
     /// A bucket as a provider describes it.
     pub(super) fn new(capacity: f64, rate: f64, level: f64, now: Instant) -> Self {
         Self {

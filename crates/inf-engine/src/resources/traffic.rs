@@ -141,13 +141,13 @@ mod tests {
         let traffic = Traffic::new(Some(1));
         let (looking, looks) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            for _ in 0..50 {
+            for _ in 0..10 {
                 let looking = looking.clone();
                 let traffic = &traffic;
                 let other = scope.spawn(move || {
                     traffic.enter("full", || {
                         looking.send(()).expect("somebody listens");
-                        (0..1_000).for_each(|_| std::thread::yield_now());
+                        (0..100).for_each(|_| std::thread::yield_now());
                         Err::<(), _>("blocked")
                     })
                 });

@@ -142,6 +142,24 @@ async fn a_hidden_quota_of_tokens_is_found_and_followed() {
     }
 }
 
+/// What a provider says is as old as the answer that it comes with.
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_told_is_used_however_long_answers_take() {
+    // The second one holds less than is used while an answer takes.
+    for (latency, burst) in [(20, 600.0), (5, 20.0)] {
+        let mut server = QuotaServer::new(&[(0, 10.0)], burst, Duration::from_secs(latency), 4);
+        server.tells = true;
+        let server = Arc::new(server);
+        let resources = manager(Arc::<QuotaServer>::clone(&server), 512);
+        work(&resources, texts(usize::MAX), Duration::from_mins(5)).await;
+        let seen = server.seen();
+        let used = used(&seen, (120, 300), 10.0);
+        let refused = refused(&seen, 60);
+        assert!(used >= 0.97, "{latency} s: {used}");
+        assert!(refused <= 0.02, "{latency} s: {refused} refused");
+    }
+}
+
 /// A pause ends for all who wait, and they do not come all at once.
 #[tokio::test(start_paused = true)]
 async fn no_herd_comes_after_a_pause() {

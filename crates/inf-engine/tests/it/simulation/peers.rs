@@ -91,7 +91,8 @@ impl Course {
         } else if turn < self.tools + self.nonsense {
             Says::Nonsense
         } else if self.is_number {
-            Says::Number(hash(&[&answer]) % 1_000)
+            // So many that no two are the same: they end in other prompts.
+            Says::Number(hash(&[&answer]) % 1_000_000_000_000)
         } else {
             Says::Text(answer)
         }

@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use inf_engine::clients::{
-    ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry, Usage,
+    Allowance, ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse,
+    RateLimits, Retry, Usage,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -20,6 +21,8 @@ pub(crate) struct QuotaServer {
     /// Whether tokens are counted.
     pub(crate) counts_tokens: bool,
     pub(crate) has_hint: bool,
+    /// Whether answers say what is left of it, as it was when they were begun.
+    pub(crate) tells: bool,
     /// How long an answer takes, on average.
     pub(crate) latency: Duration,
     /// How long a refusal takes.
@@ -57,6 +60,7 @@ impl QuotaServer {
             burst,
             counts_tokens: false,
             has_hint: false,
+            tells: false,
             latency,
             refusal: Duration::from_millis(30),
             state: Mutex::new(QuotaState {
@@ -79,8 +83,9 @@ impl QuotaServer {
         begun.unwrap().1
     }
 
-    /// How long an answer takes, or a refusal and when there would be room.
-    fn take(&self, cost: f64) -> Result<Duration, Duration> {
+    /// How long an answer takes and what is left, or a refusal and when there would
+    /// be room.
+    fn take(&self, cost: f64) -> Result<(Duration, RateLimits), Duration> {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
         let at = now - state.start;
@@ -91,7 +96,16 @@ impl QuotaServer {
         state.seen.push(Seen { at, cost, accepted });
         if accepted {
             state.level -= cost;
-            Ok(self.latency.mul_f64(state.random.random_range(0.5..1.5)))
+            let mut left = RateLimits::default();
+            left.requests = Allowance {
+                limit: Some(to_u64(self.burst)),
+                remaining: Some(to_u64(state.level)),
+                resets_in: Some(Duration::from_secs_f64(
+                    (self.burst - state.level) / self.rate(at),
+                )),
+            };
+            let latency = self.latency.mul_f64(state.random.random_range(0.5..1.5));
+            Ok((latency, left))
         } else {
             let missing = cost - state.level;
             Err(Duration::from_secs_f64(missing / self.rate(at)))
@@ -109,9 +123,10 @@ impl LlmClient for QuotaServer {
                 1.0
             };
             match self.take(cost) {
-                Ok(latency) => {
+                Ok((latency, left)) => {
                     sleep(latency).await;
                     let mut answer = LlmResponse::from_text("answer");
+                    answer.rate_limits = self.tells.then(|| left.into());
                     answer.usage = Usage {
                         input_tokens: input,
                         output_tokens: ANSWER,
@@ -128,6 +143,15 @@ impl LlmClient for QuotaServer {
             }
         })
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of requests"
+)]
+fn to_u64(requests: f64) -> u64 {
+    requests as u64
 }
 
 /// Works on so many requests at once and lets the others wait, without a word.
