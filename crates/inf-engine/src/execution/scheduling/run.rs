@@ -1,12 +1,13 @@
 //! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
 //! to their results. How inputs are taken is in `admission`, its calls are in
-//! `calls`, what they may cost is in `spending`, what follows an answer that is
-//! not the last in `turns`, how it ends is in `endings`, and what its observers
-//! are told in `reports`.
+//! `calls`, second requests in `hedges`, what they may cost is in `spending`,
+//! what follows an answer that is not the last in `turns`, how it ends is in
+//! `endings`, and what its observers are told in `reports`.
 
 mod admission;
 mod calls;
 mod endings;
+mod hedges;
 mod reports;
 mod spending;
 mod turns;
