@@ -25,6 +25,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::figure::Figure;
 
+/// That of the `inf` command.
+#[cfg(not(feature = "system-allocator"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why a benchmark gave no figures.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

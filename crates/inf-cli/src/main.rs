@@ -26,6 +26,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// A call takes some sixty small blocks of memory, and many are given back by
+/// another thread than the one that took them: many allocators have their threads
+/// wait for each other then.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     commands::execute(arguments::Arguments::parse().command).into()
 }
