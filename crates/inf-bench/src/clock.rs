@@ -59,11 +59,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_takes_time_on_the_wall_and_no_cpu() {
-        let stopwatch = Stopwatch::start();
-        std::thread::sleep(Duration::from_millis(50));
-        let took = stopwatch.stop();
-        assert!(took.wall >= Duration::from_millis(50));
-        assert!(took.cpu < took.wall);
+    fn pieces_of_work_add_up_and_are_shared_out() {
+        let piece = Took {
+            cpu: Duration::from_millis(1),
+            wall: Duration::from_millis(3),
+        };
+        let mut both = piece;
+        both += piece;
+        assert_eq!(both.cpu, Duration::from_millis(2));
+        assert_eq!(both.wall, Duration::from_millis(6));
+        assert!((micros_each(both.wall, 3) - 2000.0).abs() < 1e-9);
     }
 }
