@@ -56,10 +56,14 @@ Examples:
   inf run pipeline.yaml --input pairs.jsonl --output results.jsonl
   inf run pipeline.yaml --input pairs.csv --resources resources.yaml --max-concurrent 64
   inf run pipeline.yaml --input pairs.csv --resources resources.yaml --budget-usd 5 --metrics 9090
+  inf run pipeline.yaml --input pairs.jsonl --output results.jsonl --checkpoint-dir night
   zcat pairs.jsonl.gz | inf run pipeline.yaml --input - --limit 10 | jq .output
 
 Ctrl-C begins no more inputs, waits at most 10 s for those that have begun, and cancels what is not
-done by then; a second one exits at once. Whatever was written stays, in whole lines.")]
+done by then; a second one exits at once. Whatever was written stays, in whole lines.
+
+With --checkpoint-dir the same command again goes on where this one ended, however it did: what is
+finished is not run again, and the results are complete.")]
 pub(crate) struct RunArguments {
     /// The pipeline: a saved graph, YAML or JSON
     pub(crate) pipeline: PathBuf,
@@ -75,6 +79,26 @@ pub(crate) struct RunArguments {
     /// simulated provider
     #[arg(short, long, value_name = "FILE")]
     pub(crate) resources: Option<PathBuf>,
+
+    /// Keep what is finished in this folder, call by call. The same command again continues from
+    /// there and pays for nothing twice; after a change of a prompt or a model, what depends on it runs
+    /// again. Budgets count what was spent before. `inf journal DIR` shows what is there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) checkpoint_dir: Option<PathBuf>,
+
+    /// Run the inputs again that failed, according to the checkpoint directory
+    #[arg(long, requires = "checkpoint_dir")]
+    pub(crate) retry_failed: bool,
+
+    /// Answer a call with what the checkpoint directory holds of the same request, whichever input it
+    /// was for
+    #[arg(long, requires = "checkpoint_dir")]
+    pub(crate) cache: bool,
+
+    /// Answer all calls from the checkpoint directory and send nothing; a call that it has no answer to
+    /// fails
+    #[arg(long, requires = "checkpoint_dir", conflicts_with = "cache")]
+    pub(crate) replay: bool,
 
     /// The most calls in flight at once, over all endpoints
     #[arg(long, value_name = "N", value_parser = at_least_one)]

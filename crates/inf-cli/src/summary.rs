@@ -18,6 +18,10 @@ const SHOWN: usize = 300;
 pub(crate) struct Tally {
     succeeded: u64,
     pub(crate) failed: u64,
+    /// Those of both that were not run, because the journal had their end.
+    from_journal: u64,
+    /// Those that had failed before and were not run again.
+    failed_before: u64,
     /// Those that were stopped before they were done.
     cancelled: u64,
     /// Those whose calls a budget did not allow.
@@ -52,6 +56,8 @@ impl Tally {
     pub(crate) fn note(&mut self, result: &BatchResult<Value>) {
         self.waiting += result.timings.waiting;
         self.calling += result.timings.calling;
+        self.from_journal += u64::from(result.from_journal);
+        self.failed_before += u64::from(result.from_journal && result.output.is_err());
         let error = match &result.output {
             Ok(output) => {
                 self.succeeded += 1;
@@ -62,7 +68,7 @@ impl Tally {
             Err(error) => error,
         };
         match error.kind {
-            ErrorKind::Cancelled => self.cancelled += 1,
+            ErrorKind::Cancelled | ErrorKind::Journal => self.cancelled += 1,
             ErrorKind::Budget => self.out_of_budget += 1,
             _ => self.failed += 1,
         }
@@ -122,6 +128,9 @@ pub(crate) struct Summary<'s> {
     /// The endpoints whose models have no price.
     pub(crate) unpriced: &'s [String],
     pub(crate) budget: Option<&'s Budget>,
+    /// Calls that were not made, because the journal had their answer.
+    pub(crate) calls_from_journal: u64,
+    pub(crate) has_journal: bool,
     pub(crate) elapsed: Duration,
     /// Inputs that the run ended without having read, if it is known how many
     /// there are.
@@ -154,6 +163,8 @@ impl Summary<'_> {
             "not_read": self.not_read,
             "written": self.written,
             "interrupted": self.is_interrupted,
+            "inputs_from_journal": tally.from_journal,
+            "calls_from_journal": self.calls_from_journal,
             "calls": calls(metrics),
             "retries": metrics.retries,
             "rate_limited": metrics.rate_limited,
@@ -204,6 +215,14 @@ impl fmt::Display for Summary<'_> {
             Some(0) => writeln!(formatter, ")")?,
             Some(not_read) => writeln!(formatter, "), {} not read", grouped(not_read))?,
             None => writeln!(formatter, "), the others not read")?,
+        }
+        if self.has_journal {
+            writeln!(
+                formatter,
+                "journal  {} answered, and {} of others",
+                counted(tally.from_journal, "input", "inputs"),
+                counted(self.calls_from_journal, "call", "calls"),
+            )?;
         }
         if self.written < tally.inputs() {
             writeln!(
@@ -271,7 +290,7 @@ impl fmt::Display for Summary<'_> {
                 readable(tally.calling),
             )?;
         }
-        let rate = per_second(tally.ended(), self.elapsed);
+        let rate = per_second(tally.ended() - tally.from_journal, self.elapsed);
         write!(
             formatter,
             "time     {}, {rate} inputs/s",
@@ -293,6 +312,17 @@ impl fmt::Display for Summary<'_> {
                 grouped(*count),
                 kind.as_str(),
                 shorten(message, SHOWN),
+            )?;
+        }
+        if tally.failed_before > 0 {
+            write!(
+                formatter,
+                "\n  {} not run again: --retry-failed does",
+                counted(
+                    tally.failed_before,
+                    "of them failed before and was",
+                    "of them failed before and were"
+                ),
             )?;
         }
         Ok(())

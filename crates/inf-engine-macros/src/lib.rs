@@ -72,6 +72,10 @@ pub fn prompt(input: TokenStream) -> TokenStream {
 /// until it has shown to be quick, and inline from then on. `#[op(blocking)]`
 /// keeps it on the pool always, for code that waits or computes for long;
 /// `#[op(quick)]` runs it inline always, for code that takes microseconds.
+///
+/// `#[op(recorded)]` keeps what it gives in the journal of a run that has one, as
+/// the answers of models are: for code that costs something. It may stand beside
+/// the others: `#[op(blocking, recorded)]`.
 #[proc_macro_attribute]
 pub fn op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = match syn::parse::<ItemFn>(item) {

@@ -2,9 +2,12 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, Result, ReturnType, Type,
+    Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, Result, ReturnType, Token,
+    Type,
 };
 
 use crate::module::{trace_path, unraw};
@@ -83,24 +86,28 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
     })
 }
 
-/// The call that says where the function runs.
+/// The calls that say where the function runs, and whether what it gives is kept.
 fn placement_of(arguments: &TokenStream, is_async: bool) -> Result<TokenStream> {
-    if arguments.is_empty() {
-        return Ok(TokenStream::new());
-    }
-    let option = syn::parse2::<Ident>(arguments.clone()).ok();
-    let Some(option) = option.filter(|option| option == "blocking" || option == "quick") else {
-        let message =
-            "`#[op]` has no such option: write `#[op]`, `#[op(blocking)]` or `#[op(quick)]`";
+    let options = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(arguments.clone());
+    let options = options.ok().filter(|options| {
+        let known =
+            |option: &Ident| option == "blocking" || option == "quick" || option == "recorded";
+        let places = options.iter().filter(|option| *option != "recorded");
+        options.iter().all(known) && places.count() < 2
+    });
+    let Some(options) = options else {
+        let message = "`#[op]` has no such option: write `#[op]`, `#[op(blocking)]`, `#[op(quick)]`, \
+                       `#[op(recorded)]`, or `recorded` beside one of the others";
         return Err(Error::new(arguments.span(), message));
     };
-    if is_async {
+    if is_async && let Some(option) = options.iter().find(|option| *option != "recorded") {
         let message = format!(
             "an async `#[op]` is never `{option}`: it is awaited beside the run; leave out `{option}`, or `async`"
         );
         return Err(Error::new(option.span(), message));
     }
-    Ok(quote!(.#option()))
+    let calls = options.iter().map(|option| quote!(.#option()));
+    Ok(quote!(#(#calls)*))
 }
 
 fn argument_of(argument: &FnArg) -> Result<(&Ident, &Type)> {

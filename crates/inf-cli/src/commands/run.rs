@@ -9,7 +9,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use inf_engine::execution::{
     Budget, ErrorKind, ErrorPolicy, ExecutionSettings, Hedging, NodeMetrics, Pipeline, Profile,
+    Spent,
 };
+use inf_engine::journal::Journal;
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -53,6 +55,7 @@ struct Prepared {
     writer: ResultWriter,
     profile: Option<Profile>,
     budget: Option<Budget>,
+    journal: Option<Journal>,
     /// Where numbers are served, and those of nodes.
     metrics: Option<(MetricsServer, NodeMetrics)>,
 }
@@ -94,7 +97,18 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         let others: Vec<&Path> = others.collect();
         keep(&mut problems, check_file("profile", profile, &others));
     }
-    let budget = budget(arguments);
+    // Replaying makes no journal.
+    let journal = arguments.checkpoint_dir.as_ref().map(|folder| {
+        if arguments.replay && !folder.is_dir() {
+            return Err(format!(
+                "there is no checkpoint directory {} to replay",
+                folder.display()
+            ));
+        }
+        Journal::open(folder).map_err(|error| error.to_string())
+    });
+    let journal = keep(&mut problems, journal.transpose()).flatten();
+    let budget = budget(arguments, journal.as_ref());
     if let Some(pipeline) = &pipeline
         && arguments.budget_usd.is_some()
     {
@@ -128,6 +142,9 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     if let Some(budget) = &budget {
         settings = settings.with_budget(budget);
     }
+    if let Some(journal) = &journal {
+        settings = settings.with_journal(journal);
+    }
     let metrics = metrics.map(|server| (server, NodeMetrics::new()));
     if let Some((_, nodes)) = &metrics {
         settings = settings.with_node_metrics(nodes);
@@ -136,6 +153,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         pipeline: pipeline.with_settings(settings),
         profile,
         budget,
+        journal,
         metrics,
         records,
         total,
@@ -159,8 +177,9 @@ fn limit(arguments: &RunArguments) -> usize {
     arguments.limit.map_or(usize::MAX, NonZeroUsize::get)
 }
 
-/// What the run may spend, if that is bounded.
-fn budget(arguments: &RunArguments) -> Option<Budget> {
+/// What the run may spend, if that is bounded; what earlier runs with its journal
+/// spent is spent.
+fn budget(arguments: &RunArguments, journal: Option<&Journal>) -> Option<Budget> {
     let mut budget: Option<Budget> = arguments.budget_usd.map(Budget::dollars);
     if let Some(tokens) = arguments.budget_tokens {
         let tokens = tokens.get() as u64;
@@ -176,7 +195,12 @@ fn budget(arguments: &RunArguments) -> Option<Budget> {
             None => Budget::calls(calls),
         });
     }
-    budget
+    let totals = journal.map(Journal::totals).unwrap_or_default();
+    let mut spent = Spent::default();
+    spent.calls = totals.calls;
+    spent.cost = totals.cost;
+    spent.tokens = totals.usage.input_tokens + totals.usage.output_tokens;
+    budget.map(|budget| budget.and_already_spent(spent))
 }
 
 /// The aliases that a pipeline calls and whose models have no price.
@@ -221,6 +245,10 @@ fn settings(arguments: &RunArguments) -> ExecutionSettings {
     if let Some(timeout) = arguments.run_timeout {
         settings = settings.with_run_timeout(timeout);
     }
+    settings = settings
+        .with_retry_failed(arguments.retry_failed)
+        .with_cached_requests(arguments.cache)
+        .with_replay(arguments.replay);
     if let Some(percentile) = arguments.hedge {
         settings = settings.with_hedging(Hedging::after_percentile(percentile));
     }
@@ -247,6 +275,7 @@ async fn run(
         mut writer,
         profile,
         budget,
+        journal,
         metrics,
     } = prepared;
     let is_silent = arguments.quiet || arguments.json;
@@ -261,6 +290,14 @@ async fn run(
         }
         watched
     });
+    if let Some(journal) = &journal
+        && !arguments.quiet
+    {
+        journal
+            .notices()
+            .iter()
+            .for_each(|notice| tell(format_args!("warning: {notice}")));
+    }
     let mut interrupt = pin!(interrupt);
     let inputs = read_in_background(records, limit(arguments), total.clone());
     let mut results = pipeline.try_stream(inputs);
@@ -340,11 +377,20 @@ async fn run(
         metrics: &settled_metrics(pipeline.resources()).await,
         unpriced: &unpriced(&pipeline),
         budget: budget.as_ref(),
+        calls_from_journal: results.get_ref().progress().calls_from_journal,
+        has_journal: journal.is_some(),
         elapsed: results.get_ref().progress().elapsed,
         not_read,
         is_interrupted,
     };
     let is_cut_short = unwritable.is_some();
+    let is_journal_whole = match journal.as_ref().and_then(Journal::failure) {
+        Some(failure) => {
+            tell(format_args!("error: {failure}"));
+            false
+        }
+        None => true,
+    };
     match unwritable {
         // The reader has seen enough, as in `inf run … | head`.
         Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -361,10 +407,15 @@ async fn run(
                 tell(format_args!("\nresults in {}", path.display()));
             }
             if is_out_of_budget && !is_silent {
-                tell(
-                    "\nthe budget did not allow all calls; what has an output is done and paid for. To go on, run \
-                     the inputs without an output again: `inf run` makes every call of the inputs that it is given",
-                );
+                let advice = if journal.is_some() {
+                    "to go on, run the same command with a higher budget: what is finished is not paid again"
+                } else {
+                    "`inf run` makes every call of the inputs that it is given: to go on later without paying twice, \
+                     give a --checkpoint-dir from the start"
+                };
+                tell(format_args!(
+                    "\nthe budget did not allow all calls; what has an output is done and paid for; {advice}"
+                ));
             }
         }
     }
@@ -385,7 +436,7 @@ async fn run(
         Exit::Interrupted
     } else if is_out_of_budget {
         Exit::OutOfBudget
-    } else if tally.failed == 0 && (is_cut_short || not_read == Some(0)) {
+    } else if tally.failed == 0 && is_journal_whole && (is_cut_short || not_read == Some(0)) {
         Exit::Success
     } else {
         Exit::SomeFailed

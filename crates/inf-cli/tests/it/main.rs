@@ -5,6 +5,7 @@ mod bad_input;
 mod behaviour;
 mod budget;
 mod check;
+mod checkpoint;
 mod command;
 mod graph;
 mod help;

@@ -26,6 +26,9 @@ pub struct BatchResult<O> {
     pub cost: Cost,
     /// How long it took.
     pub timings: ExecutionTimings,
+    /// Whether it was not run but taken from the journal, with what it took
+    /// when it was run.
+    pub from_journal: bool,
 }
 
 /// How long an input took.
@@ -55,6 +58,7 @@ impl<O> BatchResult<O> {
             usage: self.usage,
             cost: self.cost,
             timings: self.timings,
+            from_journal: self.from_journal,
         }
     }
 }

@@ -60,6 +60,11 @@ pub enum ErrorKind {
     /// A budget does not allow the calls that it would take; other than a
     /// failure, this stops nothing under `FailFast`.
     Budget,
+    /// The journal can't be opened or written, so that nothing more is called:
+    /// what is finished could not be kept.
+    Journal,
+    /// The journal has no answer to a call, and the run is answered by it alone.
+    NotRecorded,
     /// It was stopped before it was done.
     Cancelled,
     /// The program has no runtime to run in.
@@ -78,6 +83,8 @@ impl ErrorKind {
             Self::TooManyTurns => "too_many_turns",
             Self::Timeout => "timeout",
             Self::Budget => "budget",
+            Self::Journal => "journal",
+            Self::NotRecorded => "not_recorded",
             Self::Cancelled => "cancelled",
             Self::Runtime => "runtime",
         }
@@ -87,7 +94,10 @@ impl ErrorKind {
 impl ExecutionError {
     /// Whether it is no fault of the input: it was stopped before it was done.
     pub(crate) fn was_stopped(&self) -> bool {
-        matches!(self.kind, ErrorKind::Cancelled | ErrorKind::Budget)
+        matches!(
+            self.kind,
+            ErrorKind::Cancelled | ErrorKind::Budget | ErrorKind::Journal
+        )
     }
 
     /// An error of no node.

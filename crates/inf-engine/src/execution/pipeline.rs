@@ -144,6 +144,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
                 usage: Usage::default(),
                 cost: Cost::default(),
                 timings: ExecutionTimings::default(),
+                from_journal: false,
             })
         };
         results.map(result_of).collect()
@@ -242,6 +243,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
                 &self.bound.endpoints,
                 Instant::now(),
             ))),
+            journal: None,
         };
         ResultStream::new(Box::new(request), manager, results)
     }

@@ -311,6 +311,7 @@ fn without_runtime(index: usize, input: Input) -> BatchResult<Value> {
         usage: Usage::default(),
         cost: Cost::default(),
         timings: ExecutionTimings::default(),
+        from_journal: false,
     }
 }
 

@@ -38,6 +38,8 @@ pub struct HostFunction {
     body: HostBody,
     /// Where it runs, unless it is async.
     placement: Placement,
+    /// Whether a journal keeps what it gives.
+    is_recorded: bool,
 }
 
 #[derive(Clone)]
@@ -101,6 +103,7 @@ impl HostFunction {
             code,
             body: HostBody::Sync(Arc::new(body)),
             placement: Placement::measured(),
+            is_recorded: false,
         }
     }
 
@@ -145,6 +148,7 @@ impl HostFunction {
             code,
             body: HostBody::Async(Arc::new(body)),
             placement: Placement::Quick,
+            is_recorded: false,
         }
     }
 
@@ -176,6 +180,31 @@ impl HostFunction {
     #[must_use]
     pub fn quick(self) -> Self {
         self.placed(Placement::Quick)
+    }
+
+    /// The same function, of which a journal keeps what it gave, as it does for
+    /// calls of models: an input that goes on later, or is run again, does not
+    /// call it for the same value a second time. For one that costs something.
+    /// Without a journal this has no effect.
+    ///
+    /// ```
+    /// use inf_engine::graph::HostFunction;
+    ///
+    /// let look_up = HostFunction::new_async("look_up", |word: String| async move {
+    ///     // … ask a service that charges for it …
+    ///     word.to_uppercase()
+    /// });
+    /// let look_up = look_up.recorded();
+    /// ```
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.is_recorded = true;
+        self
+    }
+
+    /// Whether a journal keeps what it gives.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     fn placed(mut self, placement: Placement) -> Self {

@@ -13,8 +13,8 @@ use super::limiter::{Blocked, Declared, Entry, Limiter};
 use super::resource_metrics::{Recorder, ResourceMetrics};
 use super::traffic::Waiter;
 use crate::clients::{
-    ClientDescription, ClientError, ClientErrorKind, DeltaSink, LlmClient, LlmRequest, LlmResponse,
-    Retry,
+    ClientDescription, ClientError, ClientErrorKind, DeltaSink, ExtraFields, LlmClient, LlmRequest,
+    LlmResponse, Retry,
 };
 
 /// One of those behind an alias, live and shared by all runs.
@@ -24,6 +24,8 @@ pub(super) struct Endpoint {
     limits: Limits,
     /// What the model charges, if that is known.
     price: Option<Price>,
+    /// A hash of the fields that all of its requests have.
+    asks_besides: Option<String>,
     /// Shared with everybody in the process who asks the same server.
     limiter: Arc<Limiter>,
     /// Calls of this endpoint in flight.
@@ -84,6 +86,7 @@ impl Endpoint {
             client,
             limits,
             price: None,
+            asks_besides: None,
             limiter,
             in_flight: AtomicUsize::new(0),
             health: Mutex::new(Health {
@@ -99,6 +102,42 @@ impl Endpoint {
     pub(super) fn with_price(mut self, price: Option<Price>) -> Self {
         self.price = price;
         self
+    }
+
+    /// Says what its requests hold beside what they are made of, as a hash: there
+    /// may be a key in it.
+    pub(super) fn with_extra_body(mut self, extra: &ExtraFields) -> Self {
+        if !extra.is_empty() {
+            let text = serde_json::Value::from(extra.clone()).to_string();
+            let hash = blake3::hash(text.as_bytes()).to_hex();
+            self.asks_besides = Some(hash[..8].to_owned());
+        }
+        self
+    }
+
+    /// The model and all that its requests hold beside what they are made of, as
+    /// one word: what is asked with the same gets an answer of the same kind.
+    pub(super) fn asked(&self) -> String {
+        let ClientDescription {
+            provider, model, ..
+        } = &self.description;
+        let provider = provider.as_deref().unwrap_or("unknown");
+        let model = model.as_deref().unwrap_or("any");
+        match &self.asks_besides {
+            Some(besides) => format!("{provider}/{model}#{besides}"),
+            None => format!("{provider}/{model}"),
+        }
+    }
+
+    /// The same and the server.
+    pub(super) fn asked_where(&self) -> String {
+        let ClientDescription { server, port, .. } = &self.description;
+        let asked = self.asked();
+        match (server, port) {
+            (Some(server), Some(port)) => format!("{asked}@{server}:{port}"),
+            (Some(server), None) => format!("{asked}@{server}"),
+            (None, _) => asked,
+        }
     }
 
     /// What the model charges, if that is known.

@@ -202,6 +202,27 @@ impl EndpointGroup {
         self.all().map(Endpoint::description)
     }
 
+    /// The models that may be asked, each once.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let mut asked: Vec<String> = self.all().map(Endpoint::asked).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+
+    /// The models that may be asked, and where.
+    pub(crate) fn asked_where(&self) -> Vec<String> {
+        let mut asked: Vec<String> = self.all().map(Endpoint::asked_where).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+
+    /// Which model was asked, and where.
+    pub(crate) fn asked_at(&self, place: EndpointPlace) -> String {
+        self.endpoints[place.0].endpoint.asked_where()
+    }
+
     /// The model, if all of its endpoints have the same.
     pub(crate) fn model(&self) -> Option<&str> {
         let mut models = self.descriptions().map(|asked| asked.model.as_deref());

@@ -80,7 +80,8 @@ impl ResourceManager {
                     let limits = maker.limits(endpoint);
                     let weight = maker.weight(endpoint, strategy);
                     let price = EndpointMaker::price(endpoint, client.as_ref());
-                    members.push((client, identity, limits, price, weight));
+                    let extra = &endpoint.extra_body;
+                    members.push((client, identity, limits, (price, extra), weight));
                 }
             }
             made.push((alias, strategy, members));
@@ -91,13 +92,15 @@ impl ResourceManager {
         // Only now: what is declared holds for everybody who asks the same server.
         let groups = made.into_iter().map(|(alias, strategy, members)| {
             let members = members.into_iter();
-            let members = members.map(|(client, identity, limits, price, weight)| {
+            let members = members.map(|(client, identity, limits, (price, extra), weight)| {
                 let (most, declared) = (limits.max_concurrent, limits.declared);
                 let limiter = match identity {
                     Some(identity) => limiter_registry::shared(identity, most, declared),
                     None => Arc::new(Limiter::new(most, declared, false)),
                 };
-                let endpoint = Endpoint::new(client, limits, limiter).with_price(price);
+                let endpoint = Endpoint::new(client, limits, limiter)
+                    .with_price(price)
+                    .with_extra_body(extra);
                 Member { endpoint, weight }
             });
             let members = members.collect();

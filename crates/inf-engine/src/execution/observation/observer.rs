@@ -188,6 +188,8 @@ pub struct TaskReport<'r> {
     pub outcome: TaskOutcome<'r>,
     /// Whether it was done on the spot, so that nobody was told of its start.
     pub is_inline: bool,
+    /// Whether it is a call that was not made, because the journal had its answer.
+    pub from_journal: bool,
     pub(crate) counters: &'r RunCounters,
 }
 

@@ -21,10 +21,15 @@ pub struct Progress {
     /// Inputs that were stopped before they were done: cancelled, or without a
     /// budget for their calls.
     pub inputs_cancelled: usize,
+    /// Those of the inputs with a result that were not run but taken from the
+    /// journal.
+    pub inputs_from_journal: usize,
     /// Inputs that were taken and have no result yet.
     pub inputs_in_flight: usize,
-    /// Calls that were answered.
+    /// Calls that were answered by their endpoints.
     pub calls: u64,
+    /// Calls that were not made, because the journal had their answer.
+    pub calls_from_journal: u64,
     /// Calls that were sent again after a passing failure.
     pub retries: u64,
     /// Calls that were refused for a limit; they wait for their turn again.
@@ -83,8 +88,10 @@ pub(crate) struct Counts {
     pub(crate) inputs_succeeded: usize,
     pub(crate) inputs_failed: usize,
     pub(crate) inputs_cancelled: usize,
+    pub(crate) inputs_from_journal: usize,
     pub(crate) inputs_in_flight: usize,
     pub(crate) calls: u64,
+    pub(crate) calls_from_journal: u64,
     pub(crate) retries: u64,
     pub(crate) rate_limited: u64,
     pub(crate) reasks: u64,
@@ -143,8 +150,10 @@ impl RunCounters {
             inputs_succeeded: counts.inputs_succeeded,
             inputs_failed: counts.inputs_failed,
             inputs_cancelled: counts.inputs_cancelled,
+            inputs_from_journal: counts.inputs_from_journal,
             inputs_in_flight: counts.inputs_in_flight,
             calls: counts.calls,
+            calls_from_journal: counts.calls_from_journal,
             retries: counts.retries,
             rate_limited: counts.rate_limited,
             reasks: counts.reasks,

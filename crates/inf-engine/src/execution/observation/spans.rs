@@ -463,6 +463,8 @@ fn may_quote(kind: ErrorKind) -> bool {
         | ErrorKind::TooManyTurns
         | ErrorKind::Timeout
         | ErrorKind::Budget
+        | ErrorKind::Journal
+        | ErrorKind::NotRecorded
         | ErrorKind::Cancelled
         | ErrorKind::Runtime => false,
     }

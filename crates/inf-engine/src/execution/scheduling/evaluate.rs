@@ -87,6 +87,22 @@ pub(crate) fn evaluate(
     Ok(Evaluated::Value(value))
 }
 
+/// What a host function is given, if what it gives is kept in a journal.
+pub(crate) fn recorded_arguments(
+    plan: &Plan,
+    state: &ExecutionState,
+    node: NodeRef,
+) -> Option<Value> {
+    let graph = plan.graph();
+    let function = graph.host_function(node)?;
+    let Operation::Host(HostCall { input, .. }) = graph.node(node).operation() else {
+        return None;
+    };
+    let input = function.is_recorded().then_some(input)?;
+    // Without them the call fails where it is made.
+    build(state, input).ok()
+}
+
 /// The request of a call.
 pub(crate) fn request(
     plan: &Plan,

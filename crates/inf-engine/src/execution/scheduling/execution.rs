@@ -8,7 +8,7 @@ use tracing::Span;
 
 use super::conversation::{Conversation, ToolRun};
 use super::evaluate::{self, Failure};
-use super::run::Charge;
+use super::run::{Charge, Memory};
 use super::task::ExecutionId;
 use crate::clients::Usage;
 use crate::execution::tokens::TokenSink;
@@ -16,6 +16,7 @@ use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
 use crate::graph::{NodeRef, Operation};
+use crate::journal::InputIdentity;
 use crate::resources::{Cost, EndpointPlace};
 use crate::value::Value;
 
@@ -41,6 +42,12 @@ pub(crate) struct Execution {
     /// Nodes that go on after an answer, with tools or to ask again.
     conversations: Vec<(NodeRef, Conversation)>,
     next_serial: u32,
+    /// What the journal knows the input by, if there is one.
+    pub(crate) identity: Option<InputIdentity>,
+    /// What the journal holds of it.
+    pub(crate) memory: Memory,
+    /// The nodes that are ready when that was read, until it was.
+    ready_at_first: Option<Vec<NodeRef>>,
 }
 
 /// An attempt that is under way.
@@ -62,6 +69,8 @@ pub(crate) struct Running {
     pub(crate) ready: Instant,
     pub(crate) queued: Instant,
     pub(crate) started: Instant,
+    /// Whether the journal answers it, so that nothing is sent.
+    pub(crate) is_recalled: bool,
     pub(crate) task: AbortHandle,
     /// Open until what became of it is known.
     pub(crate) span: Span,
@@ -102,7 +111,31 @@ impl Execution {
             running: Vec::new(),
             conversations: Vec::new(),
             next_serial: 0,
+            identity: None,
+            memory: Memory::default(),
+            ready_at_first: None,
         }
+    }
+
+    /// Whether it waits for what the journal holds of it.
+    pub(crate) fn awaits_recall(&self) -> bool {
+        self.ready_at_first.is_some()
+    }
+
+    /// Waits for what the journal holds of it, with nodes that are ready.
+    pub(crate) fn await_recall(&mut self, ready: Vec<NodeRef>) {
+        self.ready_at_first = Some(ready);
+    }
+
+    /// Goes on with the nodes that were ready.
+    pub(crate) fn end_recall(&mut self, memory: Memory) -> Vec<NodeRef> {
+        self.memory = memory;
+        self.ready_at_first.take().unwrap_or_default()
+    }
+
+    /// Where `node` runs inside the input, as records have it.
+    pub(crate) fn path_of(&self, plan: &Plan, node: NodeRef) -> Arc<str> {
+        plan.graph().node(node).name().into()
     }
 
     /// A number that is the node's own in its run, for draws that are the same
@@ -236,6 +269,7 @@ impl Execution {
             usage: self.usage,
             cost: self.cost,
             timings: self.timings,
+            from_journal: false,
         }
     }
 

@@ -84,7 +84,10 @@ impl ExecutionManager {
 
     /// Begins a run on the runtime of the caller; without one it is given
     /// back.
-    pub(crate) fn begin(&self, request: Box<RunRequest>) -> Result<EventSender, Box<RunRequest>> {
+    pub(crate) fn begin(
+        &self,
+        mut request: Box<RunRequest>,
+    ) -> Result<EventSender, Box<RunRequest>> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(request);
         };
@@ -99,10 +102,21 @@ impl ExecutionManager {
             runtime.spawn(scheduling(scheduler.work()));
             schedulers.insert(runtime.id(), events);
         }
-        let events = &schedulers[&runtime.id()];
-        // It is given back if the runtime is shutting down.
-        events.begin(request)?;
-        Ok(events.clone())
+        let events = schedulers[&runtime.id()].clone();
+        if request.journal_is_closed() {
+            // It is read once, which may take a while.
+            events.send(Event::Opening(request.id));
+            let begins = events.clone();
+            runtime.spawn_blocking(move || {
+                request.open_journal();
+                // If the scheduler is gone, the results end without any.
+                let _ = begins.begin(request);
+            });
+        } else {
+            // It is given back if the runtime is shutting down.
+            events.begin(request)?;
+        }
+        Ok(events)
     }
 }
 

@@ -15,6 +15,7 @@ mod execution;
 mod lanes;
 mod manager;
 mod ready_queue;
+mod recall;
 mod run;
 mod scheduler;
 mod task;

@@ -1,13 +1,16 @@
 //! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
 //! to their results. How inputs are taken is in `admission`, its calls are in
 //! `calls`, second requests in `hedges`, what they may cost is in `spending`,
-//! what follows an answer that is not the last in `turns`, how it ends is in
+//! what the journal keeps of it in `recording` and answers in `recall`, what
+//! follows an answer that is not the last in `turns`, how it ends is in
 //! `endings`, and what its observers are told in `reports`.
 
 mod admission;
 mod calls;
 mod endings;
 mod hedges;
+mod recall;
+mod recording;
 mod reports;
 mod spending;
 mod turns;
@@ -25,6 +28,8 @@ use tracing::{Instrument, Span};
 
 pub(crate) use admission::Asked;
 use admission::Source;
+pub(crate) use recall::Memory;
+use recording::RunJournal;
 pub(crate) use spending::Charge;
 use spending::Spending;
 
@@ -40,12 +45,13 @@ use crate::execution::inputs::InputStream;
 use crate::execution::observation::{
     InputReport, Observer, RunCounters, RunId, RunSpans, TaskOutcome,
 };
-use crate::execution::settings::{within, within_blocking};
+use crate::execution::settings::{JournalChoice, within, within_blocking};
 use crate::execution::tokens::RunTokens;
 use crate::execution::{
     BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
 };
 use crate::graph::{NodeRef, Operation};
+use crate::journal::{Journal, JournalError};
 use crate::resources::Wish;
 use crate::value::Value;
 
@@ -69,6 +75,24 @@ pub(crate) struct RunRequest {
     pub(crate) results: mpsc::UnboundedSender<Delivery>,
     pub(crate) changes: watch::Sender<()>,
     pub(crate) shared: Arc<RunShared>,
+    /// The journal of its settings, once it was opened.
+    pub(crate) journal: Option<Result<Journal, JournalError>>,
+}
+
+impl RunRequest {
+    /// Whether the run has a journal that has yet to be opened.
+    pub(crate) fn journal_is_closed(&mut self) -> bool {
+        let Some(choice) = self.settings.journal() else {
+            return false;
+        };
+        self.journal = choice.opened().cloned().map(Ok);
+        self.journal.is_none()
+    }
+
+    /// Opens its journal, which may take a while.
+    pub(crate) fn open_journal(&mut self) {
+        self.journal = self.settings.journal().map(JournalChoice::open);
+    }
 }
 
 /// What a run gives to the program.
@@ -160,6 +184,9 @@ pub(crate) struct Run {
     calls_made: u64,
     hedges: u64,
     spending: Spending,
+    journal: Option<RunJournal>,
+    /// Why its journal could not be opened.
+    unusable_journal: Option<String>,
     is_stopped: bool,
     /// Whether it is among those whose source is asked next.
     waits_for_turn: bool,
@@ -197,7 +224,14 @@ impl Run {
             results,
             changes,
             shared,
+            journal,
         } = request;
+        let unusable = journal.as_ref().and_then(|opened| opened.as_ref().err());
+        let unusable = unusable.map(ToString::to_string);
+        let journal = journal.and_then(Result::ok);
+        let journal = journal.map(|journal| {
+            RunJournal::begin(journal, id, &bound, &parameters, &settings, &board.events)
+        });
         bound.resources.register(&board.waiter);
         let limits = Limits {
             priority: settings.priority.unwrap_or(0),
@@ -270,6 +304,8 @@ impl Run {
             calls_made: 0,
             hedges: 0,
             spending,
+            journal,
+            unusable_journal: unusable,
             is_stopped: false,
             waits_for_turn: false,
             bound,
@@ -283,10 +319,15 @@ impl Run {
             self.cancel(board);
             return;
         }
-        if let Some(why) = self.spending.impossible(&self.bound) {
-            self.refuse_all(board, &why);
+        if let Some(why) = self.unusable_journal.take() {
+            self.refuse_all(board, ErrorKind::Journal, &why);
             return;
         }
+        if let Some(why) = self.spending.impossible(&self.bound) {
+            self.refuse_all(board, ErrorKind::Budget, &why);
+            return;
+        }
+        self.journal_changed(board);
         // The other runs were told of them when they began.
         for queue in &self.queues {
             if let Some(pause) = board.lanes.pause(queue.lane, board.now) {
@@ -317,10 +358,13 @@ impl Run {
         self.executions.is_empty() && matches!(self.source, Source::Exhausted)
     }
 
-    /// Whether another call may be made, as far as the run's own bound and its
-    /// budgets say.
+    /// Whether another call may be made, as far as the run's own bound, its
+    /// budgets and its journal say.
     pub(crate) fn has_room(&self) -> bool {
-        self.calls < self.limits.max_concurrent && self.spending.may_call()
+        let mut journal = self.journal.iter();
+        self.calls < self.limits.max_concurrent
+            && self.spending.may_call()
+            && journal.all(|run| run.journal.has_room())
     }
 
     /// Works through nodes that became ready, and those that this makes ready.
@@ -341,6 +385,11 @@ impl Run {
                 continue;
             }
             execution.state.start(node);
+            if let Some(value) = self.recorded_value(&execution, node) {
+                execution.state.complete(node, value, &mut ready);
+                self.tell_inline(board, &execution, node, TaskOutcome::Completed);
+                continue;
+            }
             let plan = &self.bound.plan;
             let evaluate = || evaluate::evaluate(plan, &execution.state, &self.parameters, node);
             let evaluate = || match plan.graph().node(node).operation() {
@@ -349,6 +398,7 @@ impl Run {
             };
             match self.spans.around().in_scope(evaluate) {
                 Ok(Evaluated::Value(value)) => {
+                    self.record_value(&execution, node, &value, Duration::ZERO);
                     execution.state.complete(node, value, &mut ready);
                     self.tell_inline(board, &execution, node, TaskOutcome::Completed);
                 }
@@ -409,6 +459,7 @@ impl Run {
             ready: board.now,
             queued: board.now,
             started: board.now,
+            is_recalled: false,
             task,
             span,
             tokens: None,
@@ -449,7 +500,9 @@ impl Run {
         self.in_flight -= 1;
         board.executions_in_flight -= 1;
         let started = execution.started;
+        let identity = execution.identity;
         let result = execution.end(&self.bound.plan, board.now);
+        self.record_end(identity, &result);
         self.deliver(board, result, started);
     }
 

@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::lanes::{Lanes, NewPause};
+use super::recall::{self, Recall, Recalled};
 use super::run::{Asked, Delivery, Input, Panic, Run, RunRequest};
 use super::task::{ExecutionId, TaskResult};
 use super::timers::{Due, Timers};
@@ -35,8 +36,14 @@ use crate::resources::{Waiter, Wish};
     reason = "nearly all are of the large variant"
 )]
 pub(crate) enum Event {
+    /// A run will begin, when its journal is open.
+    Opening(RunId),
     /// A run begins.
     Begin(Box<RunRequest>),
+    /// What the journal holds of some inputs was read.
+    Recalled(Vec<Recalled>),
+    /// The journal of a run has room again, or can't be written any more.
+    JournalChanged(RunId),
     /// An attempt of a node ended.
     TaskEnded(TaskResult),
     /// A result was taken, and the run wanted to know.
@@ -109,6 +116,8 @@ pub(crate) struct Board {
     pub(crate) executions_in_flight: usize,
     /// Calls of all runs in flight.
     pub(crate) calls_in_flight: usize,
+    /// What is to be read from journals.
+    pub(crate) recalls: Vec<Recall>,
     last_execution: u64,
     /// Kept to be used again.
     pub(crate) ready: Vec<NodeRef>,
@@ -129,6 +138,8 @@ pub(crate) struct Scheduler {
     inbox: mpsc::UnboundedReceiver<Event>,
     board: Board,
     runs: FxHashMap<RunId, Run>,
+    /// Runs whose journal is being opened, and what they were told since.
+    opening: FxHashMap<RunId, Vec<Event>>,
     max_executions: usize,
     /// Runs whose source may be asked for an input, by priority and turn.
     admitting: BTreeSet<Turn>,
@@ -174,6 +185,7 @@ impl Scheduler {
             now: Instant::now(),
             executions_in_flight: 0,
             calls_in_flight: 0,
+            recalls: Vec::new(),
             last_execution: 0,
             ready: Vec::new(),
         };
@@ -181,6 +193,7 @@ impl Scheduler {
             inbox,
             board,
             runs: FxHashMap::default(),
+            opening: FxHashMap::default(),
             max_executions: max_executions.max(1),
             admitting: BTreeSet::new(),
             exempt: BTreeSet::new(),
@@ -194,12 +207,13 @@ impl Scheduler {
     /// Works until there will be no more runs.
     pub(crate) async fn work(mut self) {
         let mut events = Vec::with_capacity(EVENTS_A_TURN);
-        while !(self.is_retiring && self.runs.is_empty()) {
+        while !(self.is_retiring && self.runs.is_empty() && self.opening.is_empty()) {
             if self.board.waiter.has_woken_others() {
                 tokio::task::yield_now().await;
             }
             self.take_what_arrived();
             self.admit();
+            recall::read(&mut self.board);
             self.dispatch();
             // Asked last: a run may need inputs again when its calls have left
             // their queue, whether or not any of them was sent.
@@ -254,7 +268,14 @@ impl Scheduler {
 
     fn handle(&mut self, event: Event) {
         match event {
+            Event::Opening(run) => drop(self.opening.insert(run, Vec::new())),
             Event::Begin(request) => self.begin(*request),
+            Event::Recalled(recalled) => {
+                for one in recalled {
+                    self.with_run(one.run, |run, board| run.recalled(board, one));
+                }
+            }
+            Event::JournalChanged(run) => self.with_run(run, Run::journal_changed),
             Event::TaskEnded(result) => {
                 let run = result.attempted.task.run;
                 self.with_run(run, |run, board| run.end_task(board, result));
@@ -264,6 +285,9 @@ impl Scheduler {
                 self.with_run(run, |run, board| {
                     run.end_if_failing_fast(board, index, None);
                 });
+            }
+            Event::Stop(run) | Event::Cancel(run) if self.opening.contains_key(&run) => {
+                self.opening.entry(run).or_default().push(event);
             }
             Event::Stop(run) => self.with_run(run, Run::begin_no_more),
             Event::Cancel(run) => self.with_run(run, Run::cancel),
@@ -278,6 +302,9 @@ impl Scheduler {
         let run = Run::begin(request, &mut self.board);
         self.runs.insert(id, run);
         self.with_run(id, |run, board| run.start(board, is_cancelled));
+        for told in self.opening.remove(&id).unwrap_or_default() {
+            self.handle(told);
+        }
     }
 
     /// Works on a run, ends it if it is done, and looks whether it may take

@@ -21,6 +21,7 @@ use crate::execution::settings::within;
 use crate::execution::tokens::TokenSink;
 use crate::execution::{ErrorKind, ExecutionSettings, Plan, RunId};
 use crate::graph::{HostError, NodeRef, Tool};
+use crate::journal::{Found, Journal, RequestDigest};
 use crate::resources::Permit;
 use crate::value::Value;
 
@@ -49,6 +50,8 @@ pub(crate) struct Attempted {
 pub(crate) struct TaskResult {
     pub(crate) attempted: Attempted,
     pub(crate) outcome: Outcome,
+    /// What was asked, if that is recorded.
+    pub(crate) asked: Option<RequestDigest>,
     /// The permit of a call: given back where the scheduler sees it.
     pub(crate) permit: Option<Permit>,
 }
@@ -61,6 +64,9 @@ pub(crate) struct TaskResult {
 pub(crate) enum Outcome {
     /// A call ended, and its answer was read.
     Called(Result<(LlmResponse, Answer), ClientError>),
+    /// The journal was read for an answer, which was read too; there may be
+    /// none, after all.
+    Recalled(Option<(LlmResponse, Answer)>),
     /// A host function ended.
     Hosted(Result<Value, Failure>),
     /// A tool gave a text for the model, or failed.
@@ -77,6 +83,8 @@ pub(crate) struct CallTask {
     pub(crate) span: CallSpan,
     /// Who hears the pieces of its answer as they come.
     pub(crate) tokens: Option<TokenSink>,
+    /// Whether what is asked is recorded.
+    pub(crate) is_recorded: bool,
 }
 
 /// Makes one call and tells the scheduler; the permit is given back also when
@@ -121,9 +129,52 @@ pub(crate) async fn call(task: Box<CallTask>, events: EventSender) {
     let result = TaskResult {
         attempted: task.attempted,
         outcome: Outcome::Called(outcome),
+        asked: task.is_recorded.then(|| RequestDigest::of(request)),
         permit: Some(task.permit),
     };
     // If nobody is there, the permit is given back here.
+    events.send(Event::TaskEnded(result));
+}
+
+/// An answer of the journal that is to be read.
+pub(crate) struct RecallTask {
+    pub(crate) attempted: Attempted,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) source: Source,
+}
+
+/// Where an answer is that need not be asked for.
+pub(crate) enum Source {
+    /// Here.
+    Held(Box<LlmResponse>),
+    /// In the journal, among those of other inputs.
+    Kept(Journal, Found),
+}
+
+/// Reads an answer of the journal and tells the scheduler.
+pub(crate) async fn recall(task: RecallTask, events: EventSender) {
+    let RecallTask {
+        attempted,
+        plan,
+        source,
+    } = task;
+    let response = match source {
+        Source::Held(response) => Some(*response),
+        Source::Kept(journal, found) => {
+            let reading = tokio::task::spawn_blocking(move || journal.read_answer(found));
+            reading.await.ok().flatten()
+        }
+    };
+    let answered = response.map(|response| {
+        let answer = Answer::read(&plan, attempted.task.node, &response);
+        (response, answer)
+    });
+    let result = TaskResult {
+        attempted,
+        outcome: Outcome::Recalled(answered),
+        asked: None,
+        permit: None,
+    };
     events.send(Event::TaskEnded(result));
 }
 
@@ -175,6 +226,7 @@ pub(crate) async fn tool(task: ToolTask, events: EventSender) {
     let result = TaskResult {
         attempted,
         outcome: Outcome::ToolRan(given),
+        asked: None,
         permit: None,
     };
     events.send(Event::TaskEnded(result));
@@ -208,6 +260,7 @@ pub(crate) async fn host(
     let result = TaskResult {
         attempted,
         outcome: Outcome::Hosted(outcome),
+        asked: None,
         permit: None,
     };
     events.send(Event::TaskEnded(result));

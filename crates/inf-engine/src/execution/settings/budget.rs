@@ -187,6 +187,24 @@ impl Budget {
         })
     }
 
+    /// A budget like this one, of which so much is spent already: by earlier runs,
+    /// as their [`Journal::totals`](crate::journal::Journal::totals) say.
+    ///
+    /// ```
+    /// use inf_engine::execution::{Budget, Spent};
+    ///
+    /// let mut before = Spent::default();
+    /// before.calls = 30;
+    /// let budget = Budget::calls(100).and_already_spent(before);
+    /// assert_eq!(budget.remaining().calls, Some(70));
+    /// ```
+    #[must_use]
+    pub fn and_already_spent(self, spent: Spent) -> Self {
+        let budget = Self::of(self.0.limits);
+        budget.ledger().spent = spent;
+        budget
+    }
+
     fn of(limits: Remaining) -> Self {
         Self(Arc::new(Inner {
             limits,

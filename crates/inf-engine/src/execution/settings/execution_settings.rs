@@ -1,15 +1,17 @@
 //! [`ExecutionSettings`]: how runs behave.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Budget, Cancellation, Hedging};
+use super::{Budget, Cancellation, Hedging, JournalChoice};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
 use crate::execution::tokens::TokenListener;
 use crate::execution::{
     ExecutionManager, NodeMetrics, Observer, Profile, Progress, TaskReport, TokenStream,
 };
+use crate::journal::Journal;
 
 /// What an error of one input means for the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,6 +99,24 @@ pub struct ExecutionSettings {
     /// recorded on spans and events; not by default. See
     /// [`telemetry`](crate::telemetry).
     pub recorded_content: Option<bool>,
+    /// Whether inputs that failed in an earlier run with the same journal are
+    /// run again; by default they are answered with their error from there. See
+    /// [`with_journal`](Self::with_journal).
+    pub retry_failed: Option<bool>,
+    /// Whether a call may be answered by what the journal holds of the same
+    /// request, whichever input and run it was for; not by default.
+    ///
+    /// The same is what is rendered and how it is sampled, at the same models and
+    /// addresses. What is asked several times in a run is answered as often by
+    /// different answers, as far as there are as many.
+    pub cached_requests: Option<bool>,
+    /// Whether calls are answered by the journal alone; not by default. A call
+    /// that it has no answer to fails with
+    /// [`NotRecorded`](crate::execution::ErrorKind::NotRecorded), and nothing is
+    /// sent anywhere: for tests of a pipeline without a network. Which models its
+    /// aliases are bound to does not matter.
+    pub replay: Option<bool>,
+    journal: Option<JournalChoice>,
     tokens: Option<Arc<TokenListener>>,
     cancellations: Vec<Cancellation>,
     budgets: Vec<Budget>,
@@ -199,6 +219,97 @@ impl ExecutionSettings {
     #[must_use]
     pub fn with_recorded_content(mut self, recorded_content: bool) -> Self {
         self.recorded_content = Some(recorded_content);
+        self
+    }
+
+    /// Records in `journal` what runs finish, and takes from it what is there
+    /// already: an input that it has the end of is not run again, and of any
+    /// other input no call is made that has been answered.
+    ///
+    /// Inputs are matched by their content and the name of the pipeline, wherever
+    /// they stand among others; of several with the same content the first is
+    /// matched with the first, and so on. A call is matched by its node, the
+    /// request that it makes, and the models behind its alias: after a change of
+    /// a prompt, a parameter or a model only what depends on it is asked again.
+    ///
+    /// Several pipelines may share a journal: in a [`scope`](Self::scope), or with
+    /// the same settings.
+    ///
+    /// ```
+    /// use inf_engine::execution::ExecutionSettings;
+    /// use inf_engine::journal::Journal;
+    /// use inf_engine::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let journal = Journal::open(folder)?;
+    /// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+    /// let pipeline = LlmInference::new("fast").bind(resources)?;
+    /// let pipeline = pipeline.with_settings(ExecutionSettings::default().with_journal(&journal));
+    /// let texts = || (0..10).map(|n| format!("What is {n} + {n}?"));
+    ///
+    /// pipeline.run_batch(texts()).await;
+    /// // The same again calls nothing.
+    /// let again = pipeline.run_batch(texts()).await;
+    /// assert!(again.iter().all(|result| result.from_journal));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_journal(mut self, journal: &Journal) -> Self {
+        self.journal = Some(JournalChoice::Open(journal.clone()));
+        self
+    }
+
+    /// Like [`with_journal`](Self::with_journal), with the journal in the folder
+    /// `checkpoint_dir`, which is made if it is not there. It is opened when the
+    /// first run begins; if it can't be, every input ends in that error. To hear
+    /// of it before, open it with [`Journal::open`].
+    #[must_use]
+    pub fn with_checkpoint_dir(mut self, checkpoint_dir: impl Into<PathBuf>) -> Self {
+        self.journal = Some(JournalChoice::folder(checkpoint_dir.into()));
+        self
+    }
+
+    /// Sets whether inputs that failed in an earlier run are run again.
+    #[must_use]
+    pub fn with_retry_failed(mut self, retry_failed: bool) -> Self {
+        self.retry_failed = Some(retry_failed);
+        self
+    }
+
+    /// Sets whether calls may be answered by those of other inputs and runs that
+    /// made the same request.
+    ///
+    /// ```
+    /// use inf_engine::execution::ExecutionSettings;
+    /// use inf_engine::journal::Journal;
+    /// use inf_engine::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // In memory, the 10,000 latest; with `Journal::open` on disk.
+    /// let cache = Journal::in_memory(10_000);
+    /// let settings = ExecutionSettings::default().with_journal(&cache).with_cached_requests(true);
+    /// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+    /// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+    /// let first = pipeline.run("Why is the sky blue?".to_owned()).await?;
+    /// assert_eq!(pipeline.run("Why is the sky blue?".to_owned()).await?, first);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_cached_requests(mut self, cached_requests: bool) -> Self {
+        self.cached_requests = Some(cached_requests);
+        self
+    }
+
+    /// Sets whether calls are answered by the journal alone.
+    #[must_use]
+    pub fn with_replay(mut self, replay: bool) -> Self {
+        self.replay = Some(replay);
         self
     }
 
@@ -312,6 +423,10 @@ impl ExecutionSettings {
             hedging: self.hedging.or(below.hedging),
             manager: self.manager.or_else(|| below.manager.clone()),
             recorded_content: self.recorded_content.or(below.recorded_content),
+            retry_failed: self.retry_failed.or(below.retry_failed),
+            cached_requests: self.cached_requests.or(below.cached_requests),
+            replay: self.replay.or(below.replay),
+            journal: self.journal.or_else(|| below.journal.clone()),
             tokens: self.tokens.or_else(|| below.tokens.clone()),
             cancellations,
             budgets: self.budgets,
@@ -328,6 +443,10 @@ impl ExecutionSettings {
 
     pub(crate) fn is_inside(&self) -> bool {
         self.is_inside
+    }
+
+    pub(crate) fn journal(&self) -> Option<&JournalChoice> {
+        self.journal.as_ref()
     }
 
     pub(crate) fn tokens(&self) -> Option<&Arc<TokenListener>> {
@@ -363,6 +482,10 @@ impl fmt::Debug for ExecutionSettings {
             .field("hedging", &self.hedging)
             .field("manager", &self.manager)
             .field("recorded_content", &self.recorded_content)
+            .field("retry_failed", &self.retry_failed)
+            .field("cached_requests", &self.cached_requests)
+            .field("replay", &self.replay)
+            .field("journal", &self.journal)
             .field("tokens", &self.tokens.is_some())
             .field("cancellations", &self.cancellations.len())
             .field("budgets", &self.budgets)

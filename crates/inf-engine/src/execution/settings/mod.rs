@@ -4,6 +4,7 @@ mod budget;
 mod cancellation;
 mod execution_settings;
 mod hedging;
+mod journal_choice;
 mod settings_scope;
 
 pub(super) use budget::{Amount, Need, Shortage};
@@ -11,5 +12,6 @@ pub use budget::{Budget, Remaining, Spent};
 pub use cancellation::Cancellation;
 pub use execution_settings::{ErrorPolicy, ExecutionSettings};
 pub use hedging::Hedging;
+pub(crate) use journal_choice::JournalChoice;
 pub use settings_scope::spawn;
 pub(super) use settings_scope::{within, within_blocking};

@@ -207,7 +207,7 @@ impl Recording {
                 error.kind,
                 ErrorKind::MissingValue | ErrorKind::InvalidInput
             ),
-            (Some(_), _) => true,
+            (Some(_), _) => !report.from_journal,
             (None, _) => report.ready != report.ended,
         };
         if !was_elsewhere {
@@ -474,6 +474,7 @@ mod tests {
                 cost: Cost::default(),
                 outcome,
                 is_inline: false,
+                from_journal: false,
                 counters: &self.counters,
             };
             self.recording.task_ended(&report);

@@ -143,11 +143,16 @@ impl Run {
             Ok(input) => {
                 let mut ready = std::mem::take(&mut board.ready);
                 let plan = Arc::clone(&self.bound.plan);
-                let execution = Execution::new(id, index, (plan, input), board.now, &mut ready);
+                let mut execution = Execution::new(id, index, (plan, input), board.now, &mut ready);
                 self.in_flight += 1;
                 board.executions_in_flight += 1;
                 self.shared.counters.counts().inputs_in_flight += 1;
-                self.advance(board, Box::new(execution), ready);
+                if self.is_recalled(board, &mut execution) {
+                    execution.await_recall(ready);
+                    self.executions.insert(id, Box::new(execution));
+                } else {
+                    self.advance(board, Box::new(execution), ready);
+                }
             }
             Err(error) => self.refuse(board, index, Value::Null, error),
         }
@@ -170,6 +175,7 @@ impl Run {
             usage: Usage::default(),
             cost: Cost::default(),
             timings: ExecutionTimings::default(),
+            from_journal: false,
         };
         self.deliver(board, result, now);
     }

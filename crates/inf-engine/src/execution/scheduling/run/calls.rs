@@ -24,8 +24,8 @@ use crate::graph::{LlmCall, NodeRef};
 use crate::resources::{EndpointPlace, Permit, Wish};
 
 impl Run {
-    /// Queues a call that could be made `since` then; without a budget for it, it
-    /// fails at once.
+    /// Queues a call that could be made `since` then, unless the journal answers
+    /// it; without a budget for it, it fails at once.
     pub(super) fn queue_call(
         &mut self,
         board: &mut Board,
@@ -34,6 +34,9 @@ impl Run {
         since: Instant,
         wish: Wish,
     ) {
+        if self.is_answered(board, execution, node) {
+            return;
+        }
         if let Some(failure) = self.spending.refusal() {
             execution.state.start(node);
             let error = execution.fail(&self.bound.plan, node, failure);
@@ -164,7 +167,7 @@ impl Run {
             Err(NotSent::OutOfBudget(why)) => {
                 execution.state.requeue(node);
                 self.executions.insert(execution.id, execution);
-                self.run_out_of_budget(board, why);
+                self.make_no_more_calls(board, ErrorKind::Budget, why);
                 return;
             }
         }
@@ -247,6 +250,7 @@ impl Run {
             span: call_span,
             // Two answers at once would be read as one.
             tokens: tokens.clone().filter(|_| !start.is_hedge),
+            is_recorded: self.journal.is_some(),
         };
         let call = task::call(Box::new(call), events);
         let task = tokio::spawn(call).abort_handle();
@@ -271,6 +275,7 @@ impl Run {
             ready: start.ready,
             queued: start.queued,
             started: board.now,
+            is_recalled: false,
             task,
             span,
             tokens,
@@ -297,6 +302,7 @@ impl Run {
         let TaskResult {
             attempted,
             outcome,
+            asked,
             permit,
         } = result;
         if let Some(permit) = permit {
@@ -314,7 +320,13 @@ impl Run {
         self.note_not_running(board, &running);
         running.charge.settle(&outcome);
         let (outcome, first_byte) = match outcome {
-            Outcome::Hosted(outcome) => (outcome, None),
+            Outcome::Hosted(outcome) => {
+                if let Ok(value) = &outcome {
+                    let took = board.now.duration_since(running.started);
+                    self.record_value(&execution, node, value, took);
+                }
+                (outcome, None)
+            }
             Outcome::ToolRan(given) => {
                 self.end_tool(board, execution, &running, given);
                 return;
@@ -342,6 +354,7 @@ impl Run {
                         let told = Some((response.timings.first_byte, response.usage));
                         let answer = (answer, &response);
                         let value = self.take_answer(board, &mut execution, &running, answer, told);
+                        self.record_answer(&execution, &running, asked, response, board.now);
                         let Some(value) = value else {
                             self.note_change();
                             self.settle(board, execution);
@@ -355,9 +368,30 @@ impl Run {
                             self.settle(board, execution);
                             return;
                         }
-                        Err(failure) => (Err(failure), None),
+                        Err(failure) => {
+                            self.record_failure(&execution, &running, asked, &failure, board.now);
+                            (Err(failure), None)
+                        }
                     },
                 }
+            }
+            Outcome::Recalled(None) => {
+                self.ask_after_all(board, execution, node);
+                return;
+            }
+            Outcome::Recalled(Some((response, answer))) => {
+                self.shared.counters.counts().calls_from_journal += 1;
+                if let Some(tokens) = &running.tokens {
+                    tokens.take_whole(&response.text);
+                }
+                let answer = (answer, &response);
+                let value = self.take_answer(board, &mut execution, &running, answer, None);
+                let Some(value) = value else {
+                    self.note_change();
+                    self.settle(board, execution);
+                    return;
+                };
+                (value, None)
             }
         };
         self.note_change();

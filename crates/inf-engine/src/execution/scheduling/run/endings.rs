@@ -46,8 +46,8 @@ impl Run {
     }
 
     /// Ends the run before its first call, because it can't be made.
-    pub(super) fn refuse_all(&mut self, board: &mut Board, why: &str) {
-        self.end_everything(board, ErrorKind::Budget, why, why.to_owned());
+    pub(super) fn refuse_all(&mut self, board: &mut Board, kind: ErrorKind, why: &str) {
+        self.end_everything(board, kind, why, why.to_owned());
     }
 
     /// Ends the run because its time is up.
@@ -147,6 +147,7 @@ impl Run {
     /// Leaves the scheduler, when everything has ended.
     pub(crate) fn end(mut self, board: &mut Board) {
         self.leave(board);
+        self.close_journal();
         self.shared.note_ended(board.now);
         self.spans.tell_ended(|| self.shared.counters.progress());
         self.tell_run(board, Observer::run_ended);

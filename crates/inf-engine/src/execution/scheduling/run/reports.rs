@@ -77,7 +77,8 @@ impl Run {
                 usage: answer.map(|(_, usage)| usage).unwrap_or_default(),
                 cost: running.charge.cost(),
                 outcome,
-                is_inline: false,
+                is_inline: running.is_recalled,
+                from_journal: running.is_recalled,
                 counters: &self.shared.counters,
             });
         }
@@ -136,6 +137,7 @@ impl Run {
                 cost: Cost::default(),
                 outcome,
                 is_inline: true,
+                from_journal: false,
                 counters: &self.shared.counters,
             });
         }

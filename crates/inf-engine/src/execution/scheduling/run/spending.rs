@@ -23,7 +23,7 @@ pub(super) struct Spending {
     /// ended under it then.
     waits_for: Option<(usize, u64)>,
     /// Why no more calls are made.
-    refusal: Option<String>,
+    refusal: Option<(ErrorKind, String)>,
     /// By node, the tokens of its longest answer.
     longest: Vec<Option<u64>>,
 }
@@ -100,7 +100,7 @@ impl Spending {
         if self.budgets.is_empty() {
             return Ok(charge);
         }
-        if let Some(why) = &self.refusal {
+        if let Some((_, why)) = &self.refusal {
             return Err(NotSent::OutOfBudget(why.clone()));
         }
         self.waits_for = None;
@@ -160,8 +160,8 @@ impl Spending {
 
     /// Why no more calls are made, if that is so.
     pub(super) fn refusal(&self) -> Option<Failure> {
-        let why = self.refusal.as_ref()?;
-        Some(Failure::new(ErrorKind::Budget, why.clone()))
+        let (kind, why) = self.refusal.as_ref()?;
+        Some(Failure::new(*kind, why.clone()))
     }
 }
 
@@ -252,13 +252,14 @@ impl Drop for Charge {
 }
 
 impl Run {
-    /// Makes no more calls, because a budget does not allow them. What is in
-    /// flight goes on; inputs that wait to make a call end.
-    pub(super) fn run_out_of_budget(&mut self, board: &mut Board, why: String) {
-        self.spans.tell_stopped(ErrorKind::Budget, &why);
+    /// Makes no more calls, because a budget does not allow them or what is
+    /// finished can't be kept. What is in flight goes on; inputs that wait to make
+    /// a call end.
+    pub(super) fn make_no_more_calls(&mut self, board: &mut Board, kind: ErrorKind, why: String) {
+        self.spans.tell_stopped(kind, &why);
         let never = format!("not begun, because {why}");
-        self.spending.refusal = Some(why);
-        self.stop_taking(board, ErrorKind::Budget, never);
+        self.spending.refusal = Some((kind, why));
+        self.stop_taking(board, kind, never);
         self.clear_queues(board);
         let mut all: Vec<_> = self.executions.keys().copied().collect();
         all.sort_unstable();
@@ -266,6 +267,11 @@ impl Run {
             let Some(mut execution) = self.executions.remove(&id) else {
                 continue;
             };
+            // The journal may have its end, or what it would call for.
+            if execution.awaits_recall() {
+                self.executions.insert(id, execution);
+                continue;
+            }
             let nodes = (0..self.bound.plan.graph().nodes().len()).map(NodeRef::new);
             let mut waiting =
                 nodes.filter(|node| execution.state.status(*node) == TaskStatus::Pending);

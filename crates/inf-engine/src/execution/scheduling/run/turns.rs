@@ -170,6 +170,7 @@ impl Run {
             ready: board.now,
             queued: board.now,
             started: board.now,
+            is_recalled: false,
             task,
             span: span.span().clone(),
             tokens: None,

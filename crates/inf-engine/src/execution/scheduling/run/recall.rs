@@ -1,0 +1,272 @@
+//! What the journal answers: inputs that it has the end of, and calls that were
+//! answered before.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::recording::RunJournal;
+use super::{Charge, Run};
+use crate::clients::LlmResponse;
+use crate::execution::observation::TaskOutcome;
+use crate::execution::scheduling::answer::Answer;
+use crate::execution::scheduling::conversation::Conversation;
+use crate::execution::scheduling::evaluate::Failure;
+use crate::execution::scheduling::execution::{Execution, Running};
+use crate::execution::scheduling::recall::{Recall, Recalled};
+use crate::execution::scheduling::scheduler::Board;
+use crate::execution::scheduling::task::{self, RecallTask, Source};
+use crate::execution::{BatchResult, ErrorKind, ExecutionTimings};
+use crate::graph::NodeRef;
+use crate::journal::{CallRecord, InputRecord, Record, RequestDigest};
+use crate::resources::Wish;
+use crate::value::Value;
+
+/// What the journal holds of an input, as long as it may be of use.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Calls that were answered, the newest first.
+    calls: Vec<CallRecord>,
+    /// Of which nodes and turns it was looked up: once each.
+    looked: Vec<(NodeRef, u32)>,
+}
+
+impl Memory {
+    /// Whether it is the first look for the answer to a turn of `node`.
+    fn is_first_look(&mut self, node: NodeRef, turn: u32) -> bool {
+        let is_first = !self.looked.contains(&(node, turn));
+        if is_first {
+            self.looked.push((node, turn));
+        }
+        is_first
+    }
+
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn may_have(&self, path: &str, turn: u32) -> bool {
+        let mut calls = self.calls.iter();
+        calls.any(|call| call.turn == turn && call.path == *path)
+    }
+
+    /// Takes the newest answer to `request`.
+    fn take(
+        &mut self,
+        (path, turn): (&str, u32),
+        request: RequestDigest,
+        is_same_model: impl Fn(&CallRecord) -> bool,
+    ) -> Option<LlmResponse> {
+        let is_meant = |call: &CallRecord| {
+            call.request == request
+                && call.turn == turn
+                && call.path == *path
+                && is_same_model(call)
+        };
+        let place = self.calls.iter().position(is_meant)?;
+        self.calls.swap_remove(place).outcome.ok()
+    }
+}
+
+impl Run {
+    /// Looks whether the journal knows a new input; if it does, what it holds is
+    /// read first, and the nodes that are ready wait for it.
+    pub(super) fn is_recalled(&mut self, board: &mut Board, execution: &mut Execution) -> bool {
+        let Some(journal) = &mut self.journal else {
+            return false;
+        };
+        let input = journal.identify(self.bound.plan.graph().name(), &execution.input);
+        execution.identity = Some(input);
+        let Some(found) = journal.journal.find(input) else {
+            return false;
+        };
+        board.recalls.push(Recall {
+            run: self.id,
+            execution: execution.id,
+            journal: journal.journal.clone(),
+            found,
+        });
+        true
+    }
+
+    /// Takes what the journal holds of an input: its end, or calls that need not
+    /// be made.
+    pub(crate) fn recalled(&mut self, board: &mut Board, recalled: Recalled) {
+        let Some(mut execution) = self.executions.remove(&recalled.execution) else {
+            return;
+        };
+        let Some(journal) = &self.journal else {
+            unreachable!("what is recalled is of a journal");
+        };
+        let ended = recalled.records.iter().find_map(|record| match record {
+            Record::Input(input) => Some(input),
+            _ => None,
+        });
+        if let Some(ended) = ended.filter(|ended| journal.still_holds(ended)) {
+            self.end_recalled(board, *execution, ended);
+            return;
+        }
+        let calls = recalled
+            .records
+            .into_iter()
+            .filter_map(|record| match record {
+                Record::Call(call) if call.outcome.is_ok() => Some(*call),
+                _ => None,
+            });
+        let memory = Memory {
+            calls: calls.collect(),
+            looked: Vec::new(),
+        };
+        let ready = execution.end_recall(memory);
+        self.advance(board, execution, ready);
+    }
+
+    /// Ends an input that the journal has the end of.
+    fn end_recalled(&mut self, board: &mut Board, execution: Execution, ended: &InputRecord) {
+        self.in_flight -= 1;
+        board.executions_in_flight -= 1;
+        self.shared.counters.counts().inputs_from_journal += 1;
+        let result = BatchResult {
+            index: execution.index,
+            input: execution.input,
+            output: ended.outcome.clone().map_err(Into::into),
+            usage: ended.usage,
+            cost: ended.cost,
+            timings: ExecutionTimings::default(),
+            from_journal: true,
+        };
+        self.deliver(board, result, execution.started);
+    }
+
+    /// Has the journal answer a call that is ready, if it can; if the run is
+    /// answered by it alone, the call fails otherwise.
+    pub(super) fn is_answered(
+        &mut self,
+        board: &mut Board,
+        execution: &mut Execution,
+        node: NodeRef,
+    ) -> bool {
+        let Some(journal) = &mut self.journal else {
+            return false;
+        };
+        let turn = execution.conversation(node).map_or(1, Conversation::turn);
+        if !execution.memory.is_first_look(node, turn) {
+            return false;
+        }
+        let path = execution.path_of(&self.bound.plan, node);
+        let may_be_held = execution.memory.may_have(&path, turn);
+        if !may_be_held && !journal.looks_for_requests() && !journal.replays {
+            return false;
+        }
+        let Some(call) = self.bound.call_of(node) else {
+            unreachable!("only calls are queued");
+        };
+        let Ok(request) = self.request(execution, node, call) else {
+            // It fails again, for the same reason, where it would be sent.
+            return false;
+        };
+        let request = RequestDigest::of(&request);
+        let Some(journal) = &mut self.journal else {
+            unreachable!("it was there");
+        };
+        let place = self.bound.endpoint_of[node.index()];
+        let alias = self.bound.endpoints[place].alias();
+        let is_same_model = |call: &CallRecord| journal.has_same_models(call, alias);
+        let held = execution.memory.take((&path, turn), request, is_same_model);
+        let source = match held {
+            Some(response) => Some(Source::Held(Box::new(response))),
+            None => journal.find_request(place, request),
+        };
+        if let Some(source) = source {
+            self.start_recall(board, execution, (node, turn), source);
+        } else if journal.replays {
+            let failure = self.not_recorded(execution, node);
+            execution.state.start(node);
+            let error = execution.fail(&self.bound.plan, node, failure);
+            self.tell_inline(board, execution, node, TaskOutcome::Failed(&error));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn start_recall(
+        &mut self,
+        board: &mut Board,
+        execution: &mut Execution,
+        (node, turn): (NodeRef, u32),
+        source: Source,
+    ) {
+        execution.state.start(node);
+        let attempted = self.attempted(execution, node);
+        let tokens = self.tokens.as_ref();
+        let tokens =
+            tokens.and_then(|tokens| tokens.sink(node.index(), execution.index, (1, turn)));
+        let task = RecallTask {
+            attempted,
+            plan: Arc::clone(&self.bound.plan),
+            source,
+        };
+        let task = tokio::spawn(task::recall(task, board.events.clone())).abort_handle();
+        execution.add_running(Running {
+            node,
+            serial: attempted.serial,
+            attempt: 1,
+            turn,
+            is_hedge: false,
+            is_recalled: true,
+            tool: None,
+            endpoint: None,
+            asked: None,
+            ready: board.now,
+            queued: board.now,
+            started: board.now,
+            task,
+            span: Span::none(),
+            tokens,
+            charge: Charge::default(),
+        });
+    }
+
+    /// Makes a call whose answer the journal seemed to have.
+    pub(super) fn ask_after_all(
+        &mut self,
+        board: &mut Board,
+        mut execution: Box<Execution>,
+        node: NodeRef,
+    ) {
+        if self.journal.as_ref().is_some_and(|journal| journal.replays) {
+            let failure = self.not_recorded(&execution, node);
+            let error = execution.fail(&self.bound.plan, node, failure);
+            self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+        } else {
+            execution.state.requeue(node);
+            let now = board.now;
+            self.queue_call(board, &mut execution, node, now, Wish::default());
+        }
+        self.settle(board, execution);
+    }
+
+    /// Why a call fails that only the journal may answer.
+    fn not_recorded(&self, execution: &Execution, node: NodeRef) -> Failure {
+        let known = if execution.memory.is_empty() {
+            "it holds no call of this input"
+        } else {
+            "what it holds of this input are answers to other requests: a prompt, a parameter, a setting or \
+             what was answered before it has changed"
+        };
+        let folder = self
+            .journal
+            .as_ref()
+            .and_then(|journal| journal.journal.folder());
+        let journal = folder.map_or("the journal".to_owned(), |folder| {
+            format!("the journal in {}", folder.display())
+        });
+        let path = execution.path_of(&self.bound.plan, node);
+        let message = format!(
+            "{journal} has no answer to the call of `{path}`: {known}. The run is answered by the journal alone; \
+             without `replay` the call would be made"
+        );
+        Failure::new(ErrorKind::NotRecorded, message)
+    }
+}
