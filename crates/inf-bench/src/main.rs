@@ -1,13 +1,14 @@
 //! `inf-bench`: what the engine costs, measured.
 //!
 //! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`],
-//! [`limits`], [`makespan`], [`memory`], [`soak`], [`profile`]. Each returns `Figure`s, which are
+//! [`limits`], [`makespan`], [`memory`], [`soak`], [`profile`], [`journal`]. Each returns `Figure`s, which are
 //! printed here. What they mean and how to read them is in this crate's README.
 
 mod clock;
 mod extract_and_compare;
 mod figure;
 mod http;
+mod journal;
 mod limits;
 mod load;
 mod makespan;
@@ -99,6 +100,13 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// What it costs to have a journal, and how soon a run goes on with it.
+    Journal {
+        #[command(flatten)]
+        options: journal::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The loopback server of `http`: prints its address, ends with its stdin.
     #[command(hide = true)]
     Serve(http::ServeOptions),
@@ -125,6 +133,7 @@ fn main() -> ExitCode {
         Command::Soak { options, output } => print(soak::run(&options), &output),
         Command::Serve(options) => http::serve(&options),
         Command::Load(load) => load.run(),
+        Command::Journal { options, output } => print(journal::run(&options), &output),
         Command::Profile { options, output } => print(profile::run(&options), &output),
     };
     match outcome {

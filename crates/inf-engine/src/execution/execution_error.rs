@@ -91,6 +91,35 @@ impl ErrorKind {
     }
 }
 
+impl ErrorKind {
+    /// All of them.
+    const ALL: [Self; 18] = [
+        Self::InvalidInput,
+        Self::MissingValue,
+        Self::HostFunction,
+        Self::Call(ClientErrorKind::Unreachable),
+        Self::Call(ClientErrorKind::Timeout),
+        Self::Call(ClientErrorKind::Authentication),
+        Self::Call(ClientErrorKind::Refused),
+        Self::Call(ClientErrorKind::RateLimited),
+        Self::Call(ClientErrorKind::Server),
+        Self::Call(ClientErrorKind::MalformedReply),
+        Self::InvalidOutput,
+        Self::TooManyTurns,
+        Self::Timeout,
+        Self::Budget,
+        Self::Journal,
+        Self::NotRecorded,
+        Self::Cancelled,
+        Self::Runtime,
+    ];
+
+    /// The kind that is called `name` in results.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 impl ExecutionError {
     /// Whether it is no fault of the input: it was stopped before it was done.
     pub(crate) fn was_stopped(&self) -> bool {

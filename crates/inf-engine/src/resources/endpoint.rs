@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Price;
+use super::asked::Asked;
 use super::circuit_breaker::{CircuitBreaker, Era};
 use super::limiter::{Blocked, Declared, Entry, Limiter};
 use super::resource_metrics::{Recorder, ResourceMetrics};
@@ -24,8 +25,7 @@ pub(super) struct Endpoint {
     limits: Limits,
     /// What the model charges, if that is known.
     price: Option<Price>,
-    /// A hash of the fields that all of its requests have.
-    asks_besides: Option<String>,
+    asked: Asked,
     /// Shared with everybody in the process who asks the same server.
     limiter: Arc<Limiter>,
     /// Calls of this endpoint in flight.
@@ -81,12 +81,13 @@ pub(super) struct Limits {
 
 impl Endpoint {
     pub(super) fn new(client: Arc<dyn LlmClient>, limits: Limits, limiter: Arc<Limiter>) -> Self {
+        let description = client.description();
         Self {
-            description: client.description(),
+            asked: Asked::of(&description, &ExtraFields::new()),
+            description,
             client,
             limits,
             price: None,
-            asks_besides: None,
             limiter,
             in_flight: AtomicUsize::new(0),
             health: Mutex::new(Health {
@@ -104,40 +105,15 @@ impl Endpoint {
         self
     }
 
-    /// Says what its requests hold beside what they are made of, as a hash: there
-    /// may be a key in it.
+    /// Says which fields all of its requests have.
     pub(super) fn with_extra_body(mut self, extra: &ExtraFields) -> Self {
-        if !extra.is_empty() {
-            let text = serde_json::Value::from(extra.clone()).to_string();
-            let hash = blake3::hash(text.as_bytes()).to_hex();
-            self.asks_besides = Some(hash[..8].to_owned());
-        }
+        self.asked = Asked::of(&self.description, extra);
         self
     }
 
-    /// The model and all that its requests hold beside what they are made of, as
-    /// one word: what is asked with the same gets an answer of the same kind.
-    pub(super) fn asked(&self) -> String {
-        let ClientDescription {
-            provider, model, ..
-        } = &self.description;
-        let provider = provider.as_deref().unwrap_or("unknown");
-        let model = model.as_deref().unwrap_or("any");
-        match &self.asks_besides {
-            Some(besides) => format!("{provider}/{model}#{besides}"),
-            None => format!("{provider}/{model}"),
-        }
-    }
-
-    /// The same and the server.
-    pub(super) fn asked_where(&self) -> String {
-        let ClientDescription { server, port, .. } = &self.description;
-        let asked = self.asked();
-        match (server, port) {
-            (Some(server), Some(port)) => format!("{asked}@{server}:{port}"),
-            (Some(server), None) => format!("{asked}@{server}"),
-            (None, _) => asked,
-        }
+    /// Whom it asks, for records.
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// What the model charges, if that is known.

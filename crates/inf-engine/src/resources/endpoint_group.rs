@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Price;
 use super::alias_config::Strategy;
+use super::asked::Asked;
 use super::endpoint::{Ended, Endpoint, Entered};
 use super::limiter::Blocked;
 use super::resource_metrics::ResourceMetrics;
@@ -202,25 +203,14 @@ impl EndpointGroup {
         self.all().map(Endpoint::description)
     }
 
-    /// The models that may be asked, each once.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        let mut asked: Vec<String> = self.all().map(Endpoint::asked).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        asked
+    /// Whom each of them asks, for records.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &Asked> {
+        self.all().map(Endpoint::asked)
     }
 
-    /// The models that may be asked, and where.
-    pub(crate) fn asked_where(&self) -> Vec<String> {
-        let mut asked: Vec<String> = self.all().map(Endpoint::asked_where).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        asked
-    }
-
-    /// Which model was asked, and where.
-    pub(crate) fn asked_at(&self, place: EndpointPlace) -> String {
-        self.endpoints[place.0].endpoint.asked_where()
+    /// Whom one of them asks.
+    pub(crate) fn asked_at(&self, place: EndpointPlace) -> &Asked {
+        self.endpoints[place.0].endpoint.asked()
     }
 
     /// The model, if all of its endpoints have the same.

@@ -6,6 +6,7 @@
 //! all runs that use the manager.
 
 mod alias_config;
+mod asked;
 mod circuit_breaker;
 mod concurrency_limit;
 mod dollars;
@@ -33,6 +34,7 @@ mod token_estimate;
 mod tokenizer;
 mod traffic;
 
+pub(crate) use asked::Asked;
 pub use alias_config::{AliasConfig, EndpointsConfig, Strategy};
 pub use dollars::Dollars;
 pub use endpoint_config::{EndpointConfig, Provider};

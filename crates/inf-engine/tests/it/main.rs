@@ -10,6 +10,7 @@ mod endings;
 mod endpoint_timeouts;
 mod execution_state;
 mod graph;
+mod journal_runs;
 mod json_lines;
 mod layers;
 mod limits;

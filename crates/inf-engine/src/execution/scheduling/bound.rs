@@ -1,9 +1,10 @@
 //! [`Bound`]: a graph joined with resources.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::execution::{ExecutionSettings, Plan};
 use crate::graph::{LlmCall, NodeRef, Operation};
+use crate::journal::GraphFingerprint;
 use crate::resources::{EndpointGroup, ResourceManager};
 
 /// A graph joined with resources: what all runs of a pipeline share.
@@ -19,6 +20,7 @@ pub(crate) struct Bound {
     /// Whether inputs are checked against the graph's input schema; a typed
     /// pipeline's inputs fit by their type.
     pub(crate) checks_inputs: bool,
+    fingerprint: OnceLock<GraphFingerprint>,
 }
 
 impl Bound {
@@ -49,7 +51,14 @@ impl Bound {
             endpoints,
             entries,
             checks_inputs,
+            fingerprint: OnceLock::new(),
         }
+    }
+
+    /// What its graph does, for journals.
+    pub(crate) fn fingerprint(&self) -> &GraphFingerprint {
+        self.fingerprint
+            .get_or_init(|| GraphFingerprint::of(self.plan.graph()))
     }
 
     /// The inputs under way that keep all endpoints busy.

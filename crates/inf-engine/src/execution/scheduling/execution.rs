@@ -219,6 +219,12 @@ impl Execution {
         self.failed_attempts(node).saturating_sub(before)
     }
 
+    /// What failed before for `node` and was tried again.
+    pub(crate) fn attempts_of(&self, node: NodeRef) -> &[Attempt] {
+        let attempts = self.attempts.iter().find(|(known, _)| *known == node);
+        attempts.map_or(&[], |(_, attempts)| attempts)
+    }
+
     /// How often `node` has failed and was tried again.
     pub(crate) fn failed_attempts(&self, node: NodeRef) -> u32 {
         let attempts = self.attempts.iter().find(|(known, _)| *known == node);

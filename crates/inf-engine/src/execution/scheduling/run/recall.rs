@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tracing::Span;
 
-use super::recording::RunJournal;
+use super::recording;
 use super::{Charge, Run};
 use crate::clients::LlmResponse;
 use crate::execution::observation::TaskOutcome;
@@ -16,9 +16,11 @@ use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::recall::{Recall, Recalled};
 use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, RecallTask, Source};
-use crate::execution::{BatchResult, ErrorKind, ExecutionTimings};
+use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
 use crate::graph::NodeRef;
-use crate::journal::{CallRecord, InputRecord, Record, RequestDigest};
+use crate::journal::{
+    ArgumentsDigest, CallRecord, HostRecord, InputRecord, Record, RequestDigest,
+};
 use crate::resources::Wish;
 use crate::value::Value;
 
@@ -27,6 +29,8 @@ use crate::value::Value;
 pub(crate) struct Memory {
     /// Calls that were answered, the newest first.
     calls: Vec<CallRecord>,
+    /// What host functions gave, the newest first.
+    values: Vec<HostRecord>,
     /// Of which nodes and turns it was looked up: once each.
     looked: Vec<(NodeRef, u32)>,
 }
@@ -45,9 +49,16 @@ impl Memory {
         self.calls.is_empty()
     }
 
+    /// What a host function gave for the same arguments.
+    pub(super) fn value(&self, path: &str, arguments: ArgumentsDigest) -> Option<Value> {
+        let mut values = self.values.iter();
+        let found = values.find(|host| host.arguments == arguments && *host.path == *path);
+        found?.outcome.clone().ok()
+    }
+
     fn may_have(&self, path: &str, turn: u32) -> bool {
         let mut calls = self.calls.iter();
-        calls.any(|call| call.turn == turn && call.path == *path)
+        calls.any(|call| call.turn == turn && *call.path == *path)
     }
 
     /// Takes the newest answer to `request`.
@@ -60,7 +71,7 @@ impl Memory {
         let is_meant = |call: &CallRecord| {
             call.request == request
                 && call.turn == turn
-                && call.path == *path
+                && *call.path == *path
                 && is_same_model(call)
         };
         let place = self.calls.iter().position(is_meant)?;
@@ -75,7 +86,7 @@ impl Run {
         let Some(journal) = &mut self.journal else {
             return false;
         };
-        let input = journal.identify(self.bound.plan.graph().name(), &execution.input);
+        let input = journal.identify(&execution.input);
         execution.identity = Some(input);
         let Some(found) = journal.journal.find(input) else {
             return false;
@@ -103,18 +114,27 @@ impl Run {
             _ => None,
         });
         if let Some(ended) = ended.filter(|ended| journal.still_holds(ended)) {
-            self.end_recalled(board, *execution, ended);
-            return;
+            let graph = self.bound.plan.graph();
+            let output = match &ended.outcome {
+                Ok(output) => Some(Ok(output.clone())),
+                Err(failure) => recording::recalled(failure, graph).map(Err),
+            };
+            if let Some(output) = output {
+                self.end_recalled(board, *execution, ended, output);
+                return;
+            }
         }
-        let calls = recalled
-            .records
-            .into_iter()
-            .filter_map(|record| match record {
-                Record::Call(call) if call.outcome.is_ok() => Some(*call),
-                _ => None,
-            });
+        let (mut calls, mut values) = (Vec::new(), Vec::new());
+        for record in recalled.records {
+            match record {
+                Record::Call(call) if call.outcome.is_ok() => calls.push(*call),
+                Record::Host(host) => values.push(*host),
+                _ => {}
+            }
+        }
         let memory = Memory {
-            calls: calls.collect(),
+            calls,
+            values,
             looked: Vec::new(),
         };
         let ready = execution.end_recall(memory);
@@ -122,17 +142,27 @@ impl Run {
     }
 
     /// Ends an input that the journal has the end of.
-    fn end_recalled(&mut self, board: &mut Board, execution: Execution, ended: &InputRecord) {
+    fn end_recalled(
+        &mut self,
+        board: &mut Board,
+        execution: Execution,
+        ended: &InputRecord,
+        output: Result<Value, ExecutionError>,
+    ) {
         self.in_flight -= 1;
         board.executions_in_flight -= 1;
         self.shared.counters.counts().inputs_from_journal += 1;
         let result = BatchResult {
             index: execution.index,
             input: execution.input,
-            output: ended.outcome.clone().map_err(Into::into),
+            output,
             usage: ended.usage,
             cost: ended.cost,
-            timings: ExecutionTimings::default(),
+            timings: ExecutionTimings {
+                total: ended.timings.total,
+                waiting: ended.timings.waiting,
+                calling: ended.timings.calling,
+            },
             from_journal: true,
         };
         self.deliver(board, result, execution.started);
@@ -169,13 +199,12 @@ impl Run {
         let Some(journal) = &mut self.journal else {
             unreachable!("it was there");
         };
-        let place = self.bound.endpoint_of[node.index()];
-        let alias = self.bound.endpoints[place].alias();
-        let is_same_model = |call: &CallRecord| journal.has_same_models(call, alias);
+        let endpoint = &self.bound.endpoints[self.bound.endpoint_of[node.index()]];
+        let is_same_model = |call: &CallRecord| journal.has_same_models(call);
         let held = execution.memory.take((&path, turn), request, is_same_model);
         let source = match held {
             Some(response) => Some(Source::Held(Box::new(response))),
-            None => journal.find_request(place, request),
+            None => journal.find_request(endpoint, request),
         };
         if let Some(source) = source {
             self.start_recall(board, execution, (node, turn), source);

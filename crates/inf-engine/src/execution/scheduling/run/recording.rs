@@ -14,13 +14,16 @@ use crate::execution::scheduling::evaluate::{self, Failure, ParameterTexts};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::scheduler::{Board, Event, EventSender};
 use crate::execution::scheduling::task::Source;
-use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId};
-use crate::graph::NodeRef;
-use crate::journal::{
-    CallFailure, CallRecord, EndCounts, EndRecord, HostRecord, InputFailure, InputIdentity,
-    InputRecord, Journal, NewRun, Record, RequestDigest, RequestKey, RunNumber, Subscription,
-    ValueDigest,
+use crate::execution::{
+    Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId,
 };
+use crate::graph::{InferenceGraph, NodeRef};
+use crate::journal::{
+    ArgumentsDigest, CallRecord, EndCounts, EndRecord, HostRecord, InputFailure, InputIdentity,
+    InputRecord, InputTimings, Journal, ModelIdentity, NewRun, PipelineRecord, Record,
+    RecordedFailure, RequestDigest, RunNumber, Subscription, Timestamp,
+};
+use crate::resources::{Asked, EndpointGroup};
 use crate::value::Value;
 
 /// The journal of a run.
@@ -28,13 +31,15 @@ pub(super) struct RunJournal {
     pub(super) journal: Journal,
     /// Its number in the journal.
     number: RunNumber,
+    /// What it is a run of.
+    pipeline: Arc<PipelineRecord>,
     pub(super) replays: bool,
     retries_failed: bool,
     /// How often each request was asked, if answers to the same one are looked
     /// for.
-    asked: Option<FxHashMap<RequestKey, u32>>,
+    asked: Option<FxHashMap<RequestDigest, u64>>,
     /// How often each input came.
-    occurrences: FxHashMap<InputIdentity, u32>,
+    occurrences: FxHashMap<InputIdentity, u64>,
     _changes: Subscription,
 }
 
@@ -47,18 +52,19 @@ impl RunJournal {
         settings: &ExecutionSettings,
         events: &EventSender,
     ) -> Self {
-        let table = bound.plan.graph().parameters().iter();
-        let parameters = table.zip(parameters.iter());
-        let parameters: Vec<_> = parameters
-            .map(|(found, text)| (&found.path, &**text))
+        let graph = bound.plan.graph();
+        let table = graph.parameters().iter().zip(parameters.iter());
+        let parameters: Vec<_> = table
+            .map(|(found, text)| (found.path.as_str().into(), Arc::clone(text)))
             .collect();
         let models: Vec<_> = bound
             .endpoints
             .iter()
-            .map(|endpoint| (endpoint.alias(), endpoint.asked()))
+            .map(|endpoint| (endpoint.alias().into(), models_of(endpoint)))
             .collect();
-        let number = journal.begin_run(NewRun {
-            graph: bound.fingerprint(),
+        let (number, pipeline) = journal.begin_run(NewRun {
+            pipeline: graph.name(),
+            fingerprint: bound.fingerprint(),
             parameters: &parameters,
             models: &models,
         });
@@ -66,6 +72,7 @@ impl RunJournal {
         let events = events.clone();
         Self {
             number,
+            pipeline,
             replays: settings.replay.unwrap_or(false),
             retries_failed: settings.retry_failed.unwrap_or(false),
             asked: caches.then(FxHashMap::default),
@@ -76,8 +83,8 @@ impl RunJournal {
     }
 
     /// What the journal knows an input by.
-    pub(super) fn identify(&mut self, pipeline: &str, input: &Value) -> InputIdentity {
-        let first = InputIdentity::of(pipeline, input);
+    pub(super) fn identify(&mut self, input: &Value) -> InputIdentity {
+        let first = InputIdentity::first_of(&self.pipeline.name, input);
         let occurrences = self.occurrences.entry(first).or_insert(0);
         let identity = first.occurrence(*occurrences);
         *occurrences += 1;
@@ -87,12 +94,15 @@ impl RunJournal {
     /// Whether an input need not be run, because it would end as it did.
     pub(super) fn still_holds(&self, ended: &InputRecord) -> bool {
         let is_wanted = ended.outcome.is_ok() || !self.retries_failed;
-        is_wanted && !self.replays && self.journal.is_same(ended.run, self.number)
+        let pipeline = || self.journal.pipeline_of(ended.run);
+        is_wanted && !self.replays && pipeline().is_some_and(|it| it.number == self.pipeline.number)
     }
 
-    /// Whether the models behind `alias` are those that a call was made to.
-    pub(super) fn has_same_models(&self, call: &CallRecord, alias: &str) -> bool {
-        self.replays || self.journal.has_same_models(call.run, self.number, alias)
+    /// Whether the models behind its alias are those that a call was made to.
+    pub(super) fn has_same_models(&self, call: &CallRecord) -> bool {
+        let models = |pipeline: &PipelineRecord| pipeline.models.get(&call.alias).cloned();
+        let before = || self.journal.pipeline_of(call.run);
+        self.replays || before().is_some_and(|before| models(&before) == models(&self.pipeline))
     }
 
     /// Whether answers to the same request for other inputs will do.
@@ -104,13 +114,16 @@ impl RunJournal {
     /// was not taken yet.
     pub(super) fn find_request(
         &mut self,
-        models: &[String],
+        endpoint: &EndpointGroup,
         request: RequestDigest,
     ) -> Option<Source> {
         let asked = self.asked.as_mut()?;
-        let key = RequestKey::new(request, models);
-        let times = asked.entry(key).or_insert(0);
-        let found = self.journal.find_request(key, *times);
+        let times = asked.entry(request).or_insert(0);
+        let mut keys = endpoint.asked().map(|asked| {
+            let model = ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model));
+            request.at(&model, &asked.address)
+        });
+        let found = keys.find_map(|key| self.journal.find_request(key, *times));
         *times += 1;
         Some(Source::Kept(self.journal.clone(), found?))
     }
@@ -143,10 +156,7 @@ impl Run {
         now: Instant,
     ) {
         if self.journal.is_some() {
-            let failure = CallFailure {
-                kind: failure.kind.as_str().to_owned(),
-                message: failure.message.clone(),
-            };
+            let failure = RecordedFailure::new(failure.kind.as_str(), failure.message.clone());
             self.record_call(execution, running, asked, Err(failure), now);
         }
     }
@@ -156,7 +166,7 @@ impl Run {
         execution: &Execution,
         running: &Running,
         asked: Option<RequestDigest>,
-        outcome: Result<LlmResponse, CallFailure>,
+        outcome: Result<LlmResponse, RecordedFailure>,
         now: Instant,
     ) {
         let (Some(journal), Some(input), Some(request)) =
@@ -168,6 +178,13 @@ impl Run {
         let took = now.duration_since(running.started);
         let place = self.bound.endpoint_of[node.index()];
         let endpoint = &self.bound.endpoints[place];
+        let Some(Asked { model, address, .. }) = running.asked.map(|asked| endpoint.asked_at(asked)) else {
+            return;
+        };
+        let attempts = execution.attempts_of(node).iter();
+        let attempts = attempts.map(|attempt| {
+            RecordedFailure::new(attempt.kind.as_str(), attempt.message.clone())
+        });
         journal.append(CallRecord {
             run: journal.number,
             input,
@@ -175,11 +192,10 @@ impl Run {
             turn: running.turn,
             request,
             alias: endpoint.alias().into(),
-            asked: running
-                .asked
-                .map_or_else(String::new, |asked| endpoint.asked_at(asked)),
+            endpoint: Arc::clone(address),
+            model: Arc::clone(model),
             outcome,
-            failed_attempts: execution.failed_attempts(node),
+            attempts: attempts.collect(),
             cost: running.charge.cost(),
             began_at: ago(took),
             waited: running.started.duration_since(running.ready),
@@ -193,7 +209,7 @@ impl Run {
         let plan = &self.bound.plan;
         let arguments = evaluate::recorded_arguments(plan, &execution.state, node)?;
         let path = execution.path_of(plan, node);
-        execution.memory.value(&path, ValueDigest::of(&arguments))
+        execution.memory.value(&path, ArgumentsDigest::of(&arguments))
     }
 
     /// Keeps what a host function gave that asks for it. To be called before the
@@ -216,8 +232,9 @@ impl Run {
             run: journal.number,
             input,
             path: execution.path_of(plan, node),
-            arguments: ValueDigest::of(&arguments),
-            value: value.clone(),
+            arguments: ArgumentsDigest::of(&arguments),
+            outcome: Ok(value.clone()),
+            began_at: ago(took),
             took,
         });
     }
@@ -230,7 +247,7 @@ impl Run {
         let outcome = match &result.output {
             Ok(output) => Ok(output.clone()),
             Err(error) if was_cut_off(error) => return,
-            Err(error) => Err(InputFailure::from(error)),
+            Err(error) => Err(recorded(error)),
         };
         journal.append(InputRecord {
             run: journal.number,
@@ -239,9 +256,12 @@ impl Run {
             outcome,
             usage: result.usage,
             cost: result.cost,
-            took: result.timings.total,
-            waited: result.timings.waiting,
-            called: result.timings.calling,
+            at: Timestamp::now(),
+            timings: InputTimings {
+                total: result.timings.total,
+                waiting: result.timings.waiting,
+                calling: result.timings.calling,
+            },
         });
     }
 
@@ -265,16 +285,16 @@ impl Run {
         let progress = self.shared.counters.progress();
         journal.append(EndRecord {
             run: journal.number,
-            at: ago(Duration::ZERO),
-            completed: progress.inputs_succeeded as u64,
-            failed: progress.inputs_failed as u64,
-            stopped: progress.inputs_cancelled as u64,
-            from_journal: progress.inputs_from_journal as u64,
-            why: self
-                .shared
-                .not_begun
-                .get()
-                .map(|(kind, why)| format!("{}: {why}", kind.as_str())),
+            at: Timestamp::now(),
+            why: self.shared.not_begun.get().map_or("done", |(kind, _)| kind.as_str()).into(),
+            counts: EndCounts {
+                completed: progress.inputs_succeeded as u64,
+                failed: progress.inputs_failed as u64,
+                cancelled: progress.inputs_cancelled as u64,
+                recalled: progress.inputs_from_journal as u64,
+                calls: progress.calls,
+                recalled_calls: progress.calls_from_journal,
+            },
         });
         let results = self.results.clone();
         tokio::spawn(async move {
@@ -290,8 +310,53 @@ fn was_cut_off(error: &ExecutionError) -> bool {
     error.was_stopped() || error.kind == ErrorKind::Timeout && error.node.is_none()
 }
 
+fn models_of(endpoint: &EndpointGroup) -> Vec<ModelIdentity> {
+    let models = endpoint.asked();
+    let models = models.map(|asked| {
+        ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model))
+    });
+    let mut models: Vec<ModelIdentity> = models.collect();
+    models.dedup();
+    models
+}
+
+fn recorded(error: &ExecutionError) -> InputFailure {
+    let attempts = error.earlier_attempts.iter();
+    let attempts = attempts
+        .map(|attempt| RecordedFailure::new(attempt.kind.as_str(), attempt.message.clone()));
+    InputFailure {
+        node: error.node.clone(),
+        alias: error.alias.clone(),
+        path: None,
+        kind: error.kind.as_str().into(),
+        message: error.message.clone(),
+        answer: error.answer.clone(),
+        attempts: attempts.collect(),
+    }
+}
+
+/// The error that was recorded; `None` if its kind is one of another version.
+pub(super) fn recalled(failure: &InputFailure, graph: &InferenceGraph) -> Option<ExecutionError> {
+    let node = failure.node.as_deref().and_then(|name| graph.node_named(name));
+    let attempts = failure.attempts.iter().map(|attempt| {
+        Some(Attempt {
+            kind: ErrorKind::from_name(&attempt.kind)?,
+            message: attempt.message.clone(),
+        })
+    });
+    Some(ExecutionError {
+        node: failure.node.clone(),
+        alias: failure.alias.clone(),
+        location: node.and_then(|node| graph.node(node).location()),
+        kind: ErrorKind::from_name(&failure.kind)?,
+        message: failure.message.clone(),
+        answer: failure.answer.clone(),
+        earlier_attempts: attempts.collect::<Option<_>>()?,
+    })
+}
+
 /// The time of day, so long ago.
-fn ago(time: Duration) -> SystemTime {
+fn ago(time: Duration) -> Timestamp {
     let now = SystemTime::now();
-    now.checked_sub(time).unwrap_or(now)
+    now.checked_sub(time).unwrap_or(now).into()
 }

@@ -1,0 +1,211 @@
+//! `inf-bench journal`: what it costs to keep what is finished, and how soon a
+//! run goes on.
+//!
+//! The same calls are made with and without a journal, taking turns, by a
+//! client in this process whose answers take a while, so that a given number of
+//! them is made in a second. Then a journal of many records is written, opened
+//! again, and the run that it is of is begun anew: nothing is called, and every
+//! input has its result.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use inf_engine::clients::{LlmClient, LlmFuture, LlmRequest, LlmResponse};
+use inf_engine::execution::{Bind, ExecutionSettings, Pipeline};
+use inf_engine::journal::Journal;
+use inf_engine::module::LlmInference;
+use inf_engine::resources::{ResourceConfig, ResourceManager};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::Failure;
+use crate::clock::{Stopwatch, Took, micros_each};
+use crate::figure::Figure;
+
+/// How much is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Calls with and without a journal, in each repeat.
+    #[arg(long, default_value_t = 30_000, value_parser = crate::figure::count)]
+    calls: usize,
+    /// Calls a second that the provider answers.
+    #[arg(long, default_value_t = 5_000, value_parser = crate::figure::count)]
+    rate: usize,
+    /// Calls in flight at once.
+    #[arg(long, default_value_t = 64, value_parser = crate::figure::count)]
+    in_flight: usize,
+    /// Characters of each answer, about.
+    #[arg(long, default_value_t = 400, value_parser = crate::figure::count)]
+    answer: usize,
+    /// How often both are measured, in alternating order.
+    #[arg(long, default_value_t = 7, value_parser = crate::figure::count)]
+    repeats: usize,
+    /// Records of the journal that is resumed: two for each input.
+    #[arg(long, default_value_t = 1_000_000, value_parser = crate::figure::count)]
+    records: usize,
+    /// Where the journals are made; a temporary folder by default, and removed
+    /// in any case.
+    #[arg(long)]
+    folder: Option<std::path::PathBuf>,
+}
+
+/// Answers every call after the same time with the same text.
+struct Answers {
+    after: Duration,
+    text: String,
+}
+
+impl LlmClient for Answers {
+    fn send<'a>(&'a self, _: &'a LlmRequest) -> LlmFuture<'a> {
+        Box::pin(async move {
+            if !self.after.is_zero() {
+                tokio::time::sleep(self.after).await;
+            }
+            Ok(LlmResponse::from_text(self.text.clone()))
+        })
+    }
+}
+
+fn pipeline(options: &Options, after: Duration) -> Result<Pipeline<String, String>, Failure> {
+    let text = "word ".repeat(options.answer.div_ceil(5));
+    let client = Arc::new(Answers { after, text });
+    let resources = ResourceManager::new(&ResourceConfig::new())?;
+    let resources = resources.with_client("fast", client, options.in_flight);
+    Ok(LlmInference::new("fast").bind(resources)?)
+}
+
+fn with(pipeline: &Pipeline<String, String>, journal: &Journal) -> Pipeline<String, String> {
+    pipeline.with_settings(ExecutionSettings::default().with_journal(journal))
+}
+
+pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
+    let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = parent.join(format!("inf-bench-journal-{}", std::process::id()));
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let figures = overhead(options, &folder.join("overhead"), &runtime).and_then(|mut figures| {
+        figures.extend(resume(options, &folder.join("resume"), &runtime)?);
+        Ok(figures)
+    });
+    std::fs::remove_dir_all(&folder)?;
+    figures
+}
+
+/// With a journal against without one.
+fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Figure>, Failure> {
+    let after = Duration::from_secs(1).mul_f64(options.in_flight as f64 / options.rate as f64);
+    let without = pipeline(options, after)?;
+    let with = with(&without, &Journal::open(folder)?);
+    let mut next = 0..;
+    let mut run = |is_on: bool, calls: usize| {
+        let pipeline = if is_on { &with } else { &without };
+        // Inputs that no run had: nothing is taken from the journal.
+        let inputs = next.by_ref().take(calls).map(|n: usize| format!("What is {n} + {n}?"));
+        let inputs: Vec<String> = inputs.collect();
+        let stopwatch = Stopwatch::start();
+        runtime.block_on(make_calls(pipeline, inputs))?;
+        Ok::<Took, Failure>(stopwatch.stop())
+    };
+    for is_on in [false, true] {
+        run(is_on, options.calls.div_ceil(10))?;
+    }
+    let slices = options.calls.div_ceil(5_000);
+    let mut all: [Vec<Took>; 2] = Default::default();
+    for _ in 0..options.repeats {
+        let mut sums = [Took::default(); 2];
+        for slice in 0..slices {
+            let calls = options.calls * (slice + 1) / slices - options.calls * slice / slices;
+            for turn in 0..2 {
+                let is_on = (slice + turn) % 2 == 1;
+                sums[usize::from(is_on)] += run(is_on, calls)?;
+            }
+        }
+        for (all, sum) in all.iter_mut().zip(sums) {
+            all.push(sum);
+        }
+    }
+    let mut figures = Vec::new();
+    for (took, name) in all.iter().zip(["off", "on"]) {
+        let each = |time: fn(&Took) -> Duration| {
+            let times = took.iter();
+            times.map(move |took| micros_each(time(took), options.calls))
+        };
+        let (rate, cpu) = match name {
+            "off" => ("journal.off", "journal.off.cpu"),
+            _ => ("journal.on", "journal.on.cpu"),
+        };
+        let rates = each(|took| took.wall).map(|micros| 1e6 / micros);
+        figures.push(Figure::new(rate, "calls/s", rates.collect()));
+        figures.push(Figure::new(cpu, "us/call", each(|took| took.cpu).collect()));
+    }
+    let pairs = all[0].iter().zip(&all[1]);
+    // Throughput: what it is with, of what it is without.
+    let ratios = pairs.map(|(off, on)| off.wall.div_duration_f64(on.wall));
+    figures.push(Figure::new("journal.throughput", "x", ratios.collect()));
+    let with_settings = |figure: Figure| {
+        figure
+            .with("calls", options.calls)
+            .with("in_flight", options.in_flight)
+    };
+    Ok(figures.into_iter().map(with_settings).collect())
+}
+
+/// From opening a journal to the results of all that is in it.
+fn resume(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Figure>, Failure> {
+    let inputs = options.records.div_ceil(2);
+    let texts = || (0..inputs).map(|n| format!("What is {n} + {n}?"));
+    let bare = pipeline(options, Duration::ZERO)?;
+    {
+        let journal = Journal::open(folder)?;
+        runtime.block_on(make_calls(&with(&bare, &journal), texts()))?;
+        runtime.block_on(journal.flushed())?;
+    }
+    let mut size = 0;
+    for entry in std::fs::read_dir(folder)? {
+        size += entry?.metadata()?.len();
+    }
+    let (mut opened, mut resumed, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.repeats.min(3) {
+        let start = Instant::now();
+        let journal = Journal::open(folder)?;
+        opened.push(start.elapsed().as_secs_f64());
+        let pipeline = with(&bare, &journal);
+        let start = Instant::now();
+        let recalled = runtime.block_on(async {
+            let mut results = pipeline.stream(texts());
+            let mut recalled = 0;
+            while let Some(result) = results.next().await {
+                result.output?;
+                recalled += usize::from(result.from_journal);
+            }
+            Ok::<usize, Failure>(recalled)
+        })?;
+        assert_eq!(recalled, inputs, "nothing is called again");
+        resumed.push(start.elapsed().as_secs_f64());
+        // The inputs alone, through the same stream and back.
+        let start = Instant::now();
+        let length: usize = texts().map(|text| text.len()).sum();
+        assert!(length > inputs);
+        read.push(start.elapsed().as_secs_f64());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    let each = size as f64 / (2 * inputs) as f64;
+    let figures = [
+        Figure::new("journal.record", "bytes", vec![each]),
+        Figure::new("journal.open", "s", opened),
+        Figure::new("journal.resume", "s", resumed),
+        Figure::new("journal.inputs", "s", read),
+    ];
+    let with_settings = |figure: Figure| figure.with("records", 2 * inputs);
+    Ok(figures.into_iter().map(with_settings).collect())
+}
+
+async fn make_calls(
+    pipeline: &Pipeline<String, String>,
+    inputs: impl IntoIterator<Item = String, IntoIter: Send + 'static>,
+) -> Result<(), Failure> {
+    let mut results = pipeline.stream(inputs.into_iter());
+    while let Some(result) = results.next().await {
+        result.output?;
+    }
+    Ok(())
+}

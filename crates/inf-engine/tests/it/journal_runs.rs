@@ -1,0 +1,412 @@
+//! Runs with a journal: what is finished is not paid again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use inf_engine::clients::LlmResponse;
+use inf_engine::execution::{
+    BatchResult, Budget, ErrorKind, ExecutionSettings, Observer, Spent, TaskReport, TokenEvent, TokenStream,
+};
+use inf_engine::graph::{GraphBuilder, HostFunction, NodeRef, Shape, Tool};
+use inf_engine::journal::{Checkpoint, CheckpointManager, Journal, RequestDigest};
+use inf_engine::prelude::*;
+use inf_engine::trace::apply;
+
+use crate::support::dialogue::{Dialogue, calls, says};
+use crate::support::peer::{Peer, call, forever, one_call, refusal, resources, texts};
+
+fn with(journal: &Journal) -> ExecutionSettings {
+    ExecutionSettings::default().with_journal(journal)
+}
+
+/// Every answer takes a second and says what was asked.
+fn echo() -> Arc<Peer> {
+    Peer::new(|prompt| {
+        let answer = LlmResponse::from_text(prompt.to_uppercase());
+        (Duration::from_secs(1), Ok(answer))
+    })
+}
+
+/// Two calls of `a` at once, and one of `b` on both.
+fn diamond(peer: &Arc<Peer>, verb: &str) -> Pipeline {
+    let mut builder = GraphBuilder::new("diamond");
+    let left = builder.add(call("a", "left", NodeRef::INPUT));
+    let right = builder.add(call("a", "right", NodeRef::INPUT));
+    let both = Shape::List(vec![left.into(), right.into()]);
+    let packed = builder.add(inf_engine::graph::GraphNode::new(
+        "packed",
+        inf_engine::graph::Operation::Pack(both),
+    ));
+    let join = builder.add(call("b", verb, packed));
+    let graph = builder.build(join).unwrap();
+    graph
+        .bind(&resources([("a", peer, 4), ("b", peer, 4)]))
+        .unwrap()
+}
+
+fn values(count: usize) -> impl Iterator<Item = Value> {
+    texts(count).map(Value::from)
+}
+
+fn outputs(results: &[BatchResult<Value>]) -> Vec<String> {
+    let outputs = results.iter().map(|result| result.output.as_ref());
+    outputs.map(|output| output.unwrap().to_string()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_cut_off_goes_on() {
+    let expected = outputs(&diamond(&echo(), "join").run_batch(values(40)).await);
+    let peer = echo();
+    let journal = Journal::in_memory(100_000);
+    let pipeline = diamond(&peer, "join").with_settings(with(&journal));
+    // Cut off again and again, after 3.5 s each: what is in flight then is lost.
+    let mut lost = 0;
+    loop {
+        let before = peer.asked().len();
+        let running = pipeline.run_batch(values(40));
+        let cut = tokio::time::timeout(Duration::from_millis(3_500), running).await;
+        let Ok(results) = cut else {
+            let asked = peer.asked().len() - before;
+            assert!(asked > 8, "it goes on");
+            lost += 8;
+            continue;
+        };
+        assert_eq!(outputs(&results), expected);
+        assert!(results.iter().any(|result| result.from_journal));
+        assert!(results.iter().any(|result| !result.from_journal));
+        break;
+    }
+    let asked = peer.asked().len();
+    assert!((120..=120 + lost).contains(&asked), "{asked} calls, {lost} lost");
+    // Then there is nothing to be done.
+    let results = pipeline.run_batch(values(40)).await;
+    assert!(results.iter().all(|result| result.from_journal));
+    assert_eq!((outputs(&results), peer.asked().len()), (expected, asked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_depends_on_a_change_is_asked_again() {
+    let peer = echo();
+    let journal = Journal::in_memory(1_000);
+    let first = diamond(&peer, "join").with_settings(with(&journal));
+    first.run_batch(values(5)).await;
+    assert_eq!(peer.asked().len(), 15);
+    let changed = diamond(&peer, "merge").with_settings(with(&journal));
+    let mut results = changed.stream(values(5));
+    while let Some(result) = results.next().await {
+        assert!(!result.from_journal);
+        result.output.unwrap();
+    }
+    let progress = results.progress();
+    assert_eq!((progress.calls, progress.calls_from_journal), (5, 10));
+    assert_eq!(peer.asked().len(), 20);
+    // The ends of both are there.
+    first.run_batch(values(5)).await;
+    changed.run_batch(values(5)).await;
+    assert_eq!(peer.asked().len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_parameter_is_a_change() {
+    let peer = echo();
+    let journal = Journal::in_memory(1_000);
+    let style = Parameter::new("Be brief.");
+    let ask = LlmInference::new("a").system_prompt(&style);
+    let resources = resources([("a", &peer, 4)]);
+    let pipeline = ask.bind(&resources).unwrap().with_settings(with(&journal));
+    pipeline.run_batch(texts(3)).await;
+    pipeline.run_batch(texts(3)).await;
+    assert_eq!(peer.asked().len(), 3);
+    style.set_value("Be long.").unwrap();
+    pipeline.run_batch(texts(3)).await;
+    assert_eq!(peer.asked().len(), 6);
+    style.set_value("Be brief.").unwrap();
+    let results = pipeline.run_batch(texts(3)).await;
+    assert_eq!(peer.asked().len(), 6);
+    assert!(results.iter().all(|result| result.from_journal));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_input_twice_is_two_inputs() {
+    let count = AtomicUsize::new(0);
+    let peer = Peer::new(move |_| {
+        let sample = count.fetch_add(1, Ordering::SeqCst);
+        (
+            Duration::from_secs(1),
+            Ok(LlmResponse::from_text(sample.to_string())),
+        )
+    });
+    let journal = Journal::in_memory(1_000);
+    let pipeline = one_call(&resources([("a", &peer, 1)])).with_settings(with(&journal));
+    let same = |count| std::iter::repeat_n("which?".to_owned(), count);
+    let sampled = |results: Vec<BatchResult<String>>| -> Vec<String> {
+        results
+            .into_iter()
+            .map(|result| result.output.unwrap())
+            .collect()
+    };
+    assert_eq!(sampled(pipeline.run_batch(same(3)).await), ["0", "1", "2"]);
+    // One more than before is one more call.
+    assert_eq!(
+        sampled(pipeline.run_batch(same(4)).await),
+        ["0", "1", "2", "3"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_goes_on_where_it_was() {
+    #[derive(Serialize, Deserialize, JsonSchema, Debug, PartialEq)]
+    struct Facts {
+        facts: Vec<String>,
+    }
+    let journal = Journal::in_memory(1_000);
+    let bind = |peer: &Arc<Dialogue>| {
+        let day = Tool::new("today", "The date.", |(): ()| async { "2026-11-26" });
+        let ask = LlmInference::<Facts>::typed("a").tools([day]);
+        let pipeline = ask.bind(peer.resources(1)).unwrap();
+        pipeline.with_settings(with(&journal))
+    };
+    // It calls a tool, answers something else, and is never heard of again.
+    let first = Dialogue::new(|_, place| match place {
+        0 => (Duration::from_secs(1), Ok(calls(&[("today", "{}")]))),
+        1 => (Duration::from_secs(1), Ok(says("Sure!"))),
+        _ => (forever(), Ok(says("too late"))),
+    });
+    let pipeline = bind(&first);
+    let cut = tokio::time::timeout(Duration::from_secs(10), pipeline.run("Which?".to_owned()));
+    let _ = cut.await;
+    assert_eq!(first.asked().len(), 3);
+    // Both turns are in the journal: only the third is asked.
+    let second = Dialogue::script([says(r#"{"facts": ["one"]}"#)]);
+    let pipeline = bind(&second);
+    let facts = pipeline.run("Which?".to_owned()).await.unwrap();
+    assert_eq!(facts.facts, ["one"]);
+    assert_eq!(second.asked().len(), 1);
+    assert_eq!(second.asked()[0], first.asked()[2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_function_that_asks_for_it_is_kept() {
+    let peer = Peer::new(|prompt| match prompt {
+        "1!" => (Duration::ZERO, refusal()),
+        _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),
+    });
+    let called = [Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0))];
+    let counts = |place: usize| {
+        let called = Arc::clone(&called[place]);
+        move |text: String| {
+            called.fetch_add(1, Ordering::SeqCst);
+            text + "!"
+        }
+    };
+    let costly = HostFunction::new("costly", counts(0)).recorded();
+    let cheap = HostFunction::new("cheap", counts(1));
+    let journal = Journal::in_memory(1_000);
+    let settings = with(&journal).with_retry_failed(true);
+    let resources = resources([("a", &peer, 1)]);
+    #[derive(Module)]
+    struct Both {
+        ask: LlmInference,
+        #[module(skip)]
+        functions: (HostFunction, HostFunction),
+    }
+    impl Forward for Both {
+        type Input = String;
+        type Output = String;
+        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+            let costly: Proxy<String> = apply(&self.functions.0, text);
+            let cheap: Proxy<String> = apply(&self.functions.1, text);
+            let answer = self.ask.call(costly);
+            prompt!("{answer} {cheap}")
+        }
+    }
+    let both = Both {
+        ask: LlmInference::new("a"),
+        functions: (costly, cheap),
+    };
+    let pipeline = both.bind(&resources).unwrap().with_settings(settings);
+    let results = pipeline.run_batch(texts(3)).await;
+    assert!(results[1].output.is_err());
+    pipeline.run_batch(texts(3)).await;
+    let called = called.map(|called| called.load(Ordering::SeqCst));
+    assert_eq!(called, [3, 4], "the failed input alone, and not what is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pipelines_share_the_journal_of_a_scope() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = echo();
+    let resources = resources([("a", &peer, 4)]);
+    let (one, other) = (one_call(&resources), diamond(&peer, "join"));
+    let scope = ExecutionSettings::default().with_checkpoint_dir(folder.path().join("night"));
+    let both = || async {
+        one.run_batch(texts(4)).await;
+        other.run_batch(values(4)).await
+    };
+    scope.clone().scope(both()).await;
+    assert_eq!(peer.asked().len(), 4 + 12);
+    scope.scope(both()).await;
+    assert_eq!(peer.asked().len(), 16);
+    let manager = CheckpointManager::open(folder.path().join("night")).unwrap();
+    let names: Vec<String> = manager
+        .checkpoints()
+        .iter()
+        .map(|checkpoint| checkpoint.pipeline().name.to_string())
+        .collect();
+    assert_eq!(names.len(), 4);
+    assert_eq!(names[0], names[2]);
+    assert_ne!(names[0], names[1]);
+    let latest: Checkpoint = manager.latest().unwrap();
+    assert_eq!(latest.pipeline().name, "diamond".into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_can_not_be_is_an_error_of_every_input() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let peer = echo();
+    let settings = ExecutionSettings::default().with_checkpoint_dir(file.path());
+    let pipeline = one_call(&resources([("a", &peer, 4)])).with_settings(settings);
+    let results = pipeline.run_batch(texts(3)).await;
+    for result in results {
+        let error = result.output.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Journal);
+        assert!(error.message.contains("not a folder"), "{error}");
+    }
+    assert!(peer.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_final_unless_they_are_to_be_tried_again() {
+    let is_down = Arc::new(AtomicUsize::new(1));
+    let down = Arc::clone(&is_down);
+    let peer = Peer::new(move |prompt| {
+        let fails = prompt == "1" && down.load(Ordering::SeqCst) == 1;
+        let answer = Ok(LlmResponse::from_text("fine"));
+        (Duration::ZERO, if fails { refusal() } else { answer })
+    });
+    let journal = Journal::in_memory(1_000);
+    let pipeline = one_call(&resources([("a", &peer, 4)])).with_settings(with(&journal));
+    let before = pipeline.run_batch(texts(3)).await;
+    is_down.store(0, Ordering::SeqCst);
+    let again = pipeline.run_batch(texts(3)).await;
+    assert_eq!(before[1].output, again[1].output);
+    assert!(again[1].from_journal);
+    let retrying = ExecutionSettings::default().with_retry_failed(true);
+    let retried = pipeline.with_settings(retrying).run_batch(texts(3)).await;
+    assert_eq!(retried[1].output.as_deref(), Ok("fine"));
+    assert_eq!(peer.asked().len(), 4);
+    // That is what it has now.
+    assert_eq!(pipeline.run_batch(texts(3)).await[1].output.as_deref(), Ok("fine"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_gives_each_sample_once() {
+    let count = AtomicUsize::new(0);
+    let peer = Peer::new(move |_| {
+        let sample = count.fetch_add(1, Ordering::SeqCst).to_string();
+        (Duration::from_secs(1), Ok(LlmResponse::from_text(sample)))
+    });
+    let journal = Journal::in_memory(1_000);
+    let settings = with(&journal).with_cached_requests(true);
+    let ask = |name: &str, journal: &ExecutionSettings| {
+        let mut builder = GraphBuilder::new(name);
+        let prompt = inf_engine::graph::Template::text("Say a number.".to_owned());
+        let call = inf_engine::graph::LlmCall::new("a", prompt);
+        let operation = inf_engine::graph::Operation::Llm(call);
+        let asked = builder.add(inf_engine::graph::GraphNode::new("asked", operation));
+        let graph = builder.build(asked).unwrap();
+        let pipeline = graph.bind(&resources([("a", &peer, 1)])).unwrap();
+        pipeline.with_settings(journal.clone())
+    };
+    let first = outputs(&ask("first", &settings).run_batch(values(2)).await);
+    assert_eq!(first, ["0", "1"]);
+    // Other inputs of another pipeline with the same request, three of them.
+    let second = outputs(&ask("second", &settings).run_batch(values(3)).await);
+    assert_eq!(second, ["0", "1", "2"]);
+    // Without a cache they are others.
+    let third = outputs(&ask("third", &with(&journal)).run_batch(values(1)).await);
+    assert_eq!(third, ["3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_calls_nothing() {
+    let peer = echo();
+    let journal = Journal::in_memory(1_000);
+    diamond(&peer, "join")
+        .with_settings(with(&journal))
+        .run_batch(values(3))
+        .await;
+    let silent = Peer::new(|_| unreachable!("nothing is called"));
+    let replay = with(&journal).with_replay(true);
+    let results = diamond(&silent, "join")
+        .with_settings(replay.clone())
+        .run_batch(values(3))
+        .await;
+    assert_eq!(outputs(&results)[2], r#"JOIN ["LEFT 2","RIGHT 2"]"#);
+    let results = diamond(&silent, "merge")
+        .with_settings(replay)
+        .run_batch(values(4))
+        .await;
+    let kinds = results.iter().map(|result| result.output.as_ref().unwrap_err().kind);
+    assert!(kinds.into_iter().all(|kind| kind == ErrorKind::NotRecorded));
+    let told = |index: usize| results[index].output.as_ref().unwrap_err().to_string();
+    assert!(told(0).contains("no answer to the call of `merge`"), "{}", told(0));
+    assert!(told(3).contains("it holds no call of this input"), "{}", told(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_hears_of_what_the_journal_answers() {
+    #[derive(Default)]
+    struct Counts(AtomicUsize);
+    impl Observer for Counts {
+        fn task_ended(&self, task: &TaskReport<'_>) {
+            self.0
+                .fetch_add(usize::from(task.from_journal), Ordering::SeqCst);
+        }
+    }
+    let peer = echo();
+    let journal = Journal::in_memory(1_000);
+    diamond(&peer, "join")
+        .with_settings(with(&journal))
+        .run_batch(values(1))
+        .await;
+    let counts = Arc::new(Counts::default());
+    let observer: Arc<dyn Observer> = Arc::<Counts>::clone(&counts);
+    let settings = with(&journal).with_observer(observer);
+    let mut tokens = TokenStream::of(["left"]);
+    let settings = settings.with_tokens(&tokens);
+    let changed = diamond(&peer, "merge").with_settings(settings);
+    changed.run_batch(values(1)).await;
+    assert_eq!(counts.0.load(Ordering::SeqCst), 2);
+    let piece = tokens.next().await.unwrap();
+    assert_eq!((&*piece.node, piece.event), ("left", TokenEvent::Text("LEFT 0".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_goes_on_from_what_was_spent() {
+    let peer = echo();
+    let journal = Journal::in_memory(10_000);
+    let spent = |journal: &Journal| {
+        let mut spent = Spent::default();
+        spent.calls = journal.totals().calls;
+        spent
+    };
+    let pipeline = diamond(&peer, "join").with_settings(with(&journal));
+    for calls in [40, 40, 90] {
+        let budget = Budget::calls(calls).and_already_spent(spent(&journal));
+        let settings = ExecutionSettings::default().with_budget(&budget);
+        let results = pipeline.with_settings(settings).run_batch(values(40)).await;
+        assert!(results.iter().any(|result| result.output.is_err()));
+        assert_eq!(peer.asked().len() as u64, calls);
+    }
+    let results = pipeline.run_batch(values(40)).await;
+    assert_eq!(outputs(&results).len(), 40);
+    assert_eq!(peer.asked().len(), 120);
+}
+
+#[test]
+fn a_request_has_the_same_digest_whoever_is_asked() {
+    let request = inf_engine::clients::LlmRequest::from_prompt("Hello.");
+    assert_eq!(RequestDigest::of(&request), RequestDigest::of(&request.clone()));
+}
