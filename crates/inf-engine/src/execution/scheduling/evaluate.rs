@@ -36,7 +36,7 @@ impl Failure {
         }
     }
 
-    fn missing(message: String) -> Self {
+    pub(crate) fn missing(message: String) -> Self {
         Self::new(ErrorKind::MissingValue, message)
     }
 }
@@ -137,10 +137,11 @@ fn conversation(state: &ExecutionState, shape: &Shape) -> Result<Vec<Message>, F
 
 /// The output of a finished execution.
 pub(crate) fn output(plan: &Plan, state: &ExecutionState) -> Result<Value, Failure> {
-    build(state, plan.graph().output())
+    build(state, plan.graph().region(state.region()).output())
 }
 
-fn build(state: &ExecutionState, shape: &Shape) -> Result<Value, Failure> {
+/// The value of a shape.
+pub(crate) fn build(state: &ExecutionState, shape: &Shape) -> Result<Value, Failure> {
     shape.build(&mut |reference| state.read(reference).cloned().map_err(Failure::missing))
 }
 

@@ -43,8 +43,9 @@ impl Run {
         let found = self.bound.plan.graph().node(node);
         let urgency = Urgency {
             priority: found.priority().saturating_add(self.limits.priority),
-            execution: execution.id,
+            input: execution.root,
             remaining: Reverse(self.bound.plan.remaining(node)),
+            execution: execution.id,
             node,
         };
         let place = self.bound.endpoint_of[node.index()];
