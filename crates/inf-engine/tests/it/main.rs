@@ -22,6 +22,7 @@ mod openai_client;
 mod otlp;
 mod profile;
 mod providers_page;
+mod regions;
 mod running;
 mod scheduling;
 mod settings;

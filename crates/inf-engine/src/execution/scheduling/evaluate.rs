@@ -69,6 +69,14 @@ pub(crate) fn evaluate(
         Operation::Input | Operation::Llm(_) => {
             unreachable!("the input has its value and calls go to an endpoint")
         }
+        Operation::Branch(_)
+        | Operation::Map(_)
+        | Operation::Fold(_)
+        | Operation::Repeat(_)
+        | Operation::Fallback(_)
+        | Operation::Argument => {
+            unreachable!("a graph with control flow is not bound")
+        }
         Operation::Prompt(template) => Value::from(render(state, parameters, template)?),
         Operation::Pack(shape) => build(state, shape)?,
         Operation::Compute { function, input } => {
