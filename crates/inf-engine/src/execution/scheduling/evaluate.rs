@@ -66,16 +66,15 @@ pub(crate) fn evaluate(
 ) -> Result<Evaluated, Failure> {
     let graph = plan.graph();
     let value = match graph.node(node).operation() {
-        Operation::Input | Operation::Llm(_) => {
-            unreachable!("the input has its value and calls go to an endpoint")
+        Operation::Input | Operation::Argument | Operation::Llm(_) => {
+            unreachable!("what is given has its value and calls go to an endpoint")
         }
         Operation::Branch(_)
         | Operation::Map(_)
         | Operation::Fold(_)
         | Operation::Repeat(_)
-        | Operation::Fallback(_)
-        | Operation::Argument => {
-            unreachable!("a graph with control flow is not bound")
+        | Operation::Fallback(_) => {
+            unreachable!("control flow runs regions")
         }
         Operation::Prompt(template) => Value::from(render(state, parameters, template)?),
         Operation::Pack(shape) => build(state, shape)?,

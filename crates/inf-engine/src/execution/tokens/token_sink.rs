@@ -137,7 +137,8 @@ impl TokenSink {
             | TaskOutcome::Retried(_)
             | TaskOutcome::Reasked(_)
             | TaskOutcome::RateLimited
-            | TaskOutcome::Cancelled => Coming::Void,
+            | TaskOutcome::Cancelled
+            | TaskOutcome::Skipped => Coming::Void,
         };
         self.listener.put(&self.call, ending);
     }

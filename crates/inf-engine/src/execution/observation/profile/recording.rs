@@ -192,6 +192,10 @@ impl Recording {
         let graph = &mut self.graphs[run.graph as usize];
         let tally = &mut graph.nodes[report.node.index()];
         let ending = match report.outcome {
+            TaskOutcome::Skipped => {
+                tally.skipped += 1;
+                return;
+            }
             TaskOutcome::Completed => Ending::Completed,
             TaskOutcome::Failed(_) => Ending::Failed,
             TaskOutcome::Retried(_) => Ending::Retried,
@@ -409,6 +413,7 @@ mod tests {
     use crate::clients::{ClientErrorKind, Usage};
     use crate::execution::observation::RunCounters;
     use crate::execution::{Attempt, ExecutionError, ProfileSummary};
+    use crate::graph::RegionPath;
     use crate::resources::Cost;
 
     /// A run of two calls behind each other, with a template in between, that
@@ -474,6 +479,7 @@ mod tests {
                 cost: Cost::default(),
                 outcome,
                 is_inline: false,
+                region: &RegionPath::ROOT,
                 counters: &self.counters,
             };
             self.recording.task_ended(&report);

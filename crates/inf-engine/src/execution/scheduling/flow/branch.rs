@@ -57,7 +57,7 @@ impl Step for OneArm {
 fn no_arm(branch: &Branch, value: &Value) -> Failure {
     const SHOWN: usize = 16;
     const LONGEST: usize = 100;
-    let text = |value: &Value| shorten(&format!("{value:?}"), LONGEST).into_owned();
+    let text = |value: &Value| shorten(&format!("{value:?}"), LONGEST);
     let known = branch.arms.iter().take(SHOWN).map(|arm| text(&arm.when));
     let known = known.collect::<Vec<_>>().join("`, `");
     let rest = if branch.arms.len() > SHOWN { ", …" } else { "" };
