@@ -102,23 +102,27 @@ impl ExecutionState {
         let mut arguments = arguments.into_iter();
         // The input, or the arguments, stand first.
         let given = plan.arguments(region);
-        let nodes = plan.nodes_of(region).iter().enumerate().map(|(slot, &node)| {
-            let reads = plan.dependencies(node).len();
-            if reads == 0 && slot >= given {
-                ready.push(node);
-            }
-            NodeState {
-                status: if reads == 0 {
-                    TaskStatus::Pending
-                } else {
-                    TaskStatus::Blocked
-                },
-                missing: u32::try_from(reads).unwrap_or(u32::MAX),
-                consumers: plan.consumers(node),
-                chosen: RegionRef::ROOT,
-                value: None,
-            }
-        });
+        let nodes = plan
+            .nodes_of(region)
+            .iter()
+            .enumerate()
+            .map(|(slot, &node)| {
+                let reads = plan.dependencies(node).len();
+                if reads == 0 && slot >= given {
+                    ready.push(node);
+                }
+                NodeState {
+                    status: if reads == 0 {
+                        TaskStatus::Pending
+                    } else {
+                        TaskStatus::Blocked
+                    },
+                    missing: u32::try_from(reads).unwrap_or(u32::MAX),
+                    consumers: plan.consumers(node),
+                    chosen: RegionRef::ROOT,
+                    value: None,
+                }
+            });
         let nodes: Vec<NodeState> = nodes.collect();
         let mut state = Self {
             open: nodes.len(),

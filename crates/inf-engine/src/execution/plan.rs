@@ -246,7 +246,9 @@ fn remaining_of(graph: &InferenceGraph, dependents: &[Vec<NodeRef>]) -> Vec<u32>
     let mut remaining = vec![0u32; graph.nodes().len()];
     let longest = |remaining: &[u32], node: NodeRef| {
         let ways = dependents[node.index()].iter();
-        ways.map(|other| remaining[other.index()]).max().unwrap_or(0)
+        ways.map(|other| remaining[other.index()])
+            .max()
+            .unwrap_or(0)
     };
     for index in (0..remaining.len()).rev() {
         let node = NodeRef::new(index);

@@ -138,8 +138,7 @@ impl Execution {
             arguments,
         } = start;
         let arguments = arguments.into_iter().flatten();
-        let state =
-            ExecutionState::of_region(Arc::clone(plan), region, arguments, captured, ready);
+        let state = ExecutionState::of_region(Arc::clone(plan), region, arguments, captured, ready);
         Self {
             root: self.root,
             within: Some(Within {
@@ -220,7 +219,9 @@ impl Execution {
 
     /// Takes the nodes of control flow of which nothing runs.
     pub(crate) fn take_idle_flows(&mut self) -> Vec<Flow> {
-        self.flows.extract_if(.., |flow| flow.running == 0).collect()
+        self.flows
+            .extract_if(.., |flow| flow.running == 0)
+            .collect()
     }
 
     /// Counts what a region run of it took.

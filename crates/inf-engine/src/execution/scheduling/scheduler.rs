@@ -360,7 +360,9 @@ impl Scheduler {
     /// Whether a run has its turn to take an input, or begins more for one that it
     /// has, and there is room for that.
     fn may_admit(&self) -> bool {
-        !self.beginning.is_empty() || !self.exempt.is_empty() || self.has_room() && !self.admitting.is_empty()
+        !self.beginning.is_empty()
+            || !self.exempt.is_empty()
+            || self.has_room() && !self.admitting.is_empty()
     }
 
     /// Takes inputs while there is need and room for them.

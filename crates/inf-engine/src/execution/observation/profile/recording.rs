@@ -204,6 +204,7 @@ impl Recording {
             TaskOutcome::RateLimited => Ending::RateLimited,
             TaskOutcome::Cancelled => Ending::Cancelled,
         };
+        tally.runs += u64::from(matches!(ending, Ending::Completed | Ending::Failed));
         let endpoint = graph.endpoints[report.node.index()];
         let was_elsewhere = match (endpoint, report.outcome) {
             // The request could not even be put together.
@@ -215,7 +216,9 @@ impl Recording {
             (None, _) => report.ready != report.ended,
         };
         if !was_elsewhere {
-            tally.on_the_spot += 1;
+            let is_done = ending != Ending::Cancelled;
+            tally.on_the_spot += u64::from(is_done);
+            tally.cancelled += u64::from(!is_done);
             tally.failed += u64::from(ending == Ending::Failed);
             return;
         }

@@ -60,7 +60,11 @@ fn no_arm(branch: &Branch, value: &Value) -> Failure {
     let text = |value: &Value| shorten(&format!("{value:?}"), LONGEST);
     let known = branch.arms.iter().take(SHOWN).map(|arm| text(&arm.when));
     let known = known.collect::<Vec<_>>().join("`, `");
-    let rest = if branch.arms.len() > SHOWN { ", …" } else { "" };
+    let rest = if branch.arms.len() > SHOWN {
+        ", …"
+    } else {
+        ""
+    };
     let message = format!(
         "there is no case for `{}`, and no default: the cases are `{known}`{rest}",
         text(value)

@@ -26,15 +26,7 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub(super) fn new(
-        fold: &Fold,
-        list: Arc<[Value]>,
-        initial: Option<Value>,
-    ) -> Result<Self, Failure> {
-        let list = match initial {
-            Some(initial) => std::iter::once(initial).chain(list.iter().cloned()).collect(),
-            None => list,
-        };
+    pub(super) fn new(fold: &Fold, list: Arc<[Value]>) -> Result<Self, Failure> {
         let last = list.last().cloned().ok_or_else(nothing)?;
         let mut pairs = Self {
             body: fold.body,

@@ -146,11 +146,13 @@ impl Flow {
             }
             Operation::Fold(fold) => {
                 let list = list_of(state, &fold.list, "a fold")?;
-                let initial = fold.initial.as_ref();
-                let initial = initial.map(|initial| build(state, initial)).transpose()?;
                 match fold.order {
-                    FoldOrder::Sequential => Steps::Fold(InOrder::new(fold, list, initial)?),
-                    FoldOrder::Tree => Steps::FoldTree(Pairs::new(fold, list, initial)?),
+                    FoldOrder::Sequential => {
+                        let initial = fold.initial.as_ref();
+                        let initial = initial.map(|initial| build(state, initial));
+                        Steps::Fold(InOrder::new(fold, list, initial.transpose()?)?)
+                    }
+                    FoldOrder::Tree => Steps::FoldTree(Pairs::new(fold, list)?),
                 }
             }
             Operation::Repeat(repeat) => {

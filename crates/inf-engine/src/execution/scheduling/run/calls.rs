@@ -237,8 +237,10 @@ impl Run {
         }
         let events = board.events.clone();
         let tokens = self.tokens.as_ref();
-        let tokens =
-            tokens.and_then(|tokens| tokens.sink(node.index(), execution.index, (attempt, turn)));
+        let tokens = tokens.and_then(|tokens| {
+            let region = execution.region_path(&bound.plan);
+            tokens.sink(node.index(), (execution.index, region), (attempt, turn))
+        });
         let call = CallTask {
             attempted,
             plan: Arc::clone(&bound.plan),

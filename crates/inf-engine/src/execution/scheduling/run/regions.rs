@@ -212,7 +212,12 @@ impl Run {
                 None
             }
         };
-        self.tell_inline(board, execution, node, outcome.unwrap_or(TaskOutcome::Cancelled));
+        self.tell_inline(
+            board,
+            execution,
+            node,
+            outcome.unwrap_or(TaskOutcome::Cancelled),
+        );
     }
 
     /// Notes that `node` runs `region` and none other of its own.
@@ -226,11 +231,9 @@ impl Run {
         execution.state.choose(node, region);
         if self.is_observed() {
             let graph = self.bound.plan.graph();
-            for other in graph.node(node).operation().regions() {
-                for skipped in graph.region(other).nodes().filter(|_| other != region) {
-                    let skipped = NodeRef::new(skipped);
-                    self.tell_inline(board, execution, skipped, TaskOutcome::Skipped);
-                }
+            let regions = graph.node(node).operation().regions().into_iter();
+            for other in regions.filter(|other| *other != region) {
+                self.tell_skipped(board, execution, node, other);
             }
         }
     }
@@ -377,7 +380,9 @@ impl Run {
         if stopped.iter().all(|execution| execution.within.is_none()) {
             return stopped;
         }
-        let by_age = stopped.into_iter().map(|execution| (execution.id, execution));
+        let by_age = stopped
+            .into_iter()
+            .map(|execution| (execution.id, execution));
         let mut by_age: BTreeMap<ExecutionId, Execution> = by_age.collect();
         let mut inputs = Vec::new();
         // What is inside of an execution is younger.
