@@ -300,6 +300,12 @@ impl Walk<'_> {
             // What they make of it is not known.
             Operation::Host(call) => self.shape(&call.input),
             Operation::Compute { input, .. } => self.shape(input),
+            Operation::Branch(_)
+            | Operation::Map(_)
+            | Operation::Fold(_)
+            | Operation::Repeat(_)
+            | Operation::Fallback(_)
+            | Operation::Argument => 0,
         }
     }
 

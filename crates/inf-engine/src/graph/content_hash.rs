@@ -21,7 +21,7 @@ impl InferenceGraph {
         nameless.name.clear();
         for (index, node) in nameless.nodes.iter_mut().enumerate() {
             if !matches!(node.operation, Operation::Input) {
-                node.name = format!("n{index}");
+                node.name = format!("n{index}").into();
             }
             node.module = node.default_module().to_owned();
         }

@@ -1,7 +1,6 @@
 //! [`GraphBuilder`]: nodes in any order, to a validated graph.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,8 +9,9 @@ use super::graph_error::{GraphError, Problem};
 use super::inference_graph::{GraphParameter, InferenceGraph};
 use super::pipeline_file::PARAMETERS;
 use super::reference::is_identifier;
+use super::region_layout::RegionLayout;
 use super::{Accessor, GraphNode, HostFunction, LlmCall, NodeRef, Operation, ParameterRef};
-use super::{Reference, Shape, Tool};
+use super::{Reference, RegionRef, Shape, Tool};
 use crate::document::did_you_mean;
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
@@ -22,7 +22,8 @@ const INPUT: &str = "input";
 /// Puts a graph together, for front ends that do not trace modules.
 ///
 /// Nodes may refer to nodes that are added later; [`finish`](Self::finish)
-/// sorts them and reports every problem at once.
+/// sorts them and reports every problem at once. What a node of control flow
+/// runs is added as a [region](Self::add_region).
 ///
 /// ```
 /// use inf_engine::graph::{GraphBuilder, GraphNode, LlmCall, NodeRef, Operation, Template};
@@ -40,6 +41,8 @@ pub struct GraphBuilder {
     name: String,
     input: Schema,
     nodes: Vec<GraphNode>,
+    /// By region, what it gives; that of the whole graph comes last.
+    outputs: Vec<Option<Shape>>,
     parameters: Vec<GraphParameter>,
     host_functions: Vec<Option<HostFunction>>,
     tools: IndexMap<Arc<str>, Tool>,
@@ -53,6 +56,7 @@ impl GraphBuilder {
             name: name.into(),
             input,
             nodes: vec![GraphNode::new(INPUT, Operation::Input)],
+            outputs: vec![None],
             parameters: Vec::new(),
             host_functions: vec![None],
             tools: IndexMap::new(),
@@ -60,11 +64,58 @@ impl GraphBuilder {
         }
     }
 
+    pub(super) fn set_input(&mut self, input: Schema) {
+        self.input = input;
+    }
+
     /// Adds a node.
     pub fn add(&mut self, node: GraphNode) -> NodeRef {
+        self.add_to(RegionRef::ROOT, node)
+    }
+
+    /// Adds a node to a region. Its arguments are nodes that do
+    /// [`Operation::Argument`], in the order in which they are added.
+    pub fn add_to(&mut self, region: RegionRef, mut node: GraphNode) -> NodeRef {
+        node.region = region;
         self.nodes.push(node);
         self.host_functions.push(None);
         NodeRef::new(self.nodes.len() - 1)
+    }
+
+    /// Adds a region: an arm or a body that one node of control flow runs. It
+    /// needs an [output](Self::set_region_output), and the arguments that its
+    /// owner gives it.
+    ///
+    /// ```
+    /// use inf_engine::graph::{
+    ///     GraphBuilder, GraphNode, Keep, LlmCall, Map, NodeRef, Operation, Template,
+    /// };
+    /// use inf_engine::value::Schema;
+    ///
+    /// let mut builder = GraphBuilder::new("summaries", Schema::of::<Vec<String>>());
+    /// let body = builder.add_region();
+    /// let text = builder.add_to(body, GraphNode::new("text", Operation::Argument));
+    /// let call = LlmCall::new("fast", Template::of(text));
+    /// let summary = builder.add_to(body, GraphNode::new("summary", Operation::Llm(call)));
+    /// builder.set_region_output(body, summary.into());
+    /// let map = Map { list: NodeRef::INPUT.into(), body, keep: Keep::Outputs };
+    /// let summaries = builder.add(GraphNode::new("summaries", Operation::Map(map)));
+    /// let graph = builder.finish(summaries.into())?;
+    /// assert_eq!(graph.regions().len(), 2);
+    /// # Ok::<(), inf_engine::graph::GraphError>(())
+    /// ```
+    pub fn add_region(&mut self) -> RegionRef {
+        self.outputs.push(None);
+        RegionRef::new(self.outputs.len() - 1)
+    }
+
+    /// Sets what a region gives to the node that runs it. That of the whole
+    /// graph is said by [`finish`](Self::finish).
+    ///
+    /// # Panics
+    /// If `region` is of another graph that has more of them.
+    pub fn set_region_output(&mut self, region: RegionRef, output: Shape) {
+        self.outputs[region.index()] = Some(output);
     }
 
     /// Gives `node` the code of the host function that it calls.
@@ -101,8 +152,19 @@ impl GraphBuilder {
 
     /// Sorts the nodes and checks everything; the error lists every problem.
     pub fn finish(mut self, output: Shape) -> Result<InferenceGraph, GraphError> {
-        let mut problems = self.problems(&output);
-        let order = match self.topological_order() {
+        self.outputs[RegionRef::ROOT.index()] = Some(output);
+        let mut problems = self.problems();
+        let layout = RegionLayout::new(&self.nodes, &self.outputs);
+        let layout = match layout {
+            Ok(layout) => layout,
+            Err(more) => {
+                problems.extend(more);
+                return Err(GraphError { problems });
+            }
+        };
+        problems.extend(layout.problems());
+        problems.extend(self.scope_problems(&layout));
+        let order = match layout.order() {
             Ok(order) => order,
             Err(cycle) => {
                 problems.push(cycle);
@@ -111,20 +173,31 @@ impl GraphBuilder {
         };
         GraphError::check(problems)?;
 
-        let mut renumbered = vec![NodeRef::INPUT; order.len()];
-        for (index, old) in order.iter().enumerate() {
-            renumbered[old.index()] = NodeRef::new(index);
+        let mut new_nodes = vec![NodeRef::INPUT; order.nodes.len()];
+        for (index, old) in order.nodes.iter().enumerate() {
+            new_nodes[old.index()] = NodeRef::new(index);
         }
-        let new = |old: NodeRef| renumbered[old.index()];
-        let mut output = output;
-        output.renumber(&new);
-        let mut nodes = Vec::with_capacity(order.len());
-        let mut host_functions = Vec::with_capacity(order.len());
+        let mut new_regions = vec![RegionRef::ROOT; order.regions.len()];
+        for (index, (old, _)) in order.regions.iter().enumerate() {
+            new_regions[old.index()] = RegionRef::new(index);
+        }
+        let new = |old: NodeRef| new_nodes[old.index()];
+        let new_region = |old: RegionRef| new_regions[old.index()];
+        let regions = order.regions.into_iter().map(|(_, mut region)| {
+            region.owner = region.owner.map(new);
+            region.output.renumber(&new);
+            region
+        });
+        let regions = regions.collect();
+        let mut nodes = Vec::with_capacity(order.nodes.len());
+        let mut host_functions = Vec::with_capacity(order.nodes.len());
         let mut unsorted: Vec<Option<GraphNode>> = self.nodes.into_iter().map(Some).collect();
-        for old in &order {
+        for old in &order.nodes {
             // Each node stands in the order exactly once.
             if let Some(mut node) = unsorted[old.index()].take() {
                 node.operation.renumber(&new);
+                node.operation.renumber_regions(&new_region);
+                node.region = new_region(node.region);
                 nodes.push(node);
                 host_functions.push(self.host_functions[old.index()].take());
             }
@@ -133,81 +206,44 @@ impl GraphBuilder {
             name: self.name,
             input: self.input,
             nodes,
+            regions,
             parameters: self.parameters,
-            output,
             host_functions,
             tools: self.tools,
         })
     }
 
-    /// Kahn's algorithm (Communications of the ACM 5.11, 1962), which here
-    /// keeps the order of addition where it can; or the cycle that forbids it.
-    fn topological_order(&self) -> Result<Vec<NodeRef>, Problem> {
-        let count = self.nodes.len();
-        let dependencies: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| {
-                let mut dependencies = node.operation.dependencies();
-                // Those of another graph are a problem already.
-                dependencies.retain(|dependency| dependency.index() < count);
-                dependencies
-            })
-            .collect();
-        let mut missing: Vec<usize> = dependencies.iter().map(Vec::len).collect();
-        let mut dependents = vec![Vec::new(); count];
-        for (index, dependencies) in dependencies.iter().enumerate() {
-            for dependency in dependencies {
-                dependents[dependency.index()].push(index);
+    /// Finds what is read from where it does not exist.
+    fn scope_problems(&self, layout: &RegionLayout<'_>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let reader = Some(NodeRef::new(index));
+            node.operation.visit_references(&mut |reference| {
+                let problem = layout.scope_problem(reader, node.region, reference);
+                let place = || format!("node `{}`", node.name);
+                problems.extend(problem.map(|message| Problem::new(place(), message)));
+            });
+        }
+        for (index, output) in self.outputs.iter().enumerate() {
+            let region = RegionRef::new(index);
+            let mut check = |reference| {
+                let place = || layout.place_of_region(region);
+                let problem = layout.scope_problem(None, region, reference);
+                problems.extend(problem.map(|message| Problem::new(place(), message)));
+                problems.extend(self.part_problem(&place(), reference));
+            };
+            if let Some(output) = output {
+                output.visit_references(&mut check);
             }
         }
-        let mut ready: BinaryHeap<Reverse<usize>> = (0..count)
-            .filter(|&index| missing[index] == 0)
-            .map(Reverse)
-            .collect();
-        let mut order = Vec::with_capacity(count);
-        while let Some(Reverse(index)) = ready.pop() {
-            order.push(NodeRef::new(index));
-            for &dependent in &dependents[index] {
-                missing[dependent] -= 1;
-                if missing[dependent] == 0 {
-                    ready.push(Reverse(dependent));
-                }
-            }
-        }
-        if order.len() == count {
-            return Ok(order);
-        }
-        Err(self.cycle(&dependencies, &missing))
-    }
-
-    /// Names one cycle among the nodes that could not be ordered.
-    fn cycle(&self, dependencies: &[Vec<NodeRef>], missing: &[usize]) -> Problem {
-        let unordered = |node: &NodeRef| missing[node.index()] > 0;
-        let mut path: Vec<NodeRef> = Vec::new();
-        let mut current = (0..missing.len()).map(NodeRef::new).find(unordered);
-        // Every unordered node has an unordered dependency: the walk must meet itself.
-        while let Some(node) = current {
-            if let Some(start) = path.iter().position(|&earlier| earlier == node) {
-                path.drain(..start);
-                break;
-            }
-            path.push(node);
-            current = dependencies[node.index()].iter().copied().find(unordered);
-        }
-        // The walk went from user to used; data flows the other way.
-        let mut names: Vec<&str> = path.iter().map(|&node| self.name_of(node)).collect();
-        names.reverse();
-        names.extend(names.first().copied());
-        let cycle = names.join(" → ");
-        Problem::new("", format!("the nodes need each other in a cycle: {cycle}"))
+        problems
     }
 
     fn name_of(&self, node: NodeRef) -> &str {
         &self.nodes[node.index()].name
     }
 
-    fn problems(&self, output: &Shape) -> Vec<Problem> {
+    fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Err(error) = self.input.validate() {
             problems.push(Problem::new("input", error.to_string()));
@@ -215,7 +251,7 @@ impl GraphBuilder {
         let mut names = HashSet::new();
         for node in &self.nodes {
             let place = format!("node `{}`", node.name);
-            if node.name == PARAMETERS || (node.name == INPUT && !names.is_empty()) {
+            if *node.name == *PARAMETERS || (*node.name == *INPUT && !names.is_empty()) {
                 let message = "this name stands for something else in references: choose another";
                 problems.push(Problem::new(&place, message));
             } else if !names.insert(&node.name) {
@@ -227,10 +263,8 @@ impl GraphBuilder {
                     "a node's name is letters, digits, `_` and `-`, and begins with a letter or `_`",
                 ));
             }
-            if let Operation::Llm(call) = &node.operation {
-                let wrong = call.problems().into_iter();
-                problems.extend(wrong.map(|text| Problem::new(&place, text)));
-            }
+            let wrong = node.operation.problems().into_iter();
+            problems.extend(wrong.map(|text| Problem::new(&place, text)));
             let mut parts = |reference| problems.extend(self.part_problem(&place, reference));
             node.operation.visit_references(&mut parts);
             let known = |parameter: &ParameterRef| parameter.index() < self.parameters.len();
@@ -238,8 +272,6 @@ impl GraphBuilder {
                 problems.push(Problem::new(&place, "a parameter of another graph is used"));
             }
         }
-        let mut parts = |reference| problems.extend(self.part_problem("output", reference));
-        output.visit_references(&mut parts);
         problems.extend(self.ambiguous_functions());
         problems.extend(self.tool_problems.iter().cloned());
         let mut paths = HashSet::new();

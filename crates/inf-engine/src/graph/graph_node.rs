@@ -1,15 +1,16 @@
 //! [`GraphNode`]: one operation and where it comes from.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::Operation;
+use super::{Operation, RegionRef};
 
 /// One operation of a graph.
 #[derive(Debug, Clone)]
 pub struct GraphNode {
     /// The name by which files, drawings and errors call this node; unique in
     /// its graph.
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// The dotted path of the module that made it; empty at the root.
     pub(crate) module: String,
     /// What it does.
@@ -18,18 +19,21 @@ pub struct GraphNode {
     pub(crate) priority: i32,
     /// The line that made it, if it was traced.
     pub(crate) location: Option<SourceLocation>,
+    /// The innermost region that it stands in.
+    pub(crate) region: RegionRef,
 }
 
 impl GraphNode {
     /// A node that does `operation`, with priority 0. A call of a model belongs
     /// to a module of its own name, all else to the root.
-    pub fn new(name: impl Into<String>, operation: Operation) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, operation: Operation) -> Self {
         let mut node = Self {
             name: name.into(),
             module: String::new(),
             operation,
             priority: 0,
             location: None,
+            region: RegionRef::ROOT,
         };
         node.module = node.default_module().to_owned();
         node
@@ -77,6 +81,18 @@ impl GraphNode {
         self.priority
     }
 
+    /// The region that it stands in, the innermost one: whether and how often it
+    /// runs is decided there
+    /// ([`conditions`](super::InferenceGraph::conditions)).
+    pub fn region(&self) -> RegionRef {
+        self.region
+    }
+
+    /// The name, to share: paths are made of it.
+    pub fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// The line of the program that made this node, if it was traced.
     pub fn location(&self) -> Option<SourceLocation> {
         self.location
@@ -90,6 +106,7 @@ impl PartialEq for GraphNode {
             && self.module == other.module
             && self.operation == other.operation
             && self.priority == other.priority
+            && self.region == other.region
     }
 }
 

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{GraphNode, HostFunction, HostFunctions, NodeRef, Operation, Shape, Tool};
+use super::region::Condition;
+use super::{
+    GraphNode, HostFunction, HostFunctions, NodeRef, Operation, Reference, Region, RegionRef,
+    Shape, Tool,
+};
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
 
@@ -42,8 +46,9 @@ pub struct InferenceGraph {
     pub(super) name: String,
     pub(super) input: Schema,
     pub(super) nodes: Vec<GraphNode>,
+    /// The whole graph first, and all others in the order in which they begin.
+    pub(super) regions: Vec<Region>,
     pub(super) parameters: Vec<GraphParameter>,
-    pub(super) output: Shape,
     /// By node; `None` where a node calls none, or its function is missing.
     pub(super) host_functions: Vec<Option<HostFunction>>,
     /// Those that calls name and that are there.
@@ -63,7 +68,7 @@ impl InferenceGraph {
 
     /// The output, put together from nodes.
     pub fn output(&self) -> &Shape {
-        &self.output
+        &self.regions[RegionRef::ROOT.index()].output
     }
 
     /// The nodes in topological order; the first is the input.
@@ -88,8 +93,104 @@ impl InferenceGraph {
     /// The node called `name`.
     pub fn node_named(&self, name: &str) -> Option<NodeRef> {
         self.enumerate()
-            .find(|(_, node)| node.name == name)
+            .find(|(_, node)| *node.name == *name)
             .map(|(node, _)| node)
+    }
+
+    /// The regions: first the whole graph, then what nodes of control flow run,
+    /// in the order in which they begin.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// One region.
+    ///
+    /// # Panics
+    /// If `region` belongs to another graph that has more of them.
+    pub fn region(&self, region: RegionRef) -> &Region {
+        &self.regions[region.index()]
+    }
+
+    /// Under which conditions `node` runs: the arms and bodies that it stands
+    /// in, innermost first. As text one is ``case "bug" of `reply` ``.
+    ///
+    /// ```
+    /// use inf_engine::prelude::*;
+    ///
+    /// let graph = InferenceGraph::from_text(r#"
+    /// version: 1
+    /// name: reply
+    /// input: { text: string, urgent: boolean }
+    /// nodes:
+    ///   reply:
+    ///     if: input.urgent
+    ///     then:
+    ///       nodes: { call_back: { llm: fast, prompt: "Write a short answer to {input.text}" } }
+    ///       output: call_back
+    ///     else: { output: { $value: "Thank you, we will read it." } }
+    /// output: reply
+    /// "#)?;
+    /// let call_back = graph.node_named("call_back").unwrap();
+    /// let conditions: Vec<_> = graph.conditions(call_back).map(|one| one.to_string()).collect();
+    /// assert_eq!(conditions, ["then of `reply`"]);
+    /// # Ok::<(), inf_engine::graph::PipelineFileError>(())
+    /// ```
+    pub fn conditions(&self, node: NodeRef) -> impl Iterator<Item = Condition<'_>> {
+        let innermost = self.condition_of(self.node(node).region);
+        std::iter::successors(innermost, |inner| {
+            self.condition_of(self.node(inner.owner).region)
+        })
+    }
+
+    fn condition_of(&self, region: RegionRef) -> Option<Condition<'_>> {
+        let region = self.region(region);
+        let owner = region.owner?;
+        Some(Condition {
+            owner,
+            owner_name: &self.node(owner).name,
+            label: &region.label,
+        })
+    }
+
+    /// The nodes that must have their values before `node` can begin, each once
+    /// and ascending: what its operation reads, and what its regions read from
+    /// outside of them.
+    pub fn dependencies(&self, node: NodeRef) -> Vec<NodeRef> {
+        let operation = self.node(node).operation();
+        let mut nodes = operation.dependencies();
+        for region in operation.regions() {
+            nodes.extend(self.captures(region));
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// The nodes outside of `region` that it reads, each once and ascending:
+    /// their values are there before it begins.
+    pub fn captures(&self, region: RegionRef) -> Vec<NodeRef> {
+        let outer = self.region(region);
+        let mut nodes = Vec::new();
+        let mut read = |reference: &Reference| {
+            if !outer.contains(reference.node) {
+                nodes.push(reference.node);
+            }
+        };
+        for node in &self.nodes[outer.nodes()] {
+            node.operation.visit_references(&mut read);
+        }
+        // Regions are in the order in which they begin: those inside follow.
+        for inner in &self.regions[region.index()..] {
+            let is_inside = inner.owner.is_some_and(|owner| outer.contains(owner));
+            if std::ptr::eq(inner, outer) || is_inside {
+                inner.output.visit_references(&mut read);
+            } else {
+                break;
+            }
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
     }
 
     /// The parameters that nodes refer to.
@@ -195,40 +296,67 @@ impl InferenceGraph {
         self
     }
 
-    /// Everything that `node` needs, directly or not, in topological order.
+    /// Everything that `node` needs, directly or not, in topological order. A
+    /// node of control flow needs what its regions give, and they need what
+    /// decides whether they run.
     pub fn ancestors(&self, node: NodeRef) -> Vec<NodeRef> {
-        let mut needed = vec![false; node.index() + 1];
-        needed[node.index()] = true;
-        for index in (0..=node.index()).rev() {
-            if needed[index] {
-                for dependency in self.nodes[index].operation.dependencies() {
-                    needed[dependency.index()] = true;
-                }
-            }
-        }
-        needed[node.index()] = false;
-        marked(&needed)
+        self.reached(node, &self.needs())
     }
 
     /// Everything that needs `node`, directly or not, in topological order.
     pub fn descendants(&self, node: NodeRef) -> Vec<NodeRef> {
-        let mut needs = vec![false; self.nodes.len()];
-        needs[node.index()] = true;
-        for index in node.index() + 1..self.nodes.len() {
-            let dependencies = self.nodes[index].operation.dependencies();
-            needs[index] = dependencies.iter().any(|other| needs[other.index()]);
+        let mut needed_by = vec![Vec::new(); self.nodes.len()];
+        for (index, needs) in self.needs().into_iter().enumerate() {
+            for other in needs {
+                needed_by[other.index()].push(NodeRef::new(index));
+            }
         }
-        needs[node.index()] = false;
-        marked(&needs)
+        self.reached(node, &needed_by)
+    }
+
+    /// By node, what it needs directly.
+    fn needs(&self) -> Vec<Vec<NodeRef>> {
+        let needs = self.nodes.iter().map(|node| {
+            let mut needs = node.operation.dependencies();
+            let mut read = |reference: &Reference| needs.push(reference.node);
+            for region in node.operation.regions() {
+                self.region(region).output.visit_references(&mut read);
+            }
+            if let Some(owner) = self.region(node.region).owner {
+                let decides = &self.node(owner).operation;
+                decides.visit_references(&mut read);
+            }
+            needs
+        });
+        needs.collect()
+    }
+
+    /// What can be reached from `start` by `edges`, without `start` itself.
+    fn reached(&self, start: NodeRef, edges: &[Vec<NodeRef>]) -> Vec<NodeRef> {
+        let mut reached = vec![false; self.nodes.len()];
+        reached[start.index()] = true;
+        let mut next = vec![start];
+        while let Some(node) = next.pop() {
+            for other in &edges[node.index()] {
+                if !std::mem::replace(&mut reached[other.index()], true) {
+                    next.push(*other);
+                }
+            }
+        }
+        reached[start.index()] = false;
+        marked(&reached)
     }
 
     /// The nodes whose value nothing uses. They run all the same, as code
     /// would; a call among them is paid for nothing.
     pub fn unused_nodes(&self) -> Vec<NodeRef> {
-        let mut used = vec![false; self.nodes.len()];
-        used[NodeRef::INPUT.index()] = true;
-        let mut mark = |reference: &super::Reference| used[reference.node.index()] = true;
-        self.output.visit_references(&mut mark);
+        let is_given =
+            |node: &GraphNode| matches!(node.operation, Operation::Input | Operation::Argument);
+        let mut used: Vec<bool> = self.nodes.iter().map(is_given).collect();
+        let mut mark = |reference: &Reference| used[reference.node.index()] = true;
+        for region in &self.regions {
+            region.output.visit_references(&mut mark);
+        }
         for node in &self.nodes {
             node.operation.visit_references(&mut mark);
         }
@@ -258,7 +386,7 @@ impl PartialEq for InferenceGraph {
         self.name == other.name
             && self.input == other.input
             && self.nodes == other.nodes
-            && self.output == other.output
+            && self.regions == other.regions
             && parameters(self) == parameters(other)
     }
 }

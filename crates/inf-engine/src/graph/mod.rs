@@ -7,28 +7,41 @@
 //! endpoint is an [`Alias`], a learnable text is a [`ParameterRef`] into the
 //! graph's table of parameters.
 //!
+//! Control flow is part of the graph: a [`Branch`], a [`Map`], a [`Fold`], a
+//! [`Repeat`] or a [`Fallback`] runs [`Region`]s, stretches of the same list
+//! (`region_layout` puts them there).
+//!
 //! A graph comes from a trace of modules, from a [`GraphBuilder`], or from a
 //! pipeline file (`pipeline_file`). It is pure data: it can be validated, hashed,
 //! drawn and saved, and nothing here does I/O.
 
+mod compute;
 mod content_hash;
+mod control_flow;
 mod drawing;
+mod failure_kind;
 mod graph_builder;
 mod graph_error;
 mod graph_node;
 mod host_function;
 mod inference_graph;
 mod llm_call;
+mod node_path;
 mod operation;
 mod pipeline_file;
 mod placement;
 mod reference;
+mod region;
+mod region_layout;
 mod schema_fit;
 mod shape;
 mod template;
 mod tool;
 
+pub use compute::Compute;
 pub use content_hash::ContentHash;
+pub use control_flow::{Arm, Branch, Fallback, Fold, FoldOrder, Keep, Map, Repeat};
+pub use failure_kind::FailureKind;
 pub use graph_builder::GraphBuilder;
 pub use graph_error::{GraphError, Problem};
 pub use graph_node::{GraphNode, SourceLocation};
@@ -36,9 +49,11 @@ pub(crate) use host_function::HostBody;
 pub use host_function::{HostError, HostFunction, HostFunctions, HostFuture};
 pub use inference_graph::{GraphParameter, InferenceGraph};
 pub use llm_call::LlmCall;
-pub use operation::{Alias, Compute, HostCall, Operation};
+pub use node_path::{NodePath, Place, RegionPath};
+pub use operation::{Alias, HostCall, Operation};
 pub use pipeline_file::PipelineFileError;
 pub use reference::{Accessor, NodeRef, ParameterRef, Reference};
+pub use region::{Condition, Region, RegionLabel, RegionRef};
 pub use shape::Shape;
 pub use template::{Template, TemplatePart};
 pub use tool::{Tool, ToolArguments, ToolOutput};

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{LlmCall, NodeRef, ParameterRef, Reference, Shape, Template};
-use crate::value::Value;
+use super::region::RegionLabel;
+use super::{
+    Branch, Compute, Fallback, Fold, FoldOrder, LlmCall, Map, NodeRef, ParameterRef, Reference,
+    RegionRef, Repeat, Shape, Template,
+};
 
 /// The name under which a pipeline calls a model; which endpoint that is, is
 /// said outside the code, in a resource configuration.
@@ -55,6 +58,18 @@ pub enum Operation {
         /// From what.
         input: Shape,
     },
+    /// Runs one of several regions.
+    Branch(Branch),
+    /// Runs a region for each element of a list.
+    Map(Map),
+    /// Puts the elements of a list together with a region.
+    Fold(Fold),
+    /// Runs a region until it is done.
+    Repeat(Repeat),
+    /// Runs a region in place of one that failed.
+    Fallback(Fallback),
+    /// Has its value from the owner of its region.
+    Argument,
 }
 
 /// A call of a function that the host program provides under a name.
@@ -66,63 +81,82 @@ pub struct HostCall {
     pub input: Shape,
 }
 
-/// A function that every host has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Compute {
-    /// The keys of a map, as a list.
-    Keys,
-    /// The values of a map, as a list.
-    Values,
-    /// The entries of a map, as a list of `[key, value]`.
-    Items,
-}
-
-impl Compute {
-    pub(crate) const ALL: [Self; 3] = [Self::Keys, Self::Values, Self::Items];
-
-    /// The name in pipeline files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Keys => "keys",
-            Self::Values => "values",
-            Self::Items => "items",
-        }
-    }
-
-    /// The result, or a sentence that says why there is none.
-    pub(crate) fn apply(self, input: &Value) -> Result<Value, String> {
-        let Value::Map(map) = input else {
-            let (name, kind) = (self.name(), input.kind());
-            return Err(format!("`{name}` needs a map and got {kind}"));
-        };
-        Ok(match self {
-            Self::Keys => map.keys().cloned().map(Value::String).collect(),
-            Self::Values => map.values().cloned().collect(),
-            Self::Items => map
-                .iter()
-                .map(|(key, value)| Value::from_iter([Value::String(key.clone()), value.clone()]))
-                .collect(),
-        })
-    }
-}
-
 impl Operation {
-    /// Calls `visit` on every reference that this operation reads.
+    /// Calls `visit` on every reference that this operation reads; what its
+    /// regions read is not among them.
     pub(crate) fn visit_references<'s>(&'s self, visit: &mut dyn FnMut(&'s Reference)) {
         match self {
-            Self::Input => {}
+            Self::Input | Self::Argument | Self::Fallback(_) => {}
             Self::Llm(call) => call.visit_references(visit),
             Self::Prompt(template) => template.references().for_each(visit),
             Self::Host(HostCall { input, .. })
             | Self::Compute { input, .. }
-            | Self::Pack(input) => {
+            | Self::Pack(input)
+            | Self::Branch(Branch { on: input, .. })
+            | Self::Map(Map { list: input, .. })
+            | Self::Repeat(Repeat { state: input, .. }) => {
                 input.visit_references(visit);
+            }
+            Self::Fold(fold) => {
+                fold.list.visit_references(visit);
+                if let Some(initial) = &fold.initial {
+                    initial.visit_references(visit);
+                }
             }
         }
     }
 
-    /// The nodes that this operation reads, each once, in ascending order.
+    /// The regions that this operation runs, in their order, with what they are.
+    pub(crate) fn labelled_regions(&self) -> Vec<(RegionRef, RegionLabel)> {
+        match self {
+            Self::Branch(branch) => branch.regions(),
+            Self::Map(Map { body, .. })
+            | Self::Fold(Fold { body, .. })
+            | Self::Repeat(Repeat { body, .. }) => vec![(*body, RegionLabel::Body)],
+            Self::Fallback(fallback) => vec![
+                (fallback.body, RegionLabel::Try),
+                (fallback.otherwise, RegionLabel::Fallback),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The regions that this operation runs, in their order.
+    pub fn regions(&self) -> Vec<RegionRef> {
+        let regions = self.labelled_regions().into_iter();
+        regions.map(|(region, _)| region).collect()
+    }
+
+    /// What is wrong with it by itself.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let one = |text: &str| vec![text.to_owned()];
+        match self {
+            Self::Llm(call) => call.problems(),
+            Self::Branch(branch) => branch.problems(),
+            Self::Repeat(Repeat { max: 0, .. }) => {
+                one("`max` is 0, but the body runs at least once")
+            }
+            Self::Fold(Fold {
+                order: FoldOrder::Tree,
+                initial: Some(_),
+                ..
+            }) => one("a fold by tree has no `initial`: it begins with the elements themselves"),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many arguments each of its regions has.
+    pub(super) fn arguments(&self) -> usize {
+        match self {
+            Self::Map(_) | Self::Repeat(_) => 1,
+            Self::Fold(_) => 2,
+            _ => 0,
+        }
+    }
+
+    /// The nodes that this operation itself reads, each once, in ascending
+    /// order. What its regions read from outside is not among them: see
+    /// [`InferenceGraph::dependencies`](super::InferenceGraph::dependencies).
     pub fn dependencies(&self) -> Vec<NodeRef> {
         let mut nodes = Vec::new();
         self.visit_references(&mut |reference| nodes.push(reference.node));
@@ -150,7 +184,7 @@ impl Operation {
 
     pub(crate) fn renumber(&mut self, new: &dyn Fn(NodeRef) -> NodeRef) {
         match self {
-            Self::Input => {}
+            Self::Input | Self::Argument | Self::Fallback(_) => {}
             Self::Llm(call) => {
                 call.prompt.renumber(new);
                 if let Some(system) = &mut call.system {
@@ -163,9 +197,37 @@ impl Operation {
             Self::Prompt(template) => template.renumber(new),
             Self::Host(HostCall { input, .. })
             | Self::Compute { input, .. }
-            | Self::Pack(input) => {
+            | Self::Pack(input)
+            | Self::Branch(Branch { on: input, .. })
+            | Self::Map(Map { list: input, .. })
+            | Self::Repeat(Repeat { state: input, .. }) => {
                 input.renumber(new);
             }
+            Self::Fold(fold) => {
+                fold.list.renumber(new);
+                if let Some(initial) = &mut fold.initial {
+                    initial.renumber(new);
+                }
+            }
+        }
+    }
+
+    pub(super) fn renumber_regions(&mut self, new: &dyn Fn(RegionRef) -> RegionRef) {
+        match self {
+            Self::Branch(branch) => {
+                for arm in &mut branch.arms {
+                    arm.region = new(arm.region);
+                }
+                branch.otherwise = branch.otherwise.map(new);
+            }
+            Self::Map(Map { body, .. })
+            | Self::Fold(Fold { body, .. })
+            | Self::Repeat(Repeat { body, .. }) => *body = new(*body),
+            Self::Fallback(fallback) => {
+                fallback.body = new(fallback.body);
+                fallback.otherwise = new(fallback.otherwise);
+            }
+            _ => {}
         }
     }
 }

@@ -52,7 +52,17 @@ impl InferenceGraph {
             },
             Operation::Prompt(_) => json!({"type": "string"}),
             Operation::Pack(shape) => self.schema_of_shape(shape),
-            Operation::Host(_) | Operation::Compute { .. } => true.into(),
+            Operation::Compute { function, .. } => match function.output_type() {
+                Some(kind) => json!({"type": kind}),
+                None => true.into(),
+            },
+            Operation::Map(_) => json!({"type": "array"}),
+            Operation::Host(_)
+            | Operation::Branch(_)
+            | Operation::Fold(_)
+            | Operation::Repeat(_)
+            | Operation::Fallback(_)
+            | Operation::Argument => true.into(),
         };
         let part = reference
             .path

@@ -737,7 +737,8 @@ fn wrong_nodes_are_told() {
     };
     check(
         "",
-        "nodes.n: nothing says what the node does: add `llm`, `host`, `compute`, `pack` or `prompt`",
+        "nodes.n: nothing says what the node does: add `llm`, `host`, `compute`, `pack`, `prompt`, or \
+         for control flow `if`, `match`, `map`, `filter`, `fold`, `repeat` or `try`",
     );
     check(
         "llm: fast, host: f, prompt: x",

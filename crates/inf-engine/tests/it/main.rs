@@ -5,6 +5,7 @@
 mod bad_replies;
 mod budget;
 mod compile_errors;
+mod control_flow;
 mod conversations;
 mod endings;
 mod endpoint_timeouts;
@@ -23,6 +24,7 @@ mod openai_client;
 mod otlp;
 mod profile;
 mod providers_page;
+mod regions;
 mod running;
 mod scheduling;
 mod settings;

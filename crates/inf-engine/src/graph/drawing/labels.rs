@@ -1,6 +1,6 @@
 //! What the boxes and arrows of every drawing say.
 
-use crate::graph::{InferenceGraph, NodeRef, Operation};
+use crate::graph::{FoldOrder, InferenceGraph, Keep, NodeRef, Operation};
 
 /// What a node does, in a few words.
 pub(super) fn does(operation: &Operation) -> String {
@@ -12,6 +12,24 @@ pub(super) fn does(operation: &Operation) -> String {
         Operation::Host(call) => format!("host {}", call.function),
         Operation::Pack(_) => "pack".to_owned(),
         Operation::Compute { function, .. } => function.name().to_owned(),
+        Operation::Branch(branch) if branch.as_condition().is_some() => "if".to_owned(),
+        Operation::Branch(_) => "match".to_owned(),
+        Operation::Map(map) => match map.keep {
+            Keep::Outputs => "map".to_owned(),
+            Keep::Elements => "filter".to_owned(),
+            Keep::Results => "map, with failures".to_owned(),
+        },
+        Operation::Fold(fold) => match fold.order {
+            FoldOrder::Sequential => "fold".to_owned(),
+            FoldOrder::Tree => "fold by tree".to_owned(),
+        },
+        Operation::Repeat(repeat) => format!("repeat, at most {}", repeat.max),
+        Operation::Fallback(fallback) if fallback.on.is_empty() => "fallback".to_owned(),
+        Operation::Fallback(fallback) => {
+            let on: Vec<&str> = fallback.on.iter().map(|kind| kind.name()).collect();
+            format!("fallback on {}", on.join(", "))
+        }
+        Operation::Argument => "argument".to_owned(),
     }
 }
 

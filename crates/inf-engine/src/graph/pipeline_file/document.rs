@@ -40,8 +40,18 @@ pub(in crate::graph) struct ParameterDocument {
     pub(in crate::graph) requires_grad: bool,
 }
 
-/// A node: exactly one of `llm`, `host`, `compute`, `pack` or a `prompt` of
-/// its own says what it does.
+/// A part of a pipeline that a node of control flow runs.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RegionDocument {
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub(super) nodes: IndexMap<String, NodeDocument>,
+    /// A shape.
+    pub(super) output: Option<Json>,
+}
+
+/// A node: exactly one key, of those that [`kinds`](Self::kinds) knows, says
+/// what it does.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::graph) struct NodeDocument {
@@ -54,6 +64,26 @@ pub(in crate::graph) struct NodeDocument {
     /// A shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pack: Option<Json>,
+    /// A shape: a condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#if: Option<Json>,
+    /// A shape: what decides between cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#match: Option<Json>,
+    /// A shape: a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) map: Option<Json>,
+    /// A shape: a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filter: Option<Json>,
+    /// A shape: a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fold: Option<Json>,
+    /// A shape: the first state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) repeat: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#try: Option<RegionDocument>,
     /// Of `host` and `compute`: a shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) input: Option<Json>,
@@ -93,15 +123,83 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) tool_choice: Option<ToolChoice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_turns: Option<u32>,
-    /// Of `llm`: a type expression.
+    /// Of `if`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) then: Option<RegionDocument>,
+    /// Of `if`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#else: Option<RegionDocument>,
+    /// Of `match`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cases: Option<IndexMap<String, RegionDocument>>,
+    /// Of `match`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) default: Option<RegionDocument>,
+    /// Of what has a body: the names of its arguments, one or a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#as: Option<Json>,
+    /// Of `map`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) results: Option<bool>,
+    /// Of `fold`: a shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) initial: Option<Json>,
+    /// Of `fold`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tree: Option<bool>,
+    /// Of `repeat`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max: Option<u32>,
+    /// Of what has a body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nodes: Option<IndexMap<String, NodeDocument>>,
+    /// Of `repeat`: a shape, a condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Json>,
+    /// Of `llm`: a type expression; of what has a body: a shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<Json>,
+    /// Of `try`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fallback: Option<RegionDocument>,
+    /// Of `try`: kinds of failures.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "on_one_line"
+    )]
+    pub(super) failures: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) priority: Option<i32>,
     /// The dotted path of the module. If it is left out: the node's name for
     /// `llm`, the root for all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) module: Option<String>,
+}
+
+impl NodeDocument {
+    /// The keys that say what a node does, of those that this one has.
+    pub(super) fn kinds(&self) -> Vec<&'static str> {
+        let kinds = [
+            ("llm", self.llm.is_some()),
+            ("host", self.host.is_some()),
+            ("compute", self.compute.is_some()),
+            ("pack", self.pack.is_some()),
+            ("if", self.r#if.is_some()),
+            ("match", self.r#match.is_some()),
+            ("map", self.map.is_some()),
+            ("filter", self.filter.is_some()),
+            ("fold", self.fold.is_some()),
+            ("repeat", self.repeat.is_some()),
+            ("try", self.r#try.is_some()),
+        ];
+        let said = kinds.iter().filter(|(_, is_said)| *is_said);
+        let said: Vec<&str> = said.map(|(kind, _)| *kind).collect();
+        // A prompt is part of a call, or stands for itself.
+        if said.is_empty() && self.prompt.is_some() {
+            return vec!["prompt"];
+        }
+        said
+    }
 }
 
 /// Line breaks are what `stop` is about: `["\n\n"]` shows them, a block hides

@@ -29,12 +29,15 @@
 //! graph and back, and the other files hold one of the small languages each.
 
 mod document;
+mod outline;
 mod read;
+mod read_control_flow;
 mod reference_text;
 mod shape_text;
 mod template_text;
 mod type_expression;
 mod write;
+mod write_control_flow;
 
 pub use read::PipelineFileError;
 

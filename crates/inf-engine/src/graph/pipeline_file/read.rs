@@ -6,12 +6,14 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::document::{NodeDocument, ParameterDocument, PipelineDocument, VersionDocument};
+use super::outline::{Entry, Outline};
 use super::reference_text::Names;
 use super::{VERSION, shape_text, template_text, type_expression};
 use crate::document::{DocumentFormat, ReadError, did_you_mean};
 use crate::graph::graph_error::{GraphError, Problem};
 use crate::graph::{
-    Compute, GraphBuilder, GraphNode, HostCall, InferenceGraph, LlmCall, Operation, Shape, Template,
+    Compute, GraphBuilder, GraphNode, HostCall, InferenceGraph, LlmCall, Operation, RegionRef,
+    Shape, Template,
 };
 use crate::parameter::Parameter;
 use crate::value::Schema;
@@ -48,21 +50,23 @@ impl InferenceGraph {
             return Err(PipelineFileError::Version(version));
         }
         let document = read?;
+        let mut builder = GraphBuilder::new(&document.name, Schema::any());
+        let mut outline = Outline::new(&document.nodes, &mut builder);
+        let problems = std::mem::take(&mut outline.problems);
         let mut reader = Reader {
             names: Names {
-                nodes: ["input"]
-                    .into_iter()
-                    .chain(document.nodes.keys().map(String::as_str))
-                    .collect(),
+                nodes: outline.names(),
             },
             parameters: document.parameters.keys().map(String::as_str).collect(),
-            problems: Vec::new(),
+            problems,
         };
-        let input = reader.schema("input", &document.input);
-        let mut builder = GraphBuilder::new(&document.name, input);
+        builder.set_input(reader.schema("input", &document.input));
         reader.add_parameters(&mut builder, &document.parameters);
-        for (name, node) in &document.nodes {
-            builder.add(reader.node(name, node));
+        for entry in &outline.entries {
+            builder.add_to(entry.region, reader.node(entry));
+        }
+        for output in &outline.outputs {
+            builder.set_region_output(output.region, reader.region_output(output));
         }
         let output = reader.shape("output", &document.output);
         // What could not be read was replaced, so that all problems are told.
@@ -87,11 +91,17 @@ fn version_message(version: u32) -> String {
     }
 }
 
+/// The nodes that have their body in themselves.
+const WITH_BODY: &[&str] = &["map", "filter", "fold", "repeat"];
+
+/// The nodes that say what they or their bodies give.
+const WITH_OUTPUT: &[&str] = &["llm", "map", "filter", "fold", "repeat"];
+
 /// Reads the parts of a file and gathers what is wrong with them.
-struct Reader<'d> {
+pub(super) struct Reader<'d> {
     names: Names<'d>,
     parameters: Vec<&'d str>,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
@@ -116,34 +126,29 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, name: &str, document: &NodeDocument) -> GraphNode {
-        let operation = self.operation(name, document);
-        let mut node = GraphNode::new(name, operation);
+    fn node(&mut self, entry: &Entry<'_>) -> GraphNode {
+        let Some(document) = entry.document else {
+            return GraphNode::new(&*entry.name, Operation::Argument);
+        };
+        let operation = self.operation(&entry.place, document, &entry.regions);
+        let mut node = GraphNode::new(&*entry.name, operation);
         if let Some(module) = &document.module {
             node = node.with_module(module);
         }
         node.with_priority(document.priority.unwrap_or(0))
     }
 
-    fn operation(&mut self, name: &str, document: &NodeDocument) -> Operation {
-        let place = format!("nodes.{name}");
-        let kinds = [
-            ("llm", document.llm.is_some()),
-            ("host", document.host.is_some()),
-            ("compute", document.compute.is_some()),
-            ("pack", document.pack.is_some()),
-        ];
-        let mut said: Vec<&str> = kinds
-            .iter()
-            .filter(|kind| kind.1)
-            .map(|kind| kind.0)
-            .collect();
-        if said.is_empty() && document.prompt.is_some() {
-            said.push("prompt");
-        }
+    fn operation(
+        &mut self,
+        place: &str,
+        document: &NodeDocument,
+        regions: &[RegionRef],
+    ) -> Operation {
+        let said = document.kinds();
         let [kind] = said[..] else {
             let message = if said.is_empty() {
-                "nothing says what the node does: add `llm`, `host`, `compute`, `pack` or `prompt`"
+                "nothing says what the node does: add `llm`, `host`, `compute`, `pack`, `prompt`, \
+                 or for control flow `if`, `match`, `map`, `filter`, `fold`, `repeat` or `try`"
                     .to_owned()
             } else {
                 format!(
@@ -154,14 +159,17 @@ impl Reader<'_> {
             self.problems.push(Problem::new(place, message));
             return Operation::Pack(Shape::List(Vec::new()));
         };
-        self.refuse_foreign_keys(&place, kind, document);
+        self.refuse_foreign_keys(place, kind, document);
+        if let Some(operation) = self.control_flow(place, kind, document, regions) {
+            return operation;
+        }
         match kind {
-            "llm" => Operation::Llm(self.call(&place, document)),
+            "llm" => Operation::Llm(self.call(place, document)),
             "host" => Operation::Host(HostCall {
                 function: document.host.as_deref().unwrap_or_default().into(),
-                input: self.node_input(&place, document),
+                input: self.node_input(place, document),
             }),
-            "compute" => self.compute(&place, document),
+            "compute" => self.compute(place, document),
             "pack" => {
                 let place = format!("{place}.pack");
                 Operation::Pack(self.shape(&place, document.pack.as_ref().unwrap_or(&Json::Null)))
@@ -195,10 +203,23 @@ impl Reader<'_> {
             ),
             ("stop", document.stop.is_some(), &["llm"]),
             ("extra", document.extra.is_some(), &["llm"]),
-            ("output", document.output.is_some(), &["llm"]),
             ("tools", document.tools.is_some(), &["llm"]),
             ("tool_choice", document.tool_choice.is_some(), &["llm"]),
             ("max_turns", document.max_turns.is_some(), &["llm"]),
+            ("then", document.then.is_some(), &["if"]),
+            ("else", document.r#else.is_some(), &["if"]),
+            ("cases", document.cases.is_some(), &["match"]),
+            ("default", document.default.is_some(), &["match"]),
+            ("as", document.r#as.is_some(), WITH_BODY),
+            ("nodes", document.nodes.is_some(), WITH_BODY),
+            ("output", document.output.is_some(), WITH_OUTPUT),
+            ("results", document.results.is_some(), &["map"]),
+            ("initial", document.initial.is_some(), &["fold"]),
+            ("tree", document.tree.is_some(), &["fold"]),
+            ("max", document.max.is_some(), &["repeat"]),
+            ("until", document.until.is_some(), &["repeat"]),
+            ("fallback", document.fallback.is_some(), &["try"]),
+            ("failures", document.failures.is_some(), &["try"]),
         ];
         for (key, said, kinds) in keys {
             if said && !kinds.contains(&kind) {
@@ -279,7 +300,7 @@ impl Reader<'_> {
         self.or_problem(place, parsed).unwrap_or_default()
     }
 
-    fn shape(&mut self, place: &str, json: &Json) -> Shape {
+    pub(super) fn shape(&mut self, place: &str, json: &Json) -> Shape {
         let parsed = shape_text::parse(json, &self.names);
         self.or_problem(place, parsed)
             .unwrap_or(Shape::List(Vec::new()))

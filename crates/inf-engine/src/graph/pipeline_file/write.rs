@@ -1,10 +1,12 @@
 //! From a graph to the text of a pipeline file.
 
+use indexmap::IndexMap;
+
 use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
 use super::{VERSION, type_expression};
 use crate::conversation::ToolChoice;
 use crate::document::DocumentFormat;
-use crate::graph::{GraphNode, HostCall, InferenceGraph, LlmCall, Operation};
+use crate::graph::{GraphNode, HostCall, InferenceGraph, LlmCall, Operation, RegionRef};
 
 impl InferenceGraph {
     /// The text of a pipeline file that holds this graph, with the present
@@ -23,17 +25,25 @@ impl InferenceGraph {
             };
             (found.path.to_string(), parameter)
         });
-        let nodes = self.nodes().iter().skip(1);
         PipelineDocument {
             version: VERSION,
             name: self.name().to_owned(),
             input: type_expression::write(self.input().as_json()),
             parameters: parameters.collect(),
-            nodes: nodes
-                .map(|node| (node.name.clone(), self.node_document(node)))
-                .collect(),
+            nodes: self.nodes_of(RegionRef::ROOT),
             output: self.shape_json(self.output()),
         }
+    }
+
+    /// The nodes of a region, without what is given to it.
+    pub(super) fn nodes_of(&self, region: RegionRef) -> IndexMap<String, NodeDocument> {
+        let nodes = self.nodes()[self.region(region).nodes()].iter();
+        let is_given =
+            |node: &GraphNode| matches!(node.operation, Operation::Input | Operation::Argument);
+        let nodes = nodes.filter(|node| node.region == region && !is_given(node));
+        nodes
+            .map(|node| (node.name.to_string(), self.node_document(node)))
+            .collect()
     }
 
     fn node_document(&self, node: &GraphNode) -> NodeDocument {
@@ -43,7 +53,7 @@ impl InferenceGraph {
             ..NodeDocument::default()
         };
         match &node.operation {
-            Operation::Input => {}
+            Operation::Input | Operation::Argument => {}
             Operation::Llm(call) => self.write_call(call, &mut document),
             Operation::Prompt(template) => document.prompt = Some(self.template_text(template)),
             Operation::Host(HostCall { function, input }) => {
@@ -55,6 +65,11 @@ impl InferenceGraph {
                 document.compute = Some(function.name().to_owned());
                 document.input = Some(self.shape_json(input));
             }
+            Operation::Branch(branch) => self.write_branch(branch, &mut document),
+            Operation::Map(map) => self.write_map(map, &mut document),
+            Operation::Fold(fold) => self.write_fold(fold, &mut document),
+            Operation::Repeat(repeat) => self.write_repeat(repeat, &mut document),
+            Operation::Fallback(fallback) => self.write_fallback(fallback, &mut document),
         }
         document
     }

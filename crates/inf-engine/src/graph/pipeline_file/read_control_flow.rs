@@ -1,0 +1,137 @@
+//! From how a pipeline file has them to nodes of control flow.
+
+use serde_json::Value as Json;
+
+use super::document::NodeDocument;
+use super::outline::Output;
+use super::read::Reader;
+use crate::document::did_you_mean;
+use crate::graph::graph_error::Problem;
+use crate::graph::region::RegionLabel;
+use crate::graph::{
+    Arm, Branch, FailureKind, Fallback, Fold, FoldOrder, Keep, Map, Operation, RegionRef, Repeat,
+    Shape,
+};
+
+impl Reader<'_> {
+    /// What a node of control flow does that runs `regions`.
+    pub(super) fn control_flow(
+        &mut self,
+        place: &str,
+        kind: &str,
+        document: &NodeDocument,
+        regions: &[RegionRef],
+    ) -> Option<Operation> {
+        let mut given = |key: &str, json: &Option<Json>| {
+            let json = json.as_ref().unwrap_or(&Json::Null);
+            self.shape(&format!("{place}.{key}"), json)
+        };
+        Some(match (kind, regions) {
+            ("if", [then, otherwise]) => {
+                let on = given("if", &document.r#if);
+                Operation::Branch(Branch::on_condition(on, *then, *otherwise))
+            }
+            ("match", regions) => {
+                let on = given("match", &document.r#match);
+                let cases = document.cases.iter().flatten();
+                let arms = cases.zip(regions).map(|((case, _), region)| Arm {
+                    when: RegionLabel::case_of_text(case),
+                    region: *region,
+                });
+                let arms: Vec<Arm> = arms.collect();
+                let otherwise = regions.get(arms.len()).copied();
+                let branch = Branch {
+                    on,
+                    arms,
+                    otherwise,
+                };
+                Operation::Branch(branch)
+            }
+            ("map", [body]) => Operation::Map(Map {
+                list: given("map", &document.map),
+                body: *body,
+                keep: match document.results {
+                    Some(true) => Keep::Results,
+                    _ => Keep::Outputs,
+                },
+            }),
+            ("filter", [body]) => Operation::Map(Map {
+                list: given("filter", &document.filter),
+                body: *body,
+                keep: Keep::Elements,
+            }),
+            ("fold", [body]) => {
+                let initial = &document.initial;
+                Operation::Fold(Fold {
+                    list: given("fold", &document.fold),
+                    initial: initial.is_some().then(|| given("initial", initial)),
+                    body: *body,
+                    order: match document.tree {
+                        Some(true) => FoldOrder::Tree,
+                        _ => FoldOrder::Sequential,
+                    },
+                })
+            }
+            ("repeat", [body]) => Operation::Repeat(Repeat {
+                state: given("repeat", &document.repeat),
+                body: *body,
+                max: document.max.unwrap_or_else(|| {
+                    let message = "the loop has no `max`: say how often it may run at most, as in \
+                                   `max: 3`";
+                    self.problems.push(Problem::new(place, message));
+                    1
+                }),
+            }),
+            ("try", [body, otherwise]) => Operation::Fallback(Fallback {
+                body: *body,
+                otherwise: *otherwise,
+                on: self.failure_kinds(place, document),
+            }),
+            _ => return None,
+        })
+    }
+
+    fn failure_kinds(&mut self, place: &str, document: &NodeDocument) -> Vec<FailureKind> {
+        let mut kinds = Vec::new();
+        for name in document.failures.iter().flatten() {
+            if let Some(kind) = FailureKind::from_name(name) {
+                kinds.push(kind);
+            } else {
+                let known = FailureKind::ALL.iter().map(|kind| kind.name());
+                let hint = did_you_mean(name, known);
+                let message = format!("there is no kind of failure `{name}`; {hint}");
+                self.problems
+                    .push(Problem::new(format!("{place}.failures"), message));
+            }
+        }
+        kinds
+    }
+
+    /// What a region gives.
+    pub(super) fn region_output(&mut self, found: &Output<'_>) -> Shape {
+        let place = &found.place;
+        let mut part = |key: &str, json: Option<&Json>, what: &str| {
+            let Some(json) = json else {
+                let message = format!("it has no `{key}`: {what}");
+                self.problems.push(Problem::new(place.as_str(), message));
+                return Shape::List(Vec::new());
+            };
+            self.shape(&format!("{place}.{key}"), json)
+        };
+        match found.until {
+            None => part(
+                "output",
+                found.output,
+                "say what it gives, as in `output: answer`",
+            ),
+            Some(until) => {
+                let state = "say what the next state is, as in `output: better`";
+                let done = "say when it is done, as in `until: critique.accepted`";
+                let state = part("output", found.output, state);
+                let done = part("until", until, done);
+                let fields = [(Repeat::STATE, state), (Repeat::DONE, done)];
+                Shape::Map(fields.map(|(key, part)| (key.to_owned(), part)).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Control flow as a part of graphs: built, checked, drawn, hashed, saved and
+//! read again.
+
+use inf_engine::document::DocumentFormat;
+use inf_engine::graph::{
+    Arm, Branch, GraphBuilder, GraphNode, Keep, Map, NodeRef, Operation, RegionRef, Repeat, Shape,
+    Template,
+};
+use inf_engine::prelude::*;
+use inf_engine::value::Schema;
+use insta::assert_snapshot;
+
+fn read(text: &str) -> InferenceGraph {
+    InferenceGraph::from_text(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn names(graph: &InferenceGraph, nodes: &[NodeRef]) -> Vec<String> {
+    let names = nodes.iter().map(|node| graph.node(*node).name());
+    names.map(str::to_owned).collect()
+}
+
+/// A file with every kind of control flow, also one in another.
+const EVERYTHING: &str = r#"
+version: 1
+name: everything
+input: { text: string, chunks: [string], urgent: boolean, size: integer }
+nodes:
+  kind: { llm: fast, prompt: "bug, question or praise? {input.text}" }
+  tidy: { compute: trim, input: kind }
+  reply:
+    match: tidy
+    cases:
+      bug:
+        nodes:
+          fix: { llm: smart, prompt: "Fix it: {repro} {input.text}" }
+          repro: { llm: fast, prompt: "Reproduce {input.text}" }
+        output: fix
+      question:
+        nodes: { answer: { llm: smart, prompt: "Answer {input.text} {kind}" } }
+        output: { text: answer }
+    default: { output: { $value: thanks } }
+  sized:
+    match: input.size
+    cases:
+      1: { output: { $value: one } }
+      "\"1\"": { output: { $value: text } }
+      2: { output: tidy }
+  summaries:
+    map: input.chunks
+    as: chunk
+    nodes:
+      summary: { llm: fast, prompt: "Summarize {chunk} about {tidy}" }
+      words:
+        filter: input.chunks
+        as: word
+        nodes: { fits: { compute: contains, input: [chunk, word] } }
+        output: fits
+    output: { summary: summary, words: words }
+  tries:
+    map: summaries
+    results: true
+    as: tried
+    nodes: { risky: { llm: fast, prompt: "{tried.summary}" } }
+    output: risky
+  whole:
+    fold: summaries
+    as: [so_far, next]
+    initial: { $value: "" }
+    nodes: { more: { llm: fast, prompt: "{so_far} and {next}" } }
+    output: more
+  merged:
+    fold: summaries
+    tree: true
+    as: [left, right]
+    nodes: { both: { llm: fast, prompt: "{left} and {right}" } }
+    output: both
+  revised:
+    repeat: whole
+    as: draft
+    max: 3
+    nodes:
+      critique: { llm: smart, prompt: "{draft}", output: { accepted: boolean } }
+      better:
+        if: critique.accepted
+        then: { output: draft }
+        else:
+          nodes: { rewrite: { llm: fast, prompt: "Better: {draft} {critique}" } }
+          output: rewrite
+    until: critique.accepted
+    output: better
+  safe:
+    try:
+      nodes: { first: { llm: smart, prompt: "{revised.state}" } }
+      output: first
+    fallback: { output: { $value: sorry } }
+    failures: [timeout, refused]
+output: [reply, sized, merged, tries, safe]
+"#;
+
+// ------------------------------------------------------------------- read
+
+#[test]
+fn a_file_is_read_and_written_as_it_is() {
+    let graph = read(EVERYTHING);
+    assert_snapshot!("regions.yaml", graph.to_text(DocumentFormat::Yaml));
+    for format in [DocumentFormat::Yaml, DocumentFormat::Json] {
+        let again = read(&graph.to_text(format));
+        assert_eq!(again, graph);
+        assert_eq!(again.content_hash(), graph.content_hash());
+    }
+}
+
+#[test]
+fn regions_follow_their_owners() {
+    let graph = read(EVERYTHING);
+    let mut lines = String::new();
+    for region in graph.regions() {
+        let owner = region.owner().map_or("", |owner| graph.node(owner).name());
+        let arguments: Vec<NodeRef> = region.arguments().collect();
+        let nodes: Vec<NodeRef> = graph.enumerate().map(|(node, _)| node).collect();
+        let nodes: Vec<NodeRef> = nodes[region.nodes()].to_vec();
+        lines += &format!(
+            "{owner} {}: {:?} of {:?}\n",
+            region.arm(),
+            names(&graph, &arguments),
+            names(&graph, &nodes)
+        );
+    }
+    assert_snapshot!(lines);
+    // Right after the owner, or after its region before.
+    for (node, found) in graph.enumerate() {
+        let mut next = node.index() + 1;
+        for region in found.operation().regions() {
+            assert_eq!(graph.region(region).owner(), Some(node));
+            assert_eq!(graph.region(region).nodes().start, next);
+            next = graph.region(region).nodes().end;
+        }
+    }
+}
+
+#[test]
+fn an_owner_needs_what_its_regions_read_from_outside() {
+    let graph = read(EVERYTHING);
+    let check = |name: &str, expected: &[&str]| {
+        let node = graph.node_named(name).unwrap();
+        assert_eq!(names(&graph, &graph.dependencies(node)), expected, "{name}");
+    };
+    check("reply", &["input", "kind", "tidy"]);
+    check("sized", &["input", "tidy"]);
+    check("summaries", &["input", "tidy"]);
+    check("words", &["input", "chunk"]);
+    check("better", &["draft", "critique"]);
+    check("safe", &["revised"]);
+    check("fix", &["input", "repro"]);
+}
+
+#[test]
+fn a_node_says_under_which_conditions_it_runs() {
+    let graph = read(EVERYTHING);
+    let check = |name: &str, expected: &[&str]| {
+        let node = graph.node_named(name).unwrap();
+        let conditions = graph.conditions(node).map(|one| one.to_string());
+        assert_eq!(conditions.collect::<Vec<_>>(), expected, "{name}");
+    };
+    check("kind", &[]);
+    check("fix", &["case \"bug\" of `reply`"]);
+    check("rewrite", &["else of `better`", "body of `revised`"]);
+    check("word", &["body of `words`", "body of `summaries`"]);
+    check("first", &["try of `safe`"]);
+}
+
+#[test]
+fn who_needs_whom_goes_through_regions() {
+    let graph = read(EVERYTHING);
+    let at = |name: &str| graph.node_named(name).unwrap();
+    let safe = names(&graph, &graph.ancestors(at("safe")));
+    assert!(safe.contains(&"rewrite".to_owned()) && !safe.contains(&"fix".to_owned()));
+    let fix = names(&graph, &graph.ancestors(at("fix")));
+    assert_eq!(fix, ["input", "kind", "tidy", "repro"]);
+    let of_chunk = names(&graph, &graph.descendants(at("tidy")));
+    assert!(of_chunk.contains(&"summary".to_owned()) && !of_chunk.contains(&"kind".to_owned()));
+    assert!(graph.unused_nodes().is_empty());
+}
+
+// ------------------------------------------------------------------ built
+
+fn prompt(name: &str, of: NodeRef) -> GraphNode {
+    GraphNode::new(name, Operation::Prompt(Template::of(of)))
+}
+
+/// What is wrong with the graph that `build` makes.
+fn wrong(build: impl FnOnce(&mut GraphBuilder) -> Shape) -> String {
+    let mut builder = GraphBuilder::new("wrong", Schema::any());
+    let output = build(&mut builder);
+    builder.finish(output).expect_err("a problem").to_string()
+}
+
+fn constant(value: impl Into<Value>) -> Shape {
+    Shape::Constant(value.into())
+}
+
+fn branch(on: Shape, arms: &[(&str, RegionRef)]) -> Operation {
+    let arms = arms.iter().map(|(when, region)| Arm {
+        when: (*when).into(),
+        region: *region,
+    });
+    Operation::Branch(Branch {
+        on,
+        arms: arms.collect(),
+        otherwise: None,
+    })
+}
+
+#[test]
+fn what_is_inside_stays_inside() {
+    let message = wrong(|builder| {
+        let (one, two) = (builder.add_region(), builder.add_region());
+        let inner = builder.add_to(one, prompt("inner", NodeRef::INPUT));
+        builder.set_region_output(one, inner.into());
+        builder.set_region_output(two, inner.into());
+        let arms = [("a", one), ("b", two)];
+        let owner = builder.add(GraphNode::new(
+            "owner",
+            branch(NodeRef::INPUT.into(), &arms),
+        ));
+        builder.add(prompt("outer", inner));
+        Shape::List(vec![owner.into(), inner.into()])
+    });
+    assert_snapshot!(message, @r#"
+    3 problems:
+      - node `outer`: `inner` exists only inside case "a" of `owner`: make it what that gives, and read `owner`
+      - output: `inner` exists only inside case "a" of `owner`: make it what that gives, and read `owner`
+      - case "b" of `owner`: `inner` exists only inside case "a" of `owner`: make it what that gives, and read `owner`
+    "#);
+}
+
+#[test]
+fn an_owner_has_no_value_while_its_regions_run() {
+    let message = wrong(|builder| {
+        let body = builder.add_region();
+        let element = builder.add_to(body, GraphNode::new("element", Operation::Argument));
+        let list = NodeRef::INPUT.into();
+        let keep = Keep::Outputs;
+        let map = builder.add(GraphNode::new(
+            "all",
+            Operation::Map(Map { list, body, keep }),
+        ));
+        let inner = builder.add_to(body, prompt("inner", map));
+        builder.set_region_output(body, Shape::List(vec![inner.into(), element.into()]));
+        map.into()
+    });
+    assert_eq!(
+        message,
+        "node `inner`: `all` has no value yet while what is inside of it runs"
+    );
+}
+
+#[test]
+fn regions_have_what_their_owners_need() {
+    let message = wrong(|builder| {
+        let (arm, body, loops, lost) = (
+            builder.add_region(),
+            builder.add_region(),
+            builder.add_region(),
+            builder.add_region(),
+        );
+        builder.add_to(arm, GraphNode::new("argument", Operation::Argument));
+        builder.add_to(lost, prompt("lost", NodeRef::INPUT));
+        let arms = [("a", arm), ("a", arm)];
+        builder.add(GraphNode::new("owner", branch(constant(1), &arms)));
+        let keep = Keep::Outputs;
+        let list = constant(1);
+        builder.add(GraphNode::new(
+            "map",
+            Operation::Map(Map { list, body, keep }),
+        ));
+        let repeat = Repeat {
+            state: constant(1),
+            body: loops,
+            max: 0,
+        };
+        builder.add(GraphNode::new("loop", Operation::Repeat(repeat)));
+        NodeRef::INPUT.into()
+    });
+    assert_snapshot!(message, @r#"
+    4 problems:
+      - node `owner`: two cases are "a": keep one of them
+      - node `loop`: `max` is 0, but the body runs at least once
+      - node `owner`: its case "a" is a region that `owner` runs already: give it one of its own
+      - node `lost`: no node runs the region that it stands in
+    "#);
+    let message = wrong(|builder| {
+        let (arm, body, loops) = (
+            builder.add_region(),
+            builder.add_region(),
+            builder.add_region(),
+        );
+        builder.add_to(arm, GraphNode::new("argument", Operation::Argument));
+        builder.add(GraphNode::new("free", Operation::Argument));
+        builder.add(GraphNode::new("owner", branch(constant(1), &[("a", arm)])));
+        let keep = Keep::Outputs;
+        let list = constant(1);
+        builder.add(GraphNode::new(
+            "map",
+            Operation::Map(Map { list, body, keep }),
+        ));
+        let repeat = Repeat {
+            state: constant(1),
+            body: loops,
+            max: 1,
+        };
+        builder.set_region_output(loops, constant(1));
+        builder.add(GraphNode::new("loop", Operation::Repeat(repeat)));
+        NodeRef::INPUT.into()
+    });
+    assert_snapshot!(message, @r#"
+    7 problems:
+      - node `free`: only what a node runs has arguments; the pipeline has its input
+      - node `owner`: its case "a" has one argument, and is given no argument
+      - node `owner`: its case "a" gives nothing: set its output
+      - node `map`: its body has no argument, and is given one argument
+      - node `map`: its body gives nothing: set its output
+      - node `loop`: its body has no argument, and is given one argument
+      - node `loop`: its body has to give `{state, done}`
+    "#);
+}
