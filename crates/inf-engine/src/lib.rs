@@ -47,6 +47,7 @@
 //! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
 //! | [`resources`] | aliases, endpoints, limits, metrics |
 //! | [`clients`] | providers: OpenAI, Anthropic, Ollama, compatible servers, the simulated one |
+//! | [`journal`] | what was done, durably: resume, cache, replay, costs |
 //! | [`telemetry`] | spans and events for `tracing`, traces for OpenTelemetry |
 //! | [`conversation`] | messages, images, tool calls: what models are told and say |
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |
@@ -62,6 +63,7 @@ pub mod document;
 pub mod execution;
 pub mod files;
 pub mod graph;
+pub mod journal;
 pub mod module;
 pub mod parameter;
 pub mod resources;

@@ -1,0 +1,266 @@
+//! [`Journal`]: the durable record of what was done.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+
+use super::in_memory::InMemory;
+use super::journal_error::{JournalErrorKind, reason};
+use super::log::Log;
+use super::record::{PipelineRecord, Record, RunNumber};
+use super::subscription::{Listeners, Subscription};
+use super::{InputIdentity, JournalError, JournalSettings, NewRun, Notice, registry};
+
+/// The durable record of finished calls, in a folder.
+///
+/// A journal is a cheap handle: clones and all journals that a process opens in
+/// the same folder are one. When the last of them is dropped, what is left is
+/// written and made durable, which can take as long as the disk does.
+///
+/// ```
+/// use inf_engine::journal::Journal;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let journal = Journal::open(folder.join("night"))?;
+/// for notice in journal.notices() {
+///     eprintln!("{notice}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Journal(Arc<Store>);
+
+/// Where a journal is.
+#[derive(Debug)]
+pub(super) enum Store {
+    Log {
+        /// Dropped first of all, and then the folder is free.
+        log: Option<Log>,
+        folder: Arc<Path>,
+    },
+    InMemory {
+        records: InMemory,
+        listeners: Arc<Listeners>,
+    },
+}
+
+/// That there is something of an input, as of the moment that it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    input: InputIdentity,
+    appended: u64,
+}
+
+impl Journal {
+    /// Opens the journal in `folder`, or makes one, with the default settings.
+    ///
+    /// # Errors
+    /// The folder or its file can't be made, read or written, another process writes it,
+    /// or it is of a later version. A file that was cut off or is damaged is no error: see
+    /// [`notices`](Self::notices).
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, JournalError> {
+        Self::open_with(folder, JournalSettings::default())
+    }
+
+    /// Opens the journal in `folder`, or makes one. If this process has it open
+    /// already, it keeps the settings that it has.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        folder: impl AsRef<Path>,
+        settings: JournalSettings,
+    ) -> Result<Self, JournalError> {
+        let folder = folder.as_ref();
+        std::fs::create_dir_all(folder).map_err(|error| cannot_create(folder, &error))?;
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| cannot_create(folder, &error))?;
+        let store = registry::open(&folder, || {
+            let log = Log::open(&folder, settings)?;
+            Ok(Store::Log {
+                log: Some(log),
+                folder: folder.as_path().into(),
+            })
+        });
+        store.map(Self)
+    }
+
+    /// A journal without a disk that keeps the newest records, at most so many:
+    /// for caches and tests.
+    pub fn in_memory(most_records: usize) -> Self {
+        Self(Arc::new(Store::InMemory {
+            records: InMemory::new(most_records),
+            listeners: Arc::default(),
+        }))
+    }
+
+    /// The folder that it is in; `None` if it is in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.log().map(Log::folder)
+    }
+
+    /// What was found when it was opened: what of it is damaged.
+    pub fn notices(&self) -> &[Notice] {
+        self.0.log().map_or(&[], Log::notices)
+    }
+
+    /// The number of inputs that something is recorded of.
+    pub fn inputs(&self) -> usize {
+        match &*self.0 {
+            Store::InMemory { records, .. } => records.inputs(),
+            Store::Log { .. } => self.0.log().map_or(0, Log::inputs),
+        }
+    }
+
+    /// Notes that a run begins, and numbers it. Never waits for the disk.
+    pub fn begin_run(&self, run: &NewRun<'_>) -> RunNumber {
+        match &*self.0 {
+            Store::InMemory { records, .. } => records.begin_run(run),
+            Store::Log { .. } => self.0.open_log().begin_run(run),
+        }
+    }
+
+    /// Adds a record. Never waits for the disk.
+    pub fn append(&self, record: impl Into<Record>) {
+        match &*self.0 {
+            Store::InMemory { records, .. } => records.append(record.into()),
+            Store::Log { .. } => self.0.open_log().append(record.into()),
+        }
+    }
+
+    /// What `run` is a run of, from memory; `None` if its beginning is damaged.
+    pub fn pipeline_of(&self, run: RunNumber) -> Option<Arc<PipelineRecord>> {
+        match &*self.0 {
+            Store::InMemory { records, .. } => records.pipeline_of(run),
+            Store::Log { .. } => self.0.open_log().pipeline_of(run),
+        }
+    }
+
+    /// Whether calls may be made: not while too many records wait to be
+    /// durable, nor after a failure.
+    pub fn has_room(&self) -> bool {
+        self.0.log().is_none_or(Log::has_room)
+    }
+
+    /// Why it takes nothing more, if it does not.
+    pub fn failure(&self) -> Option<JournalError> {
+        self.0.log().and_then(Log::failure)
+    }
+
+    /// Calls `tell` whenever there is room again, and when the journal failed, on
+    /// a thread of the journal's, which it must not hold up.
+    pub fn on_change(&self, tell: impl Fn() + Send + Sync + 'static) -> Subscription {
+        let listeners = match &*self.0 {
+            Store::InMemory { listeners, .. } => listeners,
+            Store::Log { .. } => self.0.open_log().listeners(),
+        };
+        listeners.add(Arc::new(tell))
+    }
+
+    /// Waits until all that was handed over so far is durable.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub async fn flushed(&self) -> Result<(), JournalError> {
+        let Some(log) = self.0.log() else {
+            return Ok(());
+        };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        log.when_flushed(move |outcome| drop(tell.send(outcome)));
+        // Whoever has to tell does so, or the journal is gone with this handle.
+        told.await.unwrap_or(Ok(()))
+    }
+
+    /// The same for code that is not async. It must not be called on a thread of a runtime.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub fn flushed_blocking(&self) -> Result<(), JournalError> {
+        let Some(log) = self.0.log() else {
+            return Ok(());
+        };
+        let (tell, told) = mpsc::channel();
+        log.when_flushed(move |outcome| drop(tell.send(outcome)));
+        told.recv().unwrap_or(Ok(()))
+    }
+
+    /// Waits until all is durable, and tries once more to write what could not be
+    /// written. Other handles stay open; if there was room on the disk again, they work again.
+    ///
+    /// # Errors
+    /// The journal failed, or failed again.
+    pub fn close(self) -> Result<(), JournalError> {
+        if let Some(log) = self.0.log() {
+            log.try_again();
+        }
+        self.flushed_blocking()
+    }
+
+    /// Whether anything was recorded of `input`; nothing is read for it.
+    #[allow(dead_code)]
+    pub(crate) fn find(&self, input: InputIdentity) -> Option<Found> {
+        let appended = match &*self.0 {
+            Store::InMemory { records, .. } => records.knows(input).then_some(0)?,
+            Store::Log { .. } => self.0.open_log().find(input)?,
+        };
+        Some(Found { input, appended })
+    }
+
+    /// All that was recorded of an input, newest first. Reads the file.
+    ///
+    /// # Errors
+    /// It can't be read.
+    #[allow(dead_code)]
+    pub(crate) fn read(&self, found: Found) -> Result<Vec<Record>, JournalError> {
+        self.read_newest(found, usize::MAX)
+    }
+
+    /// The newest `most` records of an input, newest first. Reads the file.
+    ///
+    /// # Errors
+    /// They can't be read.
+    #[allow(dead_code)]
+    pub(crate) fn read_newest(
+        &self,
+        found: Found,
+        most: usize,
+    ) -> Result<Vec<Record>, JournalError> {
+        match &*self.0 {
+            Store::InMemory { records, .. } => Ok(records.read(found.input, most)),
+            Store::Log { .. } => self.0.open_log().read(found.input, found.appended, most),
+        }
+    }
+}
+
+impl Store {
+    fn log(&self) -> Option<&Log> {
+        match self {
+            Self::Log { log, .. } => log.as_ref(),
+            Self::InMemory { .. } => None,
+        }
+    }
+
+    fn open_log(&self) -> &Log {
+        self.log().expect("a journal is open while it has handles")
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Self::Log { log, folder } = self {
+            drop(log.take());
+            registry::closed(folder);
+        }
+    }
+}
+
+fn cannot_create(folder: &Path, error: &std::io::Error) -> JournalError {
+    use std::io::ErrorKind;
+    let kind = match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => JournalErrorKind::NotAFolder,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => JournalErrorKind::ReadOnly,
+        _ => JournalErrorKind::CannotCreate(reason(error)),
+    };
+    JournalError::new(folder, kind)
+}

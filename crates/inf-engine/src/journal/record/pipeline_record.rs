@@ -1,0 +1,63 @@
+//! [`PipelineRecord`]: what a pipeline does, once for all of its runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::ParameterVersion;
+
+/// The number of a [`PipelineRecord`] in its journal, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PipelineNumber(pub(in crate::journal) u64);
+
+impl fmt::Display for PipelineNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What a pipeline does: written once, and again when something of it changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PipelineRecord {
+    /// The number by which runs refer to it.
+    pub number: PipelineNumber,
+    /// The pipeline's name.
+    pub name: Arc<str>,
+    /// The hash of everything that it does, texts of parameters left out.
+    pub structure: Arc<str>,
+    /// What each node does.
+    pub nodes: Arc<IndexMap<String, NodeFingerprint>>,
+    /// The version of each parameter's text.
+    #[serde(default)]
+    pub parameters: IndexMap<Arc<str>, ParameterVersion>,
+    /// The models behind each alias.
+    #[serde(default)]
+    pub models: IndexMap<Arc<str>, Vec<ModelIdentity>>,
+}
+
+/// What a node does: the hash of each of its settings, by its name in
+/// pipeline files, texts of parameters left out.
+pub type NodeFingerprint = IndexMap<String, String>;
+
+/// A model, wherever it is served.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    /// The provider or the wire format, as in `openai`.
+    pub provider: Arc<str>,
+    /// The model's name.
+    pub model: Arc<str>,
+}
+
+impl ModelIdentity {
+    /// The model `model` of `provider`.
+    pub fn new(provider: impl Into<Arc<str>>, model: impl Into<Arc<str>>) -> Self {
+        Self {
+            provider: provider.into(),
+            model: model.into(),
+        }
+    }
+}
