@@ -53,6 +53,8 @@ pub(crate) struct Execution {
     /// The nodes that are ready when what the journal holds of it was read, until
     /// it was.
     ready_at_first: Option<Vec<NodeRef>>,
+    /// The nodes and turns whose answer was looked up there: once each.
+    looked_up: Vec<(NodeRef, u32)>,
     /// Its nodes of control flow in progress.
     flows: Vec<Flow>,
     /// The region runs that these have under way.
@@ -187,6 +189,25 @@ impl Execution {
             is_quiet: false,
             path: OnceCell::new(),
             ready_at_first: None,
+            looked_up: Vec::new(),
+        }
+    }
+
+    /// Whether it is the first time that the answer to a turn of `node` is looked
+    /// up.
+    pub(crate) fn is_first_look(&mut self, node: NodeRef, turn: u32) -> bool {
+        let is_first = !self.looked_up.contains(&(node, turn));
+        if is_first {
+            self.looked_up.push((node, turn));
+        }
+        is_first
+    }
+
+    /// Where `node` runs inside of its input, as records have it.
+    pub(crate) fn record_path(&self, plan: &Plan, node: NodeRef) -> Arc<str> {
+        match self.within {
+            None => Arc::clone(plan.graph().node(node).shared_name()),
+            Some(_) => self.path_of(plan, node).to_string().into(),
         }
     }
 

@@ -531,9 +531,9 @@ impl Run {
         self.in_flight -= 1;
         board.executions_in_flight -= 1;
         let started = execution.started;
-        let identity = execution.identity;
+        let id = execution.id;
         let result = execution.end(&self.bound.plan, board.now);
-        self.record_end(identity, &result);
+        self.record_end(id, &result);
         self.deliver(board, result, started);
     }
 

@@ -148,7 +148,7 @@ impl Run {
                 self.in_flight += 1;
                 board.executions_in_flight += 1;
                 self.shared.counters.counts().inputs_in_flight += 1;
-                if self.is_recalled(board, &mut execution) {
+                if self.is_recalled(board, &execution) {
                     execution.await_recall(ready);
                     self.executions.insert(id, Box::new(execution));
                 } else {

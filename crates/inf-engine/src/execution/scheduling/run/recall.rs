@@ -31,21 +31,10 @@ pub(crate) struct Memory {
     calls: Vec<CallRecord>,
     /// What host functions gave, the newest first.
     values: Vec<HostRecord>,
-    /// Of which nodes and turns it was looked up: once each.
-    looked: Vec<(NodeRef, u32)>,
 }
 
 impl Memory {
-    /// Whether it is the first look for the answer to a turn of `node`.
-    fn is_first_look(&mut self, node: NodeRef, turn: u32) -> bool {
-        let is_first = !self.looked.contains(&(node, turn));
-        if is_first {
-            self.looked.push((node, turn));
-        }
-        is_first
-    }
-
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }
 
@@ -56,13 +45,13 @@ impl Memory {
         found?.outcome.clone().ok()
     }
 
-    fn may_have(&self, path: &str, turn: u32) -> bool {
+    pub(super) fn may_have(&self, path: &str, turn: u32) -> bool {
         let mut calls = self.calls.iter();
         calls.any(|call| call.turn == turn && *call.path == *path)
     }
 
     /// Takes the newest answer to `request`.
-    fn take(
+    pub(super) fn take(
         &mut self,
         (path, turn): (&str, u32),
         request: RequestDigest,
@@ -82,12 +71,11 @@ impl Memory {
 impl Run {
     /// Looks whether the journal knows a new input; if it does, what it holds is
     /// read first, and the nodes that are ready wait for it.
-    pub(super) fn is_recalled(&mut self, board: &mut Board, execution: &mut Execution) -> bool {
+    pub(super) fn is_recalled(&mut self, board: &mut Board, execution: &Execution) -> bool {
         let Some(journal) = &mut self.journal else {
             return false;
         };
-        let input = journal.identify(&execution.input);
-        execution.identity = Some(input);
+        let input = journal.begin_input(execution.id, &execution.input);
         let Some(found) = journal.journal.find(input) else {
             return false;
         };
@@ -106,7 +94,7 @@ impl Run {
         let Some(mut execution) = self.executions.remove(&recalled.execution) else {
             return;
         };
-        let Some(journal) = &self.journal else {
+        let Some(journal) = &mut self.journal else {
             unreachable!("what is recalled is of a journal");
         };
         let ended = recalled.records.iter().find_map(|record| match record {
@@ -132,12 +120,8 @@ impl Run {
                 _ => {}
             }
         }
-        let memory = Memory {
-            calls,
-            values,
-            looked: Vec::new(),
-        };
-        let ready = execution.end_recall(memory);
+        journal.remember(execution.id, Memory { calls, values });
+        let ready = execution.end_recall();
         self.advance(board, execution, ready);
     }
 
@@ -149,6 +133,9 @@ impl Run {
         ended: &InputRecord,
         output: Result<Value, ExecutionError>,
     ) {
+        if let Some(journal) = &mut self.journal {
+            journal.end_input(execution.id);
+        }
         self.in_flight -= 1;
         board.executions_in_flight -= 1;
         self.shared.counters.counts().inputs_from_journal += 1;
@@ -180,12 +167,13 @@ impl Run {
             return false;
         };
         let turn = execution.conversation(node).map_or(1, Conversation::turn);
-        if !execution.memory.is_first_look(node, turn) {
+        let path = execution.record_path(&self.bound.plan, node);
+        let memory = journal.memory_of(execution);
+        let may_be_held = memory.is_some_and(|memory| memory.may_have(&path, turn));
+        if !may_be_held && !journal.looks_for_requests() && !journal.replays {
             return false;
         }
-        let path = execution.path_of(&self.bound.plan, node);
-        let may_be_held = execution.memory.may_have(&path, turn);
-        if !may_be_held && !journal.looks_for_requests() && !journal.replays {
+        if !execution.is_first_look(node, turn) {
             return false;
         }
         let Some(call) = self.bound.call_of(node) else {
@@ -200,8 +188,7 @@ impl Run {
             unreachable!("it was there");
         };
         let endpoint = &self.bound.endpoints[self.bound.endpoint_of[node.index()]];
-        let is_same_model = |call: &CallRecord| journal.has_same_models(call);
-        let held = execution.memory.take((&path, turn), request, is_same_model);
+        let held = journal.take((execution, &path, turn), request);
         let source = match held {
             Some(response) => Some(Source::Held(Box::new(response))),
             None => journal.find_request(endpoint, request),
@@ -278,7 +265,8 @@ impl Run {
 
     /// Why a call fails that only the journal may answer.
     fn not_recorded(&self, execution: &Execution, node: NodeRef) -> Failure {
-        let known = if execution.memory.is_empty() {
+        let journal = self.journal.as_ref();
+        let known = if journal.is_none_or(|journal| journal.knows_nothing_of(execution)) {
             "it holds no call of this input"
         } else {
             "what it holds of this input are answers to other requests: a prompt, a parameter, a setting or \
@@ -291,7 +279,7 @@ impl Run {
         let journal = folder.map_or("the journal".to_owned(), |folder| {
             format!("the journal in {}", folder.display())
         });
-        let path = execution.path_of(&self.bound.plan, node);
+        let path = execution.record_path(&self.bound.plan, node);
         let message = format!(
             "{journal} has no answer to the call of `{path}`: {known}. The run is answered by the journal alone; \
              without `replay` the call would be made"

@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
-use super::Run;
+use super::{Memory, Run};
 use crate::clients::LlmResponse;
 use crate::execution::scheduling::bound::Bound;
 use crate::execution::scheduling::evaluate::{self, Failure, ParameterTexts};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::scheduler::{Board, Event, EventSender};
-use crate::execution::scheduling::task::Source;
+use crate::execution::scheduling::task::{ExecutionId, Source};
 use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId,
 };
@@ -25,6 +25,13 @@ use crate::journal::{
 };
 use crate::resources::{Asked, EndpointGroup};
 use crate::value::Value;
+
+/// An input under way.
+pub(super) struct Known {
+    identity: InputIdentity,
+    /// What was recorded of it before.
+    pub(super) memory: Memory,
+}
 
 /// The journal of a run.
 pub(super) struct RunJournal {
@@ -40,6 +47,8 @@ pub(super) struct RunJournal {
     asked: Option<FxHashMap<RequestDigest, u64>>,
     /// How often each input came.
     occurrences: FxHashMap<InputIdentity, u64>,
+    /// The inputs under way, by their oldest execution.
+    inputs: FxHashMap<ExecutionId, Known>,
     _changes: Subscription,
 }
 
@@ -62,12 +71,15 @@ impl RunJournal {
             .iter()
             .map(|endpoint| (endpoint.alias().into(), models_of(endpoint)))
             .collect();
-        let (number, pipeline) = journal.begin_run(NewRun {
+        let (number, pipeline) = journal.begin_run(&NewRun {
             pipeline: graph.name(),
             fingerprint: bound.fingerprint(),
             parameters: &parameters,
             models: &models,
         });
+        if settings.cached_requests.unwrap_or(false) {
+            journal.index_requests();
+        }
         let caches = settings.cached_requests.unwrap_or(false);
         let events = events.clone();
         Self {
@@ -77,18 +89,43 @@ impl RunJournal {
             retries_failed: settings.retry_failed.unwrap_or(false),
             asked: caches.then(FxHashMap::default),
             occurrences: FxHashMap::default(),
+            inputs: FxHashMap::default(),
             _changes: journal.on_change(move || events.send(Event::JournalChanged(run))),
             journal,
         }
     }
 
-    /// What the journal knows an input by.
-    pub(super) fn identify(&mut self, input: &Value) -> InputIdentity {
+    /// Begins an input, and says what it is known by.
+    pub(super) fn begin_input(&mut self, execution: ExecutionId, input: &Value) -> InputIdentity {
         let first = InputIdentity::first_of(&self.pipeline.name, input);
         let occurrences = self.occurrences.entry(first).or_insert(0);
         let identity = first.occurrence(*occurrences);
         *occurrences += 1;
+        let memory = Memory::default();
+        self.inputs.insert(execution, Known { identity, memory });
         identity
+    }
+
+    /// Keeps what was recorded of an input before.
+    pub(super) fn remember(&mut self, execution: ExecutionId, memory: Memory) {
+        if let Some(known) = self.inputs.get_mut(&execution) {
+            known.memory = memory;
+        }
+    }
+
+    /// What was recorded before of the input that `execution` is of.
+    pub(super) fn memory_of(&mut self, execution: &Execution) -> Option<&mut Memory> {
+        let known = self.inputs.get_mut(&execution.root)?;
+        Some(&mut known.memory)
+    }
+
+    /// Forgets an input that has ended; what it is known by.
+    pub(super) fn end_input(&mut self, execution: ExecutionId) -> Option<InputIdentity> {
+        Some(self.inputs.remove(&execution)?.identity)
+    }
+
+    fn input_of(&self, execution: &Execution) -> Option<InputIdentity> {
+        Some(self.inputs.get(&execution.root)?.identity)
     }
 
     /// Whether an input need not be run, because it would end as it did.
@@ -98,11 +135,34 @@ impl RunJournal {
         is_wanted && !self.replays && pipeline().is_some_and(|it| it.number == self.pipeline.number)
     }
 
-    /// Whether the models behind its alias are those that a call was made to.
-    pub(super) fn has_same_models(&self, call: &CallRecord) -> bool {
-        let models = |pipeline: &PipelineRecord| pipeline.models.get(&call.alias).cloned();
-        let before = || self.journal.pipeline_of(call.run);
-        self.replays || before().is_some_and(|before| models(&before) == models(&self.pipeline))
+    /// Takes the newest answer to `request` that was recorded of the input, of
+    /// the models that are there now.
+    pub(super) fn take(
+        &mut self,
+        (execution, path, turn): (&Execution, &str, u32),
+        request: RequestDigest,
+    ) -> Option<LlmResponse> {
+        let Self {
+            journal,
+            pipeline,
+            replays,
+            inputs,
+            ..
+        } = self;
+        let memory = &mut inputs.get_mut(&execution.root)?.memory;
+        memory.take((path, turn), request, |call| {
+            let before = || journal.pipeline_of(call.run);
+            let is_same = |before: Arc<PipelineRecord>| {
+                before.models.get(&call.alias) == pipeline.models.get(&call.alias)
+            };
+            *replays || before().is_some_and(is_same)
+        })
+    }
+
+    /// Whether nothing is recorded of an input.
+    pub(super) fn knows_nothing_of(&self, execution: &Execution) -> bool {
+        let known = self.inputs.get(&execution.root);
+        known.is_none_or(|known| known.memory.is_empty())
     }
 
     /// Whether answers to the same request for other inputs will do.
@@ -178,7 +238,7 @@ impl Run {
         let took = now.duration_since(running.started);
         let place = self.bound.endpoint_of[node.index()];
         let endpoint = &self.bound.endpoints[place];
-        let Some(Asked { model, address, .. }) = running.asked.map(|asked| endpoint.asked_at(asked)) else {
+        let Some(Asked { provider, model, address }) = running.asked.map(|asked| endpoint.asked_at(asked)) else {
             return;
         };
         let attempts = execution.attempts_of(node).iter();
@@ -188,12 +248,13 @@ impl Run {
         journal.append(CallRecord {
             run: journal.number,
             input,
-            path: execution.path_of(&self.bound.plan, node),
+            path: execution.record_path(&self.bound.plan, node),
             turn: running.turn,
             request,
             alias: endpoint.alias().into(),
             endpoint: Arc::clone(address),
             model: Arc::clone(model),
+            provider: Arc::clone(provider),
             outcome,
             attempts: attempts.collect(),
             cost: running.charge.cost(),
@@ -205,11 +266,12 @@ impl Run {
 
     /// What a host function gave for the same value before.
     pub(super) fn recorded_value(&self, execution: &Execution, node: NodeRef) -> Option<Value> {
-        self.journal.as_ref()?;
+        let journal = self.journal.as_ref()?;
         let plan = &self.bound.plan;
         let arguments = evaluate::recorded_arguments(plan, &execution.state, node)?;
-        let path = execution.path_of(plan, node);
-        execution.memory.value(&path, ArgumentsDigest::of(&arguments))
+        let path = execution.record_path(plan, node);
+        let known = journal.inputs.get(&execution.root)?;
+        known.memory.value(&path, ArgumentsDigest::of(&arguments))
     }
 
     /// Keeps what a host function gave that asks for it. To be called before the
@@ -221,7 +283,8 @@ impl Run {
         value: &Value,
         took: Duration,
     ) {
-        let (Some(journal), Some(input)) = (&self.journal, execution.identity) else {
+        let Some(journal) = &self.journal else { return };
+        let Some(input) = journal.input_of(execution) else {
             return;
         };
         let plan = &self.bound.plan;
@@ -231,7 +294,7 @@ impl Run {
         journal.append(HostRecord {
             run: journal.number,
             input,
-            path: execution.path_of(plan, node),
+            path: execution.record_path(plan, node),
             arguments: ArgumentsDigest::of(&arguments),
             outcome: Ok(value.clone()),
             began_at: ago(took),
@@ -327,7 +390,7 @@ fn recorded(error: &ExecutionError) -> InputFailure {
     InputFailure {
         node: error.node.clone(),
         alias: error.alias.clone(),
-        path: None,
+        path: error.path.clone(),
         kind: error.kind.as_str().into(),
         message: error.message.clone(),
         answer: error.answer.clone(),
@@ -347,6 +410,7 @@ pub(super) fn recalled(failure: &InputFailure, graph: &InferenceGraph) -> Option
     Some(ExecutionError {
         node: failure.node.clone(),
         alias: failure.alias.clone(),
+        path: failure.path.clone(),
         location: node.and_then(|node| graph.node(node).location()),
         kind: ErrorKind::from_name(&failure.kind)?,
         message: failure.message.clone(),
