@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::definitions::Definitions;
 use super::index::Index;
 use super::record::{PipelineRecord, Record, RunNumber};
-use super::{InputIdentity, NewRun};
+use super::request_index::{RequestIndex, key_of};
+use super::{InputIdentity, NewRun, RequestKey};
 
 /// A journal without a disk: the newest records, up to a bound.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ struct State {
     forgotten: u64,
     index: Index,
     definitions: Definitions,
+    requests: RequestIndex,
 }
 
 impl InMemory {
@@ -46,6 +48,11 @@ impl InMemory {
         if let Some(input) = input {
             state.index.set(input, place);
         }
+        if let Record::Call(call) = &record
+            && let Some(key) = key_of(call)
+        {
+            state.requests.note(key, place);
+        }
         state.records.push_back((record, previous));
         if state.records.len() > self.most
             && let Some((oldest, _)) = state.records.pop_front()
@@ -54,6 +61,11 @@ impl InMemory {
             state.forgotten += 1;
             if let Some(input) = oldest.input() {
                 state.index.forget(input, place);
+            }
+            if let Record::Call(call) = &oldest
+                && let Some(key) = key_of(call)
+            {
+                state.requests.forget(key, place);
             }
         }
     }
@@ -80,6 +92,17 @@ impl InMemory {
             place = *previous;
         }
         records
+    }
+
+    pub(super) fn find_request(&self, keys: &[RequestKey], n: usize) -> Option<u64> {
+        self.state().requests.nth(keys, n)
+    }
+
+    /// The record at `place`, if it is not forgotten.
+    pub(super) fn read_at(&self, place: u64) -> Option<Record> {
+        let state = self.state();
+        let place = usize::try_from(place.checked_sub(state.forgotten)?).ok()?;
+        state.records.get(place).map(|(record, _)| record.clone())
     }
 
     pub(super) fn inputs(&self) -> usize {

@@ -6,9 +6,9 @@ use std::sync::{Arc, mpsc};
 use super::in_memory::InMemory;
 use super::journal_error::{JournalErrorKind, reason};
 use super::log::Log;
-use super::record::{PipelineRecord, Record, RunNumber};
+use super::record::{CallRecord, PipelineRecord, Record, RunNumber};
 use super::subscription::{Listeners, Subscription};
-use super::{InputIdentity, JournalError, JournalSettings, NewRun, Notice, registry};
+use super::{InputIdentity, JournalError, JournalSettings, NewRun, Notice, RequestKey, registry};
 
 /// The durable record of finished calls, in a folder.
 ///
@@ -50,6 +50,10 @@ pub(crate) struct Found {
     input: InputIdentity,
     appended: u64,
 }
+
+/// A call that was answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoundCall(u64);
 
 impl Journal {
     /// Opens the journal in `folder`, or makes one, with the default settings.
@@ -230,6 +234,46 @@ impl Journal {
             Store::InMemory { records, .. } => Ok(records.read(found.input, most)),
             Store::Log { .. } => self.0.open_log().read(found.input, found.appended, most),
         }
+    }
+}
+
+impl Journal {
+    /// Sees to it that [`find_request`](Self::find_request) finds something. Reads the
+    /// file, the first time: about a second for a million calls.
+    ///
+    /// # Errors
+    /// It can't be read.
+    #[allow(dead_code)]
+    pub(crate) fn index_requests(&self) -> Result<(), JournalError> {
+        self.0.log().map_or(Ok(()), Log::index_requests)
+    }
+
+    /// The answer number `n`, from 0, to any of `keys`, if there are as many and
+    /// they are written; nothing is read for it.
+    #[allow(dead_code)]
+    pub(crate) fn find_request(&self, keys: &[RequestKey], n: usize) -> Option<FoundCall> {
+        let place = match &*self.0 {
+            Store::InMemory { records, .. } => records.find_request(keys, n),
+            Store::Log { .. } => self.0.open_log().find_request(keys, n),
+        };
+        place.map(FoundCall)
+    }
+
+    /// A call that was found; `None` if it was forgotten meanwhile, as happens in memory. Reads
+    /// the file.
+    ///
+    /// # Errors
+    /// It can't be read.
+    #[allow(dead_code)]
+    pub(crate) fn read_call(&self, found: FoundCall) -> Result<Option<CallRecord>, JournalError> {
+        let record = match &*self.0 {
+            Store::InMemory { records, .. } => records.read_at(found.0),
+            Store::Log { .. } => self.0.open_log().read_at(found.0)?,
+        };
+        Ok(match record {
+            Some(Record::Call(call)) => Some(*call),
+            _ => None,
+        })
     }
 }
 

@@ -24,14 +24,15 @@ mod notice;
 mod record;
 mod registry;
 mod request_digest;
+mod request_index;
 mod subscription;
 mod timestamp;
 
 pub use graph_fingerprint::GraphFingerprint;
 pub use input_identity::{ArgumentsDigest, InputIdentity};
-#[expect(unused_imports, reason = "execution will use it")]
-pub(crate) use journal::Found;
 pub use journal::Journal;
+#[expect(unused_imports, reason = "execution will use it")]
+pub(crate) use journal::{Found, FoundCall};
 pub use journal_error::{JournalError, JournalErrorKind};
 pub use journal_settings::JournalSettings;
 pub use new_run::NewRun;

@@ -5,7 +5,6 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::digest::{Digest, HashWriter, digest_type};
-use super::record::ModelIdentity;
 use crate::clients::{LlmRequest, Message, ReasoningEffort, ToolChoice};
 
 digest_type! {
@@ -55,11 +54,11 @@ impl RequestDigest {
         Self(Digest::of(&hasher))
     }
 
-    /// The key of this request to `model` at `endpoint`.
-    pub fn at(self, model: &ModelIdentity, endpoint: &str) -> RequestKey {
+    /// The key of this request to `model` at the address `endpoint`.
+    pub fn at(self, model: &str, endpoint: &str) -> RequestKey {
         let mut hasher = blake3::Hasher::new_derive_key("inf-engine journal request key v1");
         hasher.update(self.0.bytes());
-        for text in [&*model.provider, &*model.model, endpoint] {
+        for text in [model, endpoint] {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,15 +18,17 @@ use rustc_hash::FxHashMap;
 use super::super::definitions::Definitions;
 use super::super::index::Index;
 use super::super::journal_error::{JournalError, JournalErrorKind, reason};
-use super::super::record::{PipelineRecord, Record, RunNumber};
+use super::super::record::{CallRecord, PipelineRecord, Record, RunNumber};
+use super::super::request_index::{RequestIndex, key_of};
 use super::super::subscription::Listeners;
-use super::super::{InputIdentity, JournalSettings, NewRun, Notice};
+use super::super::{InputIdentity, JournalSettings, NewRun, Notice, RequestKey};
 use super::disk::{Disk, FileDisk};
-use super::line;
+use super::line::{self, Line};
 use super::lock::Lock;
 use super::opening::{self, OpenFile, write_failure};
 use super::reading::stretch_at;
 use super::salvage::first_line;
+use super::scan::{Damage, Visitor, scan};
 
 /// The most records that are written at once: what is in the hands of the
 /// writer is in memory twice.
@@ -85,6 +87,8 @@ struct State {
     flushes: Vec<Flush>,
     index: Index,
     definitions: Definitions,
+    /// Only if somebody asked for it.
+    requests: Option<RequestIndex>,
 }
 
 /// Somebody who waits for the first so many records to be durable.
@@ -150,6 +154,7 @@ impl Log {
                 flushes: Vec::new(),
                 index,
                 definitions,
+                requests: None,
             }),
             to_write: Condvar::new(),
             to_sync: Condvar::new(),
@@ -294,6 +299,46 @@ impl Log {
             place = before.filter(|before| *before < offset);
         }
         Ok(records)
+    }
+
+    /// Sees to it that answers are found by their requests. Reads the file, the
+    /// first time.
+    pub(in crate::journal) fn index_requests(&self) -> Result<(), JournalError> {
+        let shared = &*self.shared;
+        let length = {
+            let mut state = shared.state();
+            if state.requests.is_some() {
+                return Ok(());
+            }
+            // What is written from now on is noted by who writes it.
+            state.requests = Some(RequestIndex::default());
+            state.length
+        };
+        let scanned = File::open(&shared.path).and_then(|file| {
+            let mut answers = Answers::default();
+            scan(&mut file.take(length), 0, false, &mut answers)?;
+            Ok(answers.0)
+        });
+        match (scanned, &mut shared.state().requests) {
+            (Ok(older), Some(requests)) => requests.merge(older),
+            (Ok(_), None) => {}
+            (Err(error), requests) => {
+                *requests = None;
+                let kind = JournalErrorKind::Read(reason(&error));
+                return Err(JournalError::new(&*shared.path, kind));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the answer number `n` to any of `keys` is.
+    pub(in crate::journal) fn find_request(&self, keys: &[RequestKey], n: usize) -> Option<u64> {
+        self.shared.state().requests.as_ref()?.nth(keys, n)
+    }
+
+    /// The record at `offset`.
+    pub(in crate::journal) fn read_at(&self, offset: u64) -> Result<Option<Record>, JournalError> {
+        Ok(self.shared.read_at(offset)?.0)
     }
 
     /// The number of inputs that something is recorded of.
@@ -462,6 +507,11 @@ impl Shared {
             if let Some(input) = record.input() {
                 state.index.set(input, *offset);
             }
+            if let (Some(requests), Record::Call(call)) = (&mut state.requests, &record)
+                && let Some(key) = key_of(call)
+            {
+                requests.note(key, *offset);
+            }
         }
         for record in batch.records.drain(..).rev() {
             state.queue.push_front(record);
@@ -553,6 +603,23 @@ impl Shared {
 fn is_lost(state: &State) -> bool {
     let failure = state.failure.as_ref();
     failure.is_some_and(|failure| !matches!(failure.kind, JournalErrorKind::Write { .. }))
+}
+
+/// Gathers the answers in a file.
+#[derive(Default)]
+struct Answers(RequestIndex);
+
+impl Visitor for Answers {
+    fn line(&mut self, offset: u64, line: Line<'_>) {
+        if line.kind == b"call"
+            && let Ok(call) = line.json::<CallRecord>()
+            && let Some(key) = key_of(&call)
+        {
+            self.0.note(key, offset);
+        }
+    }
+
+    fn damage(&mut self, _: Damage) {}
 }
 
 /// What is written at once.
