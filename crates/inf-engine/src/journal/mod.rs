@@ -31,7 +31,6 @@ mod timestamp;
 pub use graph_fingerprint::GraphFingerprint;
 pub use input_identity::{ArgumentsDigest, InputIdentity};
 pub use journal::Journal;
-#[expect(unused_imports, reason = "execution will use it")]
 pub(crate) use journal::{Found, FoundCall};
 pub use journal_error::{JournalError, JournalErrorKind};
 pub use journal_settings::JournalSettings;

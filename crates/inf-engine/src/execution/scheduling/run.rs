@@ -48,7 +48,7 @@ use crate::execution::inputs::InputStream;
 use crate::execution::observation::{
     InputReport, Observer, RunCounters, RunId, RunSpans, TaskOutcome,
 };
-use crate::execution::settings::{JournalChoice, within, within_blocking};
+use crate::execution::settings::{within, within_blocking};
 use crate::execution::tokens::RunTokens;
 use crate::execution::{
     BatchResult, Cancellation, ErrorKind, ErrorPolicy, ExecutionError, ExecutionSettings, Hedging,
@@ -88,13 +88,23 @@ impl RunRequest {
         let Some(choice) = self.settings.journal() else {
             return false;
         };
-        self.journal = choice.opened().cloned().map(Ok);
+        // Its requests may have to be found, too.
+        if !self.settings.cached_requests.unwrap_or(false) {
+            self.journal = choice.opened().cloned().map(Ok);
+        }
         self.journal.is_none()
     }
 
     /// Opens its journal, which may take a while.
     pub(crate) fn open_journal(&mut self) {
-        self.journal = self.settings.journal().map(JournalChoice::open);
+        let opened = self.settings.journal().map(|choice| {
+            let journal = choice.open()?;
+            if self.settings.cached_requests.unwrap_or(false) {
+                journal.index_requests()?;
+            }
+            Ok(journal)
+        });
+        self.journal = opened;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::execution::settings::within;
 use crate::execution::tokens::TokenSink;
 use crate::execution::{ErrorKind, ExecutionSettings, Plan, RunId};
 use crate::graph::{HostError, NodeRef, Tool};
-use crate::journal::{Found, Journal, RequestDigest};
+use crate::journal::{FoundCall, Journal, RequestDigest};
 use crate::resources::Permit;
 use crate::value::Value;
 
@@ -148,7 +148,7 @@ pub(crate) enum Source {
     /// Here.
     Held(Box<LlmResponse>),
     /// In the journal, among those of other inputs.
-    Kept(Journal, Found),
+    Kept(Journal, FoundCall),
 }
 
 /// Reads an answer of the journal and tells the scheduler.
@@ -161,8 +161,10 @@ pub(crate) async fn recall(task: RecallTask, events: EventSender) {
     let response = match source {
         Source::Held(response) => Some(*response),
         Source::Kept(journal, found) => {
-            let reading = tokio::task::spawn_blocking(move || journal.read_answer(found));
-            reading.await.ok().flatten()
+            // What can't be read is asked for.
+            let reading = tokio::task::spawn_blocking(move || journal.read_call(found).ok()?);
+            let call = reading.await.ok().flatten();
+            call.and_then(|call| call.outcome.ok())
         }
     };
     let answered = response.map(|response| {

@@ -177,7 +177,7 @@ impl Run {
     }
 
     /// The request for a node, whose conversation may have gone on.
-    fn request(
+    pub(super) fn request(
         &self,
         execution: &Execution,
         node: NodeRef,

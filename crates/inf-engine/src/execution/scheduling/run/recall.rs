@@ -9,7 +9,6 @@ use super::recording;
 use super::{Charge, Run};
 use crate::clients::LlmResponse;
 use crate::execution::observation::TaskOutcome;
-use crate::execution::scheduling::answer::Answer;
 use crate::execution::scheduling::conversation::Conversation;
 use crate::execution::scheduling::evaluate::Failure;
 use crate::execution::scheduling::execution::{Execution, Running};
@@ -97,11 +96,12 @@ impl Run {
         let Some(journal) = &mut self.journal else {
             unreachable!("what is recalled is of a journal");
         };
+        // Not only the newest: a change may have been taken back.
         let ended = recalled.records.iter().find_map(|record| match record {
-            Record::Input(input) => Some(input),
+            Record::Input(input) if journal.still_holds(input) => Some(input),
             _ => None,
         });
-        if let Some(ended) = ended.filter(|ended| journal.still_holds(ended)) {
+        if let Some(ended) = ended {
             let graph = self.bound.plan.graph();
             let output = match &ended.outcome {
                 Ok(output) => Some(Ok(output.clone())),
@@ -216,8 +216,9 @@ impl Run {
         execution.state.start(node);
         let attempted = self.attempted(execution, node);
         let tokens = self.tokens.as_ref();
+        let place = (execution.index, execution.region_path(&self.bound.plan));
         let tokens =
-            tokens.and_then(|tokens| tokens.sink(node.index(), execution.index, (1, turn)));
+            tokens.and_then(|tokens| tokens.sink(node.index(), place, (1, turn)));
         let task = RecallTask {
             attempted,
             plan: Arc::clone(&self.bound.plan),

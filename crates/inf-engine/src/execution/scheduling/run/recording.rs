@@ -21,7 +21,7 @@ use crate::graph::{InferenceGraph, NodeRef};
 use crate::journal::{
     ArgumentsDigest, CallRecord, EndCounts, EndRecord, HostRecord, InputFailure, InputIdentity,
     InputRecord, InputTimings, Journal, ModelIdentity, NewRun, PipelineRecord, Record,
-    RecordedFailure, RequestDigest, RunNumber, Subscription, Timestamp,
+    RecordedFailure, RequestDigest, RequestKey, RunNumber, Subscription, Timestamp,
 };
 use crate::resources::{Asked, EndpointGroup};
 use crate::value::Value;
@@ -44,7 +44,7 @@ pub(super) struct RunJournal {
     retries_failed: bool,
     /// How often each request was asked, if answers to the same one are looked
     /// for.
-    asked: Option<FxHashMap<RequestDigest, u64>>,
+    asked: Option<FxHashMap<RequestDigest, usize>>,
     /// How often each input came.
     occurrences: FxHashMap<InputIdentity, u64>,
     /// The inputs under way, by their oldest execution.
@@ -71,15 +71,15 @@ impl RunJournal {
             .iter()
             .map(|endpoint| (endpoint.alias().into(), models_of(endpoint)))
             .collect();
-        let (number, pipeline) = journal.begin_run(&NewRun {
+        let number = journal.begin_run(&NewRun {
             pipeline: graph.name(),
             fingerprint: bound.fingerprint(),
             parameters: &parameters,
             models: &models,
         });
-        if settings.cached_requests.unwrap_or(false) {
-            journal.index_requests();
-        }
+        let Some(pipeline) = journal.pipeline_of(number) else {
+            unreachable!("a run that begins has its pipeline");
+        };
         let caches = settings.cached_requests.unwrap_or(false);
         let events = events.clone();
         Self {
@@ -179,11 +179,10 @@ impl RunJournal {
     ) -> Option<Source> {
         let asked = self.asked.as_mut()?;
         let times = asked.entry(request).or_insert(0);
-        let mut keys = endpoint.asked().map(|asked| {
-            let model = ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model));
-            request.at(&model, &asked.address)
-        });
-        let found = keys.find_map(|key| self.journal.find_request(key, *times));
+        let keys = endpoint.asked();
+        let keys = keys.map(|asked| request.at(&asked.model, &asked.address));
+        let keys: Vec<RequestKey> = keys.collect();
+        let found = self.journal.find_request(&keys, *times);
         *times += 1;
         Some(Source::Kept(self.journal.clone(), found?))
     }
@@ -216,7 +215,7 @@ impl Run {
         now: Instant,
     ) {
         if self.journal.is_some() {
-            let failure = RecordedFailure::new(failure.kind.as_str(), failure.message.clone());
+            let failure = failure_of(failure.kind, &failure.message);
             self.record_call(execution, running, asked, Err(failure), now);
         }
     }
@@ -229,21 +228,22 @@ impl Run {
         outcome: Result<LlmResponse, RecordedFailure>,
         now: Instant,
     ) {
-        let (Some(journal), Some(input), Some(request)) =
-            (&self.journal, execution.identity, asked)
-        else {
+        let (Some(journal), Some(request)) = (&self.journal, asked) else {
+            return;
+        };
+        let Some(input) = journal.input_of(execution) else {
             return;
         };
         let node = running.node;
         let took = now.duration_since(running.started);
         let place = self.bound.endpoint_of[node.index()];
         let endpoint = &self.bound.endpoints[place];
-        let Some(Asked { provider, model, address }) = running.asked.map(|asked| endpoint.asked_at(asked)) else {
+        let Some(Asked { model, address, .. }) = running.asked.map(|asked| endpoint.asked_at(asked)) else {
             return;
         };
         let attempts = execution.attempts_of(node).iter();
         let attempts = attempts.map(|attempt| {
-            RecordedFailure::new(attempt.kind.as_str(), attempt.message.clone())
+            failure_of(attempt.kind, &attempt.message)
         });
         journal.append(CallRecord {
             run: journal.number,
@@ -254,7 +254,6 @@ impl Run {
             alias: endpoint.alias().into(),
             endpoint: Arc::clone(address),
             model: Arc::clone(model),
-            provider: Arc::clone(provider),
             outcome,
             attempts: attempts.collect(),
             cost: running.charge.cost(),
@@ -303,8 +302,11 @@ impl Run {
     }
 
     /// Keeps how an input ended. One that was stopped has not: it goes on later.
-    pub(super) fn record_end(&self, identity: Option<InputIdentity>, result: &BatchResult<Value>) {
-        let (Some(journal), Some(input)) = (&self.journal, identity) else {
+    pub(super) fn record_end(&mut self, execution: ExecutionId, result: &BatchResult<Value>) {
+        let Some(journal) = &mut self.journal else {
+            return;
+        };
+        let Some(input) = journal.end_input(execution) else {
             return;
         };
         let outcome = match &result.output {
@@ -383,10 +385,17 @@ fn models_of(endpoint: &EndpointGroup) -> Vec<ModelIdentity> {
     models
 }
 
+fn failure_of(kind: ErrorKind, message: &str) -> RecordedFailure {
+    RecordedFailure {
+        kind: kind.as_str().into(),
+        message: message.to_owned(),
+    }
+}
+
 fn recorded(error: &ExecutionError) -> InputFailure {
     let attempts = error.earlier_attempts.iter();
     let attempts = attempts
-        .map(|attempt| RecordedFailure::new(attempt.kind.as_str(), attempt.message.clone()));
+        .map(|attempt| failure_of(attempt.kind, &attempt.message));
     InputFailure {
         node: error.node.clone(),
         alias: error.alias.clone(),
