@@ -81,7 +81,10 @@ fn with(pipeline: &Pipeline<String, String>, journal: &Journal) -> Pipeline<Stri
 pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
     let folder = parent.join(format!("inf-bench-journal-{}", std::process::id()));
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let figures = overhead(options, &folder.join("overhead"), &runtime).and_then(|mut figures| {
         figures.extend(resume(options, &folder.join("resume"), &runtime)?);
         Ok(figures)
@@ -99,7 +102,10 @@ fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<F
     let mut run = |is_on: bool, calls: usize| {
         let pipeline = if is_on { &with } else { &without };
         // Inputs that no run had: nothing is taken from the journal.
-        let inputs = next.by_ref().take(calls).map(|n: usize| format!("What is {n} + {n}?"));
+        let inputs = next
+            .by_ref()
+            .take(calls)
+            .map(|n: usize| format!("What is {n} + {n}?"));
         let inputs: Vec<String> = inputs.collect();
         let stopwatch = Stopwatch::start();
         runtime.block_on(make_calls(pipeline, inputs))?;

@@ -34,8 +34,8 @@ mod token_estimate;
 mod tokenizer;
 mod traffic;
 
-pub(crate) use asked::Asked;
 pub use alias_config::{AliasConfig, EndpointsConfig, Strategy};
+pub(crate) use asked::Asked;
 pub use dollars::Dollars;
 pub use endpoint_config::{EndpointConfig, Provider};
 pub(crate) use endpoint_group::{EndpointGroup, EndpointPlace, Permit, Wish};

@@ -73,11 +73,88 @@ async fn a_run_that_was_cut_off_goes_on() {
         break;
     }
     let asked = peer.asked().len();
-    assert!((120..=120 + lost).contains(&asked), "{asked} calls, {lost} lost");
+    assert!(
+        (120..=120 + lost).contains(&asked),
+        "{asked} calls, {lost} lost"
+    );
     // Then there is nothing to be done.
     let results = pipeline.run_batch(values(40)).await;
     assert!(results.iter().all(|result| result.from_journal));
     assert_eq!((outputs(&results), peer.asked().len()), (expected, asked));
+}
+
+/// In the middle of an arm, a map and a loop.
+const NESTED: &str = r#"
+version: 1
+name: nested
+input: { words: [string] }
+nodes:
+  shouts:
+    map: input.words
+    as: word
+    nodes:
+      first: { llm: a, prompt: "first {word}" }
+      again:
+        repeat: first
+        as: text
+        max: 3
+        nodes:
+          longer: { llm: a, prompt: "{text}!" }
+          done: { compute: ends_with, input: [longer, { $value: "!!" }] }
+        until: done
+        output: longer
+    output: again
+  kind: { llm: b, prompt: "kind of {shouts}" }
+  reply:
+    match: kind
+    cases:
+      "KIND OF NOTHING": { output: { $value: nothing } }
+    default:
+      nodes:
+        one: { llm: b, prompt: "one {kind}" }
+        two: { llm: b, prompt: "two {one}" }
+      output: two
+output: reply
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_in_the_middle_of_what_it_decided() {
+    let graph = || InferenceGraph::from_text(NESTED).unwrap();
+    let inputs = || {
+        (0..6).map(|input| {
+            let words = (0..input).map(|word| format!("w{input}.{word}"));
+            Value::from(serde_json::json!({ "words": words.collect::<Vec<_>>() }))
+        })
+    };
+    let bound = |peer: &Arc<Peer>| {
+        let resources = resources([("a", peer, 3), ("b", peer, 2)]);
+        graph().bind(&resources).unwrap()
+    };
+    let whole = echo();
+    let expected = outputs(&bound(&whole).run_batch(inputs()).await);
+    let distinct = whole.asked().len();
+    for cut_after in [1_500, 2_500, 6_500] {
+        let peer = echo();
+        let journal = Journal::in_memory(100_000);
+        let pipeline = bound(&peer).with_settings(with(&journal));
+        let mut cuts = 0;
+        let results = loop {
+            let running = pipeline.run_batch(inputs());
+            let cut = Duration::from_millis(cut_after);
+            match tokio::time::timeout(cut, running).await {
+                Ok(results) => break results,
+                Err(_) => cuts += 1,
+            }
+        };
+        assert!(cuts >= 2, "{cuts} cuts");
+        assert_eq!(outputs(&results), expected);
+        let asked = peer.asked().len();
+        // No more than what was in flight when it was cut off.
+        let most = distinct + 5 * cuts;
+        assert!((distinct..=most).contains(&asked), "{asked} of {distinct}");
+        pipeline.run_batch(inputs()).await;
+        assert_eq!(peer.asked().len(), asked);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,7 +302,11 @@ async fn a_host_function_that_asks_for_it_is_kept() {
     assert!(results[1].output.is_err());
     pipeline.run_batch(texts(3)).await;
     let called = called.map(|called| called.load(Ordering::SeqCst));
-    assert_eq!(called, [3, 4], "the failed input alone, and not what is kept");
+    assert_eq!(
+        called,
+        [3, 4],
+        "the failed input alone, and not what is kept"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,7 +362,10 @@ async fn failures_are_final_unless_they_are_to_be_tried_again() {
     assert_eq!(retried[1].output.as_deref(), Ok("fine"));
     assert_eq!(peer.asked().len(), 4);
     // That is what it has now.
-    assert_eq!(pipeline.run_batch(texts(3)).await[1].output.as_deref(), Ok("fine"));
+    assert_eq!(
+        pipeline.run_batch(texts(3)).await[1].output.as_deref(),
+        Ok("fine")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,11 +414,21 @@ async fn a_replay_calls_nothing() {
         .with_settings(replay)
         .run_batch(values(4))
         .await;
-    let kinds = results.iter().map(|result| result.output.as_ref().unwrap_err().kind);
+    let kinds = results
+        .iter()
+        .map(|result| result.output.as_ref().unwrap_err().kind);
     assert!(kinds.into_iter().all(|kind| kind == ErrorKind::NotRecorded));
     let told = |index: usize| results[index].output.as_ref().unwrap_err().to_string();
-    assert!(told(0).contains("no answer to the call of `merge`"), "{}", told(0));
-    assert!(told(3).contains("it holds no call of this input"), "{}", told(3));
+    assert!(
+        told(0).contains("no answer to the call of `merge`"),
+        "{}",
+        told(0)
+    );
+    assert!(
+        told(3).contains("it holds no call of this input"),
+        "{}",
+        told(3)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,11 +456,17 @@ async fn who_listens_hears_of_what_the_journal_answers() {
     changed.run_batch(values(1)).await;
     assert_eq!(counts.0.load(Ordering::SeqCst), 2);
     let piece = tokens.next().await.unwrap();
-    assert_eq!((&*piece.node, piece.event), ("left", TokenEvent::Text("LEFT 0".into())));
+    assert_eq!(
+        (&*piece.node, piece.event),
+        ("left", TokenEvent::Text("LEFT 0".into()))
+    );
 }
 
 #[test]
 fn a_request_has_the_same_digest_whoever_is_asked() {
     let request = inf_engine::clients::LlmRequest::from_prompt("Hello.");
-    assert_eq!(RequestDigest::of(&request), RequestDigest::of(&request.clone()));
+    assert_eq!(
+        RequestDigest::of(&request),
+        RequestDigest::of(&request.clone())
+    );
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use tracing::Span;
 
 use super::recording;
@@ -17,53 +18,67 @@ use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, RecallTask, Source};
 use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
 use crate::graph::NodeRef;
-use crate::journal::{
-    ArgumentsDigest, CallRecord, HostRecord, InputRecord, Record, RequestDigest,
-};
+use crate::journal::{ArgumentsDigest, CallRecord, HostRecord, InputRecord, Record, RequestDigest};
 use crate::resources::Wish;
 use crate::value::Value;
 
 /// What the journal holds of an input, as long as it may be of use.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// Calls that were answered, the newest first.
-    calls: Vec<CallRecord>,
-    /// What host functions gave, the newest first.
-    values: Vec<HostRecord>,
+    /// Calls that were answered, by where they were made; the newest first.
+    calls: FxHashMap<(Arc<str>, u32), Vec<CallRecord>>,
+    /// What host functions gave, by where; the newest first.
+    values: FxHashMap<Arc<str>, Vec<HostRecord>>,
 }
 
 impl Memory {
+    /// What of `records` may be of use; they are newest first.
+    fn of(records: Vec<Record>) -> Self {
+        let mut memory = Self::default();
+        for record in records {
+            match record {
+                Record::Call(call) if call.outcome.is_ok() => {
+                    let place = (Arc::clone(&call.path), call.turn);
+                    memory.calls.entry(place).or_default().push(*call);
+                }
+                Record::Host(host) => {
+                    let place = Arc::clone(&host.path);
+                    memory.values.entry(place).or_default().push(*host);
+                }
+                _ => {}
+            }
+        }
+        memory
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }
 
     /// What a host function gave for the same arguments.
     pub(super) fn value(&self, path: &str, arguments: ArgumentsDigest) -> Option<Value> {
-        let mut values = self.values.iter();
-        let found = values.find(|host| host.arguments == arguments && *host.path == *path);
-        found?.outcome.clone().ok()
+        let mut values = self.values.get(path)?.iter();
+        let found = values.find(|host| host.arguments == arguments)?;
+        found.outcome.clone().ok()
     }
 
-    pub(super) fn may_have(&self, path: &str, turn: u32) -> bool {
-        let mut calls = self.calls.iter();
-        calls.any(|call| call.turn == turn && *call.path == *path)
+    /// Whether there is any answer to a turn of the node at `path`.
+    pub(super) fn may_have(&self, path: &Arc<str>, turn: u32) -> bool {
+        self.calls.contains_key(&(Arc::clone(path), turn))
     }
 
-    /// Takes the newest answer to `request`.
+    /// Takes the newest answer to `request` that `is_same_model` accepts.
     pub(super) fn take(
         &mut self,
-        (path, turn): (&str, u32),
+        path: &Arc<str>,
+        turn: u32,
         request: RequestDigest,
         is_same_model: impl Fn(&CallRecord) -> bool,
     ) -> Option<LlmResponse> {
-        let is_meant = |call: &CallRecord| {
-            call.request == request
-                && call.turn == turn
-                && *call.path == *path
-                && is_same_model(call)
-        };
-        let place = self.calls.iter().position(is_meant)?;
-        self.calls.swap_remove(place).outcome.ok()
+        let calls = self.calls.get_mut(&(Arc::clone(path), turn))?;
+        let mut known = calls.iter();
+        let place = known.position(|call| call.request == request && is_same_model(call))?;
+        calls.remove(place).outcome.ok()
     }
 }
 
@@ -112,15 +127,7 @@ impl Run {
                 return;
             }
         }
-        let (mut calls, mut values) = (Vec::new(), Vec::new());
-        for record in recalled.records {
-            match record {
-                Record::Call(call) if call.outcome.is_ok() => calls.push(*call),
-                Record::Host(host) => values.push(*host),
-                _ => {}
-            }
-        }
-        journal.remember(execution.id, Memory { calls, values });
+        journal.remember(execution.id, Memory::of(recalled.records));
         let ready = execution.end_recall();
         self.advance(board, execution, ready);
     }
@@ -217,8 +224,7 @@ impl Run {
         let attempted = self.attempted(execution, node);
         let tokens = self.tokens.as_ref();
         let place = (execution.index, execution.region_path(&self.bound.plan));
-        let tokens =
-            tokens.and_then(|tokens| tokens.sink(node.index(), place, (1, turn)));
+        let tokens = tokens.and_then(|tokens| tokens.sink(node.index(), place, (1, turn)));
         let task = RecallTask {
             attempted,
             plan: Arc::clone(&self.bound.plan),

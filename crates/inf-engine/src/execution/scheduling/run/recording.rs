@@ -14,9 +14,7 @@ use crate::execution::scheduling::evaluate::{self, Failure, ParameterTexts};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::scheduler::{Board, Event, EventSender};
 use crate::execution::scheduling::task::{ExecutionId, Source};
-use crate::execution::{
-    Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId,
-};
+use crate::execution::{Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId};
 use crate::graph::{InferenceGraph, NodeRef};
 use crate::journal::{
     ArgumentsDigest, CallRecord, EndCounts, EndRecord, HostRecord, InputFailure, InputIdentity,
@@ -139,7 +137,7 @@ impl RunJournal {
     /// the models that are there now.
     pub(super) fn take(
         &mut self,
-        (execution, path, turn): (&Execution, &str, u32),
+        (execution, path, turn): (&Execution, &Arc<str>, u32),
         request: RequestDigest,
     ) -> Option<LlmResponse> {
         let Self {
@@ -150,7 +148,7 @@ impl RunJournal {
             ..
         } = self;
         let memory = &mut inputs.get_mut(&execution.root)?.memory;
-        memory.take((path, turn), request, |call| {
+        memory.take(path, turn, request, |call| {
             let before = || journal.pipeline_of(call.run);
             let is_same = |before: Arc<PipelineRecord>| {
                 before.models.get(&call.alias) == pipeline.models.get(&call.alias)
@@ -238,13 +236,13 @@ impl Run {
         let took = now.duration_since(running.started);
         let place = self.bound.endpoint_of[node.index()];
         let endpoint = &self.bound.endpoints[place];
-        let Some(Asked { model, address, .. }) = running.asked.map(|asked| endpoint.asked_at(asked)) else {
+        let Some(Asked { model, address, .. }) =
+            running.asked.map(|asked| endpoint.asked_at(asked))
+        else {
             return;
         };
         let attempts = execution.attempts_of(node).iter();
-        let attempts = attempts.map(|attempt| {
-            failure_of(attempt.kind, &attempt.message)
-        });
+        let attempts = attempts.map(|attempt| failure_of(attempt.kind, &attempt.message));
         journal.append(CallRecord {
             run: journal.number,
             input,
@@ -351,7 +349,12 @@ impl Run {
         journal.append(EndRecord {
             run: journal.number,
             at: Timestamp::now(),
-            why: self.shared.not_begun.get().map_or("done", |(kind, _)| kind.as_str()).into(),
+            why: self
+                .shared
+                .not_begun
+                .get()
+                .map_or("done", |(kind, _)| kind.as_str())
+                .into(),
             counts: EndCounts {
                 completed: progress.inputs_succeeded as u64,
                 failed: progress.inputs_failed as u64,
@@ -377,9 +380,8 @@ fn was_cut_off(error: &ExecutionError) -> bool {
 
 fn models_of(endpoint: &EndpointGroup) -> Vec<ModelIdentity> {
     let models = endpoint.asked();
-    let models = models.map(|asked| {
-        ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model))
-    });
+    let models = models
+        .map(|asked| ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model)));
     let mut models: Vec<ModelIdentity> = models.collect();
     models.dedup();
     models
@@ -394,8 +396,7 @@ fn failure_of(kind: ErrorKind, message: &str) -> RecordedFailure {
 
 fn recorded(error: &ExecutionError) -> InputFailure {
     let attempts = error.earlier_attempts.iter();
-    let attempts = attempts
-        .map(|attempt| failure_of(attempt.kind, &attempt.message));
+    let attempts = attempts.map(|attempt| failure_of(attempt.kind, &attempt.message));
     InputFailure {
         node: error.node.clone(),
         alias: error.alias.clone(),
@@ -409,7 +410,10 @@ fn recorded(error: &ExecutionError) -> InputFailure {
 
 /// The error that was recorded; `None` if its kind is one of another version.
 pub(super) fn recalled(failure: &InputFailure, graph: &InferenceGraph) -> Option<ExecutionError> {
-    let node = failure.node.as_deref().and_then(|name| graph.node_named(name));
+    let node = failure
+        .node
+        .as_deref()
+        .and_then(|name| graph.node_named(name));
     let attempts = failure.attempts.iter().map(|attempt| {
         Some(Attempt {
             kind: ErrorKind::from_name(&attempt.kind)?,
