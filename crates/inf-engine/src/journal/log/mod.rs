@@ -9,3 +9,4 @@ mod salvage;
 mod scan;
 
 pub(super) use keeper::Log;
+pub(super) use opening::FILE;
