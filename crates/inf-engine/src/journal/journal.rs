@@ -90,6 +90,20 @@ impl Journal {
         store.map(Self)
     }
 
+    /// A journal on a disk of its own.
+    #[cfg(test)]
+    pub(super) fn open_on(
+        folder: &Path,
+        settings: JournalSettings,
+        disk: impl FnOnce(super::log::FileDisk) -> Box<dyn super::log::Disk>,
+    ) -> Result<Self, JournalError> {
+        let log = Log::open_on(folder, settings, disk)?;
+        Ok(Self(Arc::new(Store::Log {
+            log: Some(log),
+            folder: folder.into(),
+        })))
+    }
+
     /// A journal without a disk that keeps the newest records, at most so many:
     /// for caches and tests.
     pub fn in_memory(most_records: usize) -> Self {

@@ -5,6 +5,7 @@
 //! program asks of it are queries over these [records](Record): what of an input was
 //! done already, what failed, what it cost.
 
+mod checkpoint;
 mod definitions;
 mod digest;
 mod graph_fingerprint;
@@ -17,6 +18,7 @@ mod input_identity;
 )]
 mod journal;
 mod journal_error;
+mod journal_reader;
 mod journal_settings;
 mod log;
 mod new_run;
@@ -28,11 +30,15 @@ mod request_index;
 mod subscription;
 mod timestamp;
 
+pub use checkpoint::{
+    Change, Checkpoint, CheckpointCounts, CheckpointManager, Compatibility, FailedInput,
+};
 pub use graph_fingerprint::GraphFingerprint;
 pub use input_identity::{ArgumentsDigest, InputIdentity};
 pub use journal::Journal;
 pub(crate) use journal::{Found, FoundCall};
 pub use journal_error::{JournalError, JournalErrorKind};
+pub use journal_reader::JournalReader;
 pub use journal_settings::JournalSettings;
 pub use new_run::NewRun;
 pub use notice::Notice;

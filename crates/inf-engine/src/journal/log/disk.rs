@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::super::journal_error::{JournalErrorKind, reason};
 
 /// The file that is written; in tests one that fails when it is told to.
-pub(super) trait Disk: Send + Sync {
+pub(in crate::journal) trait Disk: Send + Sync {
     /// Adds what it can of `bytes` at the end, and says how much that was.
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
@@ -24,10 +24,10 @@ pub(super) trait Disk: Send + Sync {
 
 /// A real file.
 #[derive(Debug)]
-pub(super) struct FileDisk {
+pub(in crate::journal) struct FileDisk {
     /// Opened for appending.
-    pub(super) file: File,
-    pub(super) path: PathBuf,
+    pub(in crate::journal) file: File,
+    pub(in crate::journal) path: PathBuf,
 }
 
 impl Disk for FileDisk {

@@ -82,13 +82,23 @@ struct State {
     writer_has_ended: bool,
     writer_waits: bool,
     syncer_waits: bool,
-    /// Whether a half line stands at the end of the file that could not be cut off.
-    is_torn: bool,
+    tail: Tail,
     flushes: Vec<Flush>,
     index: Index,
     definitions: Definitions,
     /// Only if somebody asked for it.
     requests: Option<RequestIndex>,
+}
+
+/// How the file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// After a line break.
+    Whole,
+    /// After a line whose break is missing.
+    Unbroken,
+    /// After half a line that could not be cut off.
+    Torn,
 }
 
 /// Somebody who waits for the first so many records to be durable.
@@ -111,6 +121,17 @@ impl Log {
         Ok(Self::keep(folder, settings, open, Some(lock), |disk| {
             Box::new(disk)
         }))
+    }
+
+    /// The same with a disk of its own, without a lock.
+    #[cfg(test)]
+    pub(in crate::journal) fn open_on(
+        folder: &Path,
+        settings: JournalSettings,
+        disk: impl FnOnce(FileDisk) -> Box<dyn Disk>,
+    ) -> Result<Self, JournalError> {
+        let open = opening::open(folder)?;
+        Ok(Self::keep(folder, settings, open, None, disk))
     }
 
     fn keep(
@@ -150,7 +171,7 @@ impl Log {
                 writer_has_ended: false,
                 writer_waits: false,
                 syncer_waits: false,
-                is_torn: false,
+                tail: Tail::Whole,
                 flushes: Vec::new(),
                 index,
                 definitions,
@@ -460,48 +481,71 @@ impl Shared {
                 state.writer_waits = false;
             }
             batch.take(&mut state);
-            let (mut length, is_torn) = (state.length, state.is_torn);
+            let (length, tail) = (state.length, state.tail);
             drop(state);
-            let mut written = Ok(());
-            if is_torn {
-                // To get rid of the half line, or to end it: then it is a damaged one.
-                match self.disk.cut(length) {
-                    Ok(()) => {}
-                    Err(_) => match write_all(&*self.disk, b"\n") {
-                        (_, Ok(())) => length = self.disk_length(length),
-                        (_, Err(error)) => written = Err(error),
-                    },
-                }
-            }
-            let mut whole = 0;
-            let mut is_torn_now = is_torn;
-            if written.is_ok() {
-                batch.lay_out(length);
-                let (bytes, outcome) = write_all(&*self.disk, &batch.lines);
-                whole = batch.whole(length + bytes);
-                let good = batch.end(length, whole);
-                is_torn_now =
-                    outcome.is_err() && length + bytes > good && self.disk.cut(good).is_err();
-                length = good;
-                written = outcome;
-            }
-            self.note_written(&mut batch, whole, length, is_torn_now, written);
+            let outcome = self.mend(length, tail);
+            let written = match outcome {
+                Ok(length) => self.write_batch(&mut batch, length),
+                Err(error) => Written {
+                    whole: 0,
+                    length,
+                    tail,
+                    outcome: Err(error),
+                },
+            };
+            self.note_written(&mut batch, written);
         }
     }
 
-    /// The length of the file, which is more than `length` by a half line.
+    /// Sees to it that the file ends with a line break; how long it is then.
+    fn mend(&self, length: u64, tail: Tail) -> io::Result<u64> {
+        match tail {
+            Tail::Whole => return Ok(length),
+            Tail::Torn if self.disk.cut(length).is_ok() => return Ok(length),
+            Tail::Torn | Tail::Unbroken => {}
+        }
+        // Half a line is then a damaged one.
+        write_all(&*self.disk, b"\n").1?;
+        Ok(self.disk_length(length + 1))
+    }
+
+    /// Writes what it can of `batch` to the file, which is `length` bytes long.
+    fn write_batch(&self, batch: &mut Batch, length: u64) -> Written {
+        batch.lay_out(length);
+        let (bytes, outcome) = write_all(&*self.disk, &batch.lines);
+        let end = length + bytes;
+        let mut whole = batch.whole(end);
+        let mut good = batch.end(length, whole);
+        let mut tail = Tail::Whole;
+        if end > good && self.disk.cut(good).is_err() {
+            tail = Tail::Torn;
+            // But for its break it is whole, and would be there twice.
+            if batch.whole(end + 1) > whole {
+                whole += 1;
+                good = end;
+                tail = Tail::Unbroken;
+            }
+        }
+        Written {
+            whole,
+            length: good,
+            tail,
+            outcome,
+        }
+    }
+
+    /// The length of the file, which may be more than `length` by half a line.
     fn disk_length(&self, length: u64) -> u64 {
         self.reader.metadata().map_or(length, |found| found.len())
     }
 
-    fn note_written(
-        &self,
-        batch: &mut Batch,
-        whole: usize,
-        length: u64,
-        is_torn: bool,
-        outcome: io::Result<()>,
-    ) {
+    fn note_written(&self, batch: &mut Batch, written: Written) {
+        let Written {
+            whole,
+            length,
+            tail,
+            outcome,
+        } = written;
         let mut state = self.state();
         for (record, offset) in batch.records.drain(..whole).zip(&batch.offsets) {
             if let Some(input) = record.input() {
@@ -518,7 +562,7 @@ impl Shared {
         }
         state.written += whole as u64;
         state.length = length;
-        state.is_torn = is_torn;
+        state.tail = tail;
         if state.syncer_waits {
             self.to_sync.notify_one();
         }
@@ -599,6 +643,16 @@ impl Shared {
     }
 }
 
+/// What became of a batch.
+struct Written {
+    /// How many of its records are in the file.
+    whole: usize,
+    /// Where the last of them ends.
+    length: u64,
+    tail: Tail,
+    outcome: io::Result<()>,
+}
+
 /// Whether what is written can't be made durable any more.
 fn is_lost(state: &State) -> bool {
     let failure = state.failure.as_ref();
@@ -665,17 +719,13 @@ impl Batch {
 
     /// How many records are in the file as a whole if that is `end` bytes long.
     fn whole(&self, end: u64) -> usize {
-        let begun = self.offsets.partition_point(|offset| *offset < end);
-        let ends = |place: usize| self.offsets.get(place + 1).copied();
-        match begun.checked_sub(1) {
-            Some(last) => match ends(last) {
-                Some(ends) if ends <= end => begun,
-                Some(_) => last,
-                // The last of all.
-                None if end == self.offsets[0] + self.lines.len() as u64 => begun,
-                None => last,
-            },
-            None => 0,
+        let begun = self.offsets.partition_point(|offset| *offset <= end);
+        let all = self.lines.len() as u64;
+        let is_all = self.offsets.first().is_some_and(|first| first + all == end);
+        if is_all {
+            begun
+        } else {
+            begun.saturating_sub(1)
         }
     }
 

@@ -52,6 +52,22 @@ impl<'l> Line<'l> {
         })
     }
 
+    /// The line that `text` begins with, wherever that ends.
+    pub(in crate::journal) fn find_end(text: &'l [u8]) -> Option<Self> {
+        let (front, summed) = text.split_at_checked(SUMMED_FROM)?;
+        let digits = front.strip_prefix(MARKER)?.strip_suffix(b"\",")?;
+        let mut hasher = crc32fast::Hasher::new();
+        let mut hashed = 0;
+        for brace in memchr::memchr_iter(b'}', summed) {
+            hasher.update(&summed[hashed..=brace]);
+            hashed = brace + 1;
+            if *digits == hex(hasher.clone().finalize()) {
+                return Self::read(&text[..SUMMED_FROM + hashed]);
+            }
+        }
+        None
+    }
+
     /// The record that it holds: `None` if its kind is not known.
     pub(in crate::journal) fn record(&self) -> serde_json::Result<Option<Record>> {
         Ok(Some(match self.kind {

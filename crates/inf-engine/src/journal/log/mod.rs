@@ -8,4 +8,9 @@ mod reading;
 mod salvage;
 mod scan;
 
+#[cfg(test)]
+pub(super) use disk::{Disk, FileDisk};
 pub(super) use keeper::Log;
+pub(super) use line::Line;
+pub(super) use opening::{FILE, Header, VERSION, cannot_open, may_be_a_journal, notice_of};
+pub(super) use scan::{Damage, Visitor, scan};

@@ -5,7 +5,7 @@ use memchr::memmem;
 use super::line::{Line, MARKER};
 
 /// How many beginnings of lines further on the end of one is looked for: an
-/// answer can have what looks like a beginning in it.
+/// answer can have in it what looks like a beginning.
 const REACH: usize = 8;
 
 /// A part of a stretch between two line breaks.
@@ -20,8 +20,8 @@ pub(in crate::journal) enum Piece<'l> {
 /// Tells the pieces of `stretch` and where each begins.
 ///
 /// A line break that became another byte leaves two lines in a stretch; both can
-/// be read, because what a line begins with is nowhere inside of a text: quotes
-/// have a backslash there.
+/// be read. What a line begins with is nowhere inside of a text, because quotes
+/// have a backslash there, and where it ends its sum is right.
 pub(in crate::journal) fn pieces<'l>(stretch: &'l [u8], mut tell: impl FnMut(usize, Piece<'l>)) {
     if stretch.is_empty() {
         return;
@@ -36,12 +36,8 @@ pub(in crate::journal) fn pieces<'l>(stretch: &'l [u8], mut tell: impl FnMut(usi
         if start < damaged_from {
             continue; // Inside of a line that was read.
         }
-        let ends = bounds[place + 1..].iter().take(REACH);
-        // Up to the next beginning, and without the byte before that, which was a line break.
-        let lines = ends.flat_map(|&end| [end, end - 1]);
-        let line = lines
-            .filter_map(|end| stretch.get(start..end))
-            .find_map(Line::read);
+        let reach = bounds.get(place + REACH).copied().unwrap_or(stretch.len());
+        let line = Line::find_end(&stretch[start..reach]);
         let Some(line) = line else { continue };
         if damaged_from < start {
             tell(damaged_from, Piece::Damaged(start - damaged_from));

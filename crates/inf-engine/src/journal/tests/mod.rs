@@ -1,5 +1,8 @@
 //! The journal from the inside: what execution asks of it.
 
+mod damage;
+mod faults;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,11 +15,11 @@ use crate::graph::InferenceGraph;
 use crate::resources::{Cost, Dollars};
 use crate::value::Value;
 
-pub(super) fn identity(number: u64) -> InputIdentity {
+fn identity(number: u64) -> InputIdentity {
     InputIdentity::of("p", &Value::Number(number.into()), 0)
 }
 
-pub(super) fn call(run: RunNumber, input: u64, path: &str) -> CallRecord {
+fn call(run: RunNumber, input: u64, path: &str) -> CallRecord {
     let mut cost = Cost::default();
     cost.known = Dollars::new(0.000_123_4);
     let mut response =
@@ -66,7 +69,7 @@ pub(super) fn call(run: RunNumber, input: u64, path: &str) -> CallRecord {
     }
 }
 
-pub(super) fn ended(run: RunNumber, input: u64) -> InputRecord {
+fn ended(run: RunNumber, input: u64) -> InputRecord {
     let outcome = if input.is_multiple_of(5) {
         Err(InputFailure {
             node: Some("b".into()),
@@ -94,7 +97,7 @@ pub(super) fn ended(run: RunNumber, input: u64) -> InputRecord {
     }
 }
 
-pub(super) fn begin(journal: &Journal) -> RunNumber {
+fn begin(journal: &Journal) -> RunNumber {
     let text = "{version: 1, name: p, parameters: {style: {value: Be brief., description: The style.}}, nodes: {a: {llm: fast, system: '{parameters.style}', prompt: '{input}'}}, output: a}";
     let graph = InferenceGraph::from_text(text).unwrap();
     let fingerprint = GraphFingerprint::of(&graph);
@@ -106,8 +109,19 @@ pub(super) fn begin(journal: &Journal) -> RunNumber {
     })
 }
 
+/// A folder in memory where there is one: these tests make many.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    folder.unwrap()
+}
+
 /// Writes `inputs` inputs of two calls each and closes the journal.
-pub(super) fn write(folder: &Path, inputs: u64) -> RunNumber {
+fn write(folder: &Path, inputs: u64) -> RunNumber {
     let journal = Journal::open(folder).unwrap();
     let run = begin(&journal);
     for input in 0..inputs {
@@ -119,7 +133,7 @@ pub(super) fn write(folder: &Path, inputs: u64) -> RunNumber {
     run
 }
 
-pub(super) fn check_input(journal: &Journal, run: RunNumber, input: u64) {
+fn check_input(journal: &Journal, run: RunNumber, input: u64) {
     let found = journal.find(identity(input)).expect("it was recorded");
     let records = journal.read(found).unwrap();
     let expected: [Record; 3] = [
@@ -133,7 +147,7 @@ pub(super) fn check_input(journal: &Journal, run: RunNumber, input: u64) {
 
 #[test]
 fn what_is_appended_is_found_again_in_this_process_and_in_the_next() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let run = write(folder.path(), 20);
     let journal = Journal::open(folder.path()).unwrap();
     assert_eq!(journal.notices(), []);
