@@ -182,6 +182,15 @@ fn who_needs_whom_goes_through_regions() {
     assert!(graph.unused_nodes().is_empty());
 }
 
+// ------------------------------------------------------------------ drawn
+
+#[test]
+fn regions_are_frames() {
+    let graph = read(EVERYTHING);
+    assert_snapshot!("regions.dot", graph.to_dot());
+    assert_snapshot!("regions.mermaid", graph.to_mermaid());
+}
+
 // ------------------------------------------------------------------ built
 
 fn prompt(name: &str, of: NodeRef) -> GraphNode {
