@@ -176,14 +176,6 @@ fn find_endpoints(
         }
         endpoint_of.push(place);
     }
-    for region in graph.regions() {
-        if let Some(owner) = region.owner() {
-            problems.push(Problem::new(
-                format!("node `{}`", graph.node(owner).name()),
-                "the graph has control flow, which can't be run yet",
-            ));
-        }
-    }
     for (node, function) in graph.missing_host_functions() {
         problems.push(Problem::new(
             format!("node `{}`", graph.node(node).name()),

@@ -13,6 +13,9 @@ use crate::graph::SourceLocation;
 pub struct ExecutionError {
     /// The node that failed; `None` if no node did.
     pub node: Option<Box<str>>,
+    /// Where it ran inside of its input, if a node of control flow ran it, as a
+    /// [`NodePath`](crate::graph::NodePath) says it: `summaries[17]/summary`.
+    pub path: Option<Box<str>>,
     /// The alias that it called, if it calls a model.
     pub alias: Option<Box<str>>,
     /// The line of the program that made the node, if it was traced.
@@ -45,8 +48,11 @@ pub enum ErrorKind {
     /// The input could not be read or is not of the pipeline's input type, or
     /// what a call is given of it is no conversation.
     InvalidInput,
-    /// A node refers to a part that a value does not have.
+    /// A node refers to a part that a value does not have, or a value is not of
+    /// the kind that a node needs.
     MissingValue,
+    /// A branch has no arm for a value, and no default.
+    NoMatch,
     /// A host function failed or panicked.
     HostFunction,
     /// A call of a model failed.
@@ -72,6 +78,7 @@ impl ErrorKind {
         match self {
             Self::InvalidInput => "invalid_input",
             Self::MissingValue => "missing_value",
+            Self::NoMatch => "no_match",
             Self::HostFunction => "host_function",
             Self::Call(kind) => kind.as_str(),
             Self::InvalidOutput => "invalid_output",
@@ -94,6 +101,7 @@ impl ExecutionError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             node: None,
+            path: None,
             alias: None,
             location: None,
             kind,
@@ -125,6 +133,9 @@ impl fmt::Display for ExecutionError {
                 (Some(alias), None) => write!(formatter, " (alias `{alias}`)")?,
                 (None, Some(location)) => write!(formatter, " ({location})")?,
                 (None, None) => {}
+            }
+            if let Some(path) = &self.path {
+                write!(formatter, " at `{path}`")?;
             }
             formatter.write_str(": ")?;
         }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::Plan;
-use crate::graph::{NodeRef, Reference};
+use crate::graph::{NodeRef, Reference, RegionRef};
 use crate::value::Value;
 
 /// Where a node of an execution is.
 ///
 /// ```text
 /// Blocked ──► Pending ──► InProgress ──► Completed
-///    │           ▲ └─────────┐ │ │  └────► Failed
-///    │           └─ requeue ─│─┘ │
-///    └──────────► Cancelled ◄┴───┘
+///  │ │           ▲ └─────────┐ │ │  └────► Failed
+///  │ │           └─ requeue ─│─┘ │
+///  │ └──────────► Cancelled ◄┴───┘
+///  └────────────► Skipped
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -25,33 +26,50 @@ pub enum TaskStatus {
     InProgress,
     /// Has a value.
     Completed,
-    /// Has none, by its own fault.
+    /// Has none, by its own fault or by that of what it runs.
     Failed,
     /// Has none, because something that it reads has none or because the
     /// execution was stopped.
     Cancelled,
+    /// Has none, because it stands in an arm that was not chosen.
+    Skipped,
 }
 
 impl TaskStatus {
     /// Whether a node in this state stays in it.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped
+        )
     }
 }
 
 /// Which nodes of one execution are where, and the values that are still
 /// needed.
 ///
+/// It is of one run of one region: of the whole graph for an input, or of what a
+/// node of control flow runs. Nodes of regions inside of it are in states of
+/// their own.
+///
 /// Each transition is one function that asserts where the node was: a call in
 /// any other state is a bug of the scheduler and panics.
 #[derive(Debug)]
 pub struct ExecutionState {
     plan: Arc<Plan>,
+    region: RegionRef,
+    /// Of the nodes of the region itself.
     nodes: Vec<NodeState>,
+    /// The values of what it reads from outside, in the order of the plan.
+    captured: Captured,
     /// Nodes that are in no final state.
     open: usize,
     failed: bool,
 }
+
+/// The values that a region reads from outside: the same for all its runs, if
+/// there are any.
+pub(super) type Captured = Option<Arc<[Value]>>;
 
 #[derive(Debug)]
 struct NodeState {
@@ -60,6 +78,9 @@ struct NodeState {
     missing: u32,
     /// How many have yet to read its value; at 0 it is dropped.
     consumers: u32,
+    /// The only region that it runs, once that is known; the whole graph stands
+    /// for none.
+    chosen: RegionRef,
     value: Option<Value>,
 }
 
@@ -67,37 +88,82 @@ impl ExecutionState {
     /// An execution that has its input and nothing else; the nodes that this
     /// makes ready are added to `ready`.
     pub fn new(plan: Arc<Plan>, input: Value, ready: &mut Vec<NodeRef>) -> Self {
-        let nodes = plan.graph().enumerate().map(|(node, _)| {
-            let reads = plan.dependencies(node).len();
-            if reads == 0 && node != NodeRef::INPUT {
-                ready.push(node);
-            }
-            NodeState {
-                status: if reads == 0 {
-                    TaskStatus::Pending
-                } else {
-                    TaskStatus::Blocked
-                },
-                missing: u32::try_from(reads).unwrap_or(u32::MAX),
-                consumers: plan.consumers(node),
-                value: None,
-            }
-        });
+        Self::of_region(plan, RegionRef::ROOT, [input], None, ready)
+    }
+
+    /// A run of a region that has its arguments and what it reads from outside.
+    pub(super) fn of_region(
+        plan: Arc<Plan>,
+        region: RegionRef,
+        arguments: impl IntoIterator<Item = Value>,
+        captured: Captured,
+        ready: &mut Vec<NodeRef>,
+    ) -> Self {
+        let mut arguments = arguments.into_iter();
+        // The input, or the arguments, stand first.
+        let given = plan.arguments(region);
+        let nodes = plan
+            .nodes_of(region)
+            .iter()
+            .enumerate()
+            .map(|(slot, &node)| {
+                let reads = plan.dependencies(node).len();
+                if reads == 0 && slot >= given {
+                    ready.push(node);
+                }
+                NodeState {
+                    status: if reads == 0 {
+                        TaskStatus::Pending
+                    } else {
+                        TaskStatus::Blocked
+                    },
+                    missing: u32::try_from(reads).unwrap_or(u32::MAX),
+                    consumers: plan.consumers(node),
+                    chosen: RegionRef::ROOT,
+                    value: None,
+                }
+            });
         let nodes: Vec<NodeState> = nodes.collect();
         let mut state = Self {
             open: nodes.len(),
             nodes,
+            region,
+            captured,
             plan,
             failed: false,
         };
-        state.start(NodeRef::INPUT);
-        state.complete(NodeRef::INPUT, input, ready);
+        for slot in 0..given {
+            let node = state.plan.nodes_of(region)[slot];
+            state.start(node);
+            state.complete(node, arguments.next().unwrap_or_default(), ready);
+        }
         state
     }
 
-    /// Where `node` is.
+    /// The region that this is a run of.
+    pub fn region(&self) -> RegionRef {
+        self.region
+    }
+
+    /// Where `node` is. One of a region inside of this is where the node is that
+    /// runs it, or skipped if that runs another one.
     pub fn status(&self, node: NodeRef) -> TaskStatus {
-        self.nodes[node.index()].status
+        let (mut at, mut inside) = (node, None);
+        while self.plan.region_of(at) != self.region {
+            let region = self.plan.region_of(at);
+            let Some(owner) = self.plan.graph().region(region).owner() else {
+                // It is of a region around this one, which has begun.
+                return TaskStatus::Completed;
+            };
+            (at, inside) = (owner, Some(region));
+        }
+        let found = &self.nodes[self.plan.slot(at)];
+        match inside {
+            Some(region) if found.chosen != RegionRef::ROOT && found.chosen != region => {
+                TaskStatus::Skipped
+            }
+            _ => found.status,
+        }
     }
 
     /// Whether every node is in a final state.
@@ -112,7 +178,29 @@ impl ExecutionState {
 
     /// The value of a completed node, while someone has yet to read it.
     pub fn value(&self, node: NodeRef) -> Option<&Value> {
-        self.nodes[node.index()].value.as_ref()
+        if self.plan.region_of(node) == self.region {
+            return self.nodes[self.plan.slot(node)].value.as_ref();
+        }
+        let place = self.plan.captures(self.region).binary_search(&node).ok()?;
+        self.captured.as_ref()?.get(place)
+    }
+
+    /// The first node that waits to be started.
+    pub(super) fn first_pending(&self) -> Option<NodeRef> {
+        let mut nodes = self.nodes.iter();
+        let slot = nodes.position(|node| node.status == TaskStatus::Pending)?;
+        Some(self.plan.nodes_of(self.region)[slot])
+    }
+
+    /// What `region`, which a node of this one runs, reads from outside.
+    pub(super) fn capture(&self, region: RegionRef) -> Captured {
+        let captures = self.plan.captures(region);
+        if captures.is_empty() {
+            return None;
+        }
+        // The owner waited for them, and has not ended.
+        let values = captures.iter().map(|node| self.value(*node).cloned());
+        Some(values.map(Option::unwrap_or_default).collect())
     }
 
     /// Pending → in progress.
@@ -125,17 +213,29 @@ impl ExecutionState {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Pending);
     }
 
+    /// Notes that `node` runs `region` and no other one of its own: what is in
+    /// the others is skipped.
+    pub fn choose(&mut self, node: NodeRef, region: RegionRef) {
+        self.nodes[self.plan.slot(node)].chosen = region;
+    }
+
+    /// The only region that `node` runs, if that is known.
+    pub(super) fn chosen(&self, node: NodeRef) -> Option<RegionRef> {
+        let chosen = self.nodes[self.plan.slot(node)].chosen;
+        (chosen != RegionRef::ROOT).then_some(chosen)
+    }
+
     /// In progress → completed; the nodes that this makes ready are added to
     /// `ready`.
     pub fn complete(&mut self, node: NodeRef, value: Value, ready: &mut Vec<NodeRef>) {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Completed);
-        let completed = &mut self.nodes[node.index()];
+        let completed = &mut self.nodes[self.plan.slot(node)];
         if completed.consumers > 0 {
             completed.value = Some(value);
         }
         self.release_inputs(node);
         for &dependent in self.plan.dependents(node) {
-            let waiting = &mut self.nodes[dependent.index()];
+            let waiting = &mut self.nodes[self.plan.slot(dependent)];
             waiting.missing -= 1;
             if waiting.missing == 0 && waiting.status == TaskStatus::Blocked {
                 waiting.status = TaskStatus::Pending;
@@ -152,7 +252,7 @@ impl ExecutionState {
         let mut to_cancel: Vec<NodeRef> = self.plan.dependents(node).to_vec();
         while let Some(dependent) = to_cancel.pop() {
             // Two ways may lead here.
-            if self.status(dependent) == TaskStatus::Blocked {
+            if self.nodes[self.plan.slot(dependent)].status == TaskStatus::Blocked {
                 self.cancel_node(dependent);
                 to_cancel.extend(self.plan.dependents(dependent));
             }
@@ -161,23 +261,24 @@ impl ExecutionState {
 
     /// Cancels every node that was not started.
     pub fn cancel_waiting(&mut self) {
-        for node in (0..self.nodes.len()).map(NodeRef::new) {
-            if matches!(self.status(node), TaskStatus::Blocked | TaskStatus::Pending) {
-                self.cancel_node(node);
-            }
-        }
+        self.cancel_those(|status| matches!(status, TaskStatus::Blocked | TaskStatus::Pending));
     }
 
     /// Cancels every node that is in no final state.
     pub fn cancel(&mut self) {
-        for node in (0..self.nodes.len()).map(NodeRef::new) {
-            if !self.status(node).is_final() {
-                self.cancel_node(node);
+        self.cancel_those(|status| !status.is_final());
+    }
+
+    fn cancel_those(&mut self, is_meant: impl Fn(TaskStatus) -> bool) {
+        for slot in 0..self.nodes.len() {
+            if is_meant(self.nodes[slot].status) {
+                self.cancel_node(self.plan.nodes_of(self.region)[slot]);
             }
         }
     }
 
-    fn cancel_node(&mut self, node: NodeRef) {
+    /// Cancels a node that is in no final state.
+    pub(super) fn cancel_node(&mut self, node: NodeRef) {
         let open = [
             TaskStatus::Blocked,
             TaskStatus::Pending,
@@ -189,7 +290,7 @@ impl ExecutionState {
     }
 
     fn transition(&mut self, node: NodeRef, from: &[TaskStatus], to: TaskStatus) {
-        let status = &mut self.nodes[node.index()].status;
+        let status = &mut self.nodes[self.plan.slot(node)].status;
         assert!(
             from.contains(status),
             "node {} is {status:?} and can't become {to:?}",
@@ -202,7 +303,7 @@ impl ExecutionState {
     /// `node` will not read its inputs any more.
     fn release_inputs(&mut self, node: NodeRef) {
         for &dependency in self.plan.dependencies(node) {
-            let read = &mut self.nodes[dependency.index()];
+            let read = &mut self.nodes[self.plan.slot(dependency)];
             read.consumers -= 1;
             if read.consumers == 0 {
                 read.value = None;

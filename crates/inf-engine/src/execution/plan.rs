@@ -4,18 +4,25 @@ use std::sync::Arc;
 
 use super::typed_output::TypedOutput;
 use crate::conversation::ToolSpec;
-use crate::graph::{GraphNode, InferenceGraph, NodeRef, Operation, Reference};
+use crate::graph::{GraphNode, InferenceGraph, NodeRef, Operation, Reference, RegionRef};
 
 /// A graph prepared for running: who waits for whom, as flat arrays that all
 /// executions share.
+///
+/// Each region of the graph runs by itself: its nodes wait for each other, and
+/// what they read from outside (*captures*) is there when it begins. A node of
+/// control flow waits for the captures of its regions, too.
 #[derive(Debug)]
 pub struct Plan {
     graph: Arc<InferenceGraph>,
-    /// The nodes that each node reads.
+    regions: Vec<RegionPlan>,
+    /// Where each node stands.
+    places: Vec<NodePlace>,
+    /// The nodes of its region that each node waits for.
     dependencies: Adjacency,
-    /// The nodes that read each node.
+    /// The nodes of its region that wait for each node.
     dependents: Adjacency,
-    /// How many read each node's value; the output counts as one.
+    /// How many of its region read each node's value; the output counts as one.
     consumers: Vec<u32>,
     /// The most nodes on a way from each node to the end.
     remaining: Vec<u32>,
@@ -23,6 +30,29 @@ pub struct Plan {
     typed_outputs: Vec<Option<TypedOutput>>,
     /// What models are told of their tools, by node; empty if no node has any.
     tool_specs: Vec<Vec<Arc<ToolSpec>>>,
+}
+
+/// Where a node stands: its innermost region, and its place among the nodes of
+/// that, nodes of regions inside of it not counted.
+#[derive(Debug, Clone, Copy)]
+struct NodePlace {
+    region: RegionRef,
+    slot: u32,
+    /// Whether it is a node of control flow.
+    runs_regions: bool,
+}
+
+/// A region prepared for running.
+#[derive(Debug)]
+struct RegionPlan {
+    /// Its nodes, without those of regions inside of it.
+    nodes: Vec<NodeRef>,
+    /// How many of the first are given their values.
+    arguments: usize,
+    /// The nodes outside of it that it reads, ascending.
+    captures: Vec<NodeRef>,
+    /// How its owner calls it in paths.
+    label: Arc<str>,
 }
 
 /// For each node a list of others, all behind each other.
@@ -55,7 +85,11 @@ impl Plan {
     /// Prepares `graph`.
     pub fn new(graph: Arc<InferenceGraph>) -> Self {
         let nodes = graph.nodes();
-        let dependencies = nodes.iter().map(|node| node.operation().dependencies());
+        let dependencies = graph.enumerate().map(|(node, found)| {
+            let mut needed = graph.dependencies(node);
+            needed.retain(|other| graph.node(*other).region() == found.region());
+            needed
+        });
         let dependencies: Vec<Vec<NodeRef>> = dependencies.collect();
         let mut dependents = vec![Vec::new(); nodes.len()];
         for (index, dependencies) in dependencies.iter().enumerate() {
@@ -64,21 +98,18 @@ impl Plan {
             }
         }
         let mut in_output = vec![0; nodes.len()];
-        let mut mark = |reference: &Reference| in_output[reference.node.index()] = 1;
-        graph.output().visit_references(&mut mark);
+        for (place, region) in graph.regions().iter().enumerate() {
+            let mut mark = |reference: &Reference| {
+                let is_own = graph.node(reference.node).region() == RegionRef::new(place);
+                in_output[reference.node.index()] |= u32::from(is_own);
+            };
+            region.output().visit_references(&mut mark);
+        }
         let consumers = dependents.iter().zip(in_output);
         let consumers = consumers.map(|(dependents, output)| {
             u32::try_from(dependents.len()).unwrap_or(u32::MAX) + output
         });
         let consumers: Vec<u32> = consumers.collect();
-        let mut remaining = vec![1u32; nodes.len()];
-        for index in (0..nodes.len()).rev() {
-            let longest = dependents[index]
-                .iter()
-                .map(|other| remaining[other.index()])
-                .max();
-            remaining[index] = longest.unwrap_or(0) + 1;
-        }
         let typed_outputs = nodes.iter().map(|node| match node.operation() {
             Operation::Llm(call) => {
                 let schema = call.output.as_ref()?;
@@ -95,13 +126,16 @@ impl Plan {
             tools.map(|tool| Arc::clone(tool.spec())).collect()
         };
         let tool_specs = nodes.iter().filter(|_| has_tools).map(specs_of).collect();
+        let (regions, places) = regions_of(&graph);
         Self {
             tool_specs,
             typed_outputs: typed_outputs.collect(),
+            remaining: remaining_of(&graph, &dependents),
             dependencies: Adjacency::new(&dependencies),
             dependents: Adjacency::new(&dependents),
             consumers,
-            remaining,
+            regions,
+            places,
             graph,
         }
     }
@@ -111,20 +145,59 @@ impl Plan {
         &self.graph
     }
 
+    /// The nodes of a region, without those of regions inside of it.
+    pub(super) fn nodes_of(&self, region: RegionRef) -> &[NodeRef] {
+        &self.regions[region.index()].nodes
+    }
+
+    /// How many of the first nodes of a region are given their values: the input,
+    /// or the arguments of what a node of control flow runs.
+    pub(super) fn arguments(&self, region: RegionRef) -> usize {
+        self.regions[region.index()].arguments
+    }
+
+    /// The nodes outside of a region that it reads, ascending.
+    pub(super) fn captures(&self, region: RegionRef) -> &[NodeRef] {
+        &self.regions[region.index()].captures
+    }
+
+    /// Whether `node` is one of control flow.
+    pub(super) fn runs_regions(&self, node: NodeRef) -> bool {
+        self.places[node.index()].runs_regions
+    }
+
+    /// How its owner calls a region in paths.
+    pub(super) fn label(&self, region: RegionRef) -> &Arc<str> {
+        &self.regions[region.index()].label
+    }
+
+    /// Where `node` stands in [`nodes_of`](Self::nodes_of) its region.
+    pub(super) fn slot(&self, node: NodeRef) -> usize {
+        self.places[node.index()].slot as usize
+    }
+
+    /// The innermost region that `node` stands in.
+    pub(super) fn region_of(&self, node: NodeRef) -> RegionRef {
+        self.places[node.index()].region
+    }
+
+    /// The nodes of its region that wait for `node`.
     pub(super) fn dependents(&self, node: NodeRef) -> &[NodeRef] {
         self.dependents.of(node)
     }
 
+    /// The nodes of its region that `node` waits for.
     pub(super) fn dependencies(&self, node: NodeRef) -> &[NodeRef] {
         self.dependencies.of(node)
     }
 
-    /// How many read the value of `node`; the output counts as one.
+    /// How many of its region read the value of `node`; the output counts as one.
     pub(super) fn consumers(&self, node: NodeRef) -> u32 {
         self.consumers[node.index()]
     }
 
-    /// The most nodes on a way from `node` to the end, itself included.
+    /// The most nodes on a way from `node` to the end, itself included. A region
+    /// that runs often counts once.
     pub(super) fn remaining(&self, node: NodeRef) -> u32 {
         self.remaining[node.index()]
     }
@@ -137,4 +210,58 @@ impl Plan {
     pub(super) fn typed_output(&self, node: NodeRef) -> Option<&TypedOutput> {
         self.typed_outputs[node.index()].as_ref()
     }
+}
+
+/// The regions, and where each node stands.
+fn regions_of(graph: &InferenceGraph) -> (Vec<RegionPlan>, Vec<NodePlace>) {
+    let mut places = Vec::with_capacity(graph.nodes().len());
+    let regions = graph.regions().iter().enumerate();
+    let regions = regions.map(|(place, region)| RegionPlan {
+        nodes: Vec::new(),
+        arguments: match region.owner() {
+            None => 1,
+            Some(_) => region.arguments().len(),
+        },
+        captures: graph.captures(RegionRef::new(place)),
+        label: region.label().path_text().into(),
+    });
+    let mut regions: Vec<RegionPlan> = regions.collect();
+    for (node, found) in graph.enumerate() {
+        let region = found.region();
+        let members = &mut regions[region.index()].nodes;
+        let slot = u32::try_from(members.len()).expect("a graph has fewer than 2^32 nodes");
+        places.push(NodePlace {
+            region,
+            slot,
+            runs_regions: !found.operation().regions().is_empty(),
+        });
+        members.push(node);
+    }
+    (regions, places)
+}
+
+/// By node, the most nodes on a way to the end: through those that wait for it,
+/// and from a region on through those that wait for its owner.
+fn remaining_of(graph: &InferenceGraph, dependents: &[Vec<NodeRef>]) -> Vec<u32> {
+    let mut remaining = vec![0u32; graph.nodes().len()];
+    let longest = |remaining: &[u32], node: NodeRef| {
+        let ways = dependents[node.index()].iter();
+        ways.map(|other| remaining[other.index()])
+            .max()
+            .unwrap_or(0)
+    };
+    for index in (0..remaining.len()).rev() {
+        let node = NodeRef::new(index);
+        let mut most = longest(&remaining, node);
+        // Those that wait for owners stand after what is inside of these.
+        for condition in graph.conditions(node) {
+            most = most.max(longest(&remaining, condition.owner));
+        }
+        for region in graph.node(node).operation().regions() {
+            let inside = graph.region(region).nodes();
+            most = most.max(remaining[inside].iter().copied().max().unwrap_or(0));
+        }
+        remaining[index] = most + 1;
+    }
+    remaining
 }

@@ -112,7 +112,7 @@ pub enum RegionLabel {
 
 impl RegionLabel {
     /// How paths name this arm.
-    pub(super) fn path_text(&self) -> String {
+    pub(crate) fn path_text(&self) -> String {
         match self {
             Self::Case(when) => Self::case_text(when),
             other => other.to_string(),

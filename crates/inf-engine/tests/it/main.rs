@@ -5,6 +5,7 @@
 mod bad_replies;
 mod budget;
 mod compile_errors;
+mod control_flow;
 mod conversations;
 mod endings;
 mod endpoint_timeouts;

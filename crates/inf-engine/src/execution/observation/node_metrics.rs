@@ -192,6 +192,7 @@ impl Observer for Tally {
             }
             TaskOutcome::RateLimited => metrics.rate_limited += 1,
             TaskOutcome::Cancelled => metrics.cancelled += 1,
+            TaskOutcome::Skipped => {}
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::progress::{Progress, RunCounters};
 use crate::clients::Usage;
 use crate::execution::{Attempt, ExecutionError};
-use crate::graph::{GraphNode, InferenceGraph, NodeRef};
+use crate::graph::{GraphNode, InferenceGraph, NodePath, NodeRef, RegionPath};
 use crate::resources::Cost;
 
 /// Is told what happens in runs; given to them with
@@ -144,6 +144,16 @@ pub struct TaskStart<'r> {
     pub queued: Instant,
     /// When it was started.
     pub started: Instant,
+    pub(crate) region: &'r RegionPath,
+}
+
+impl TaskStart<'_> {
+    /// Where the node runs inside of its input: `summaries[17]/summary` if a node
+    /// of control flow runs it, its name otherwise.
+    pub fn path(&self) -> NodePath {
+        let name = self.graph.node(self.node).shared_name();
+        self.region.node(Arc::clone(name))
+    }
 }
 
 /// An attempt of a node that ended.
@@ -188,6 +198,7 @@ pub struct TaskReport<'r> {
     pub outcome: TaskOutcome<'r>,
     /// Whether it was done on the spot, so that nobody was told of its start.
     pub is_inline: bool,
+    pub(crate) region: &'r RegionPath,
     pub(crate) counters: &'r RunCounters,
 }
 
@@ -201,6 +212,13 @@ impl<'r> TaskReport<'r> {
     pub fn graph_node(&self) -> &'r GraphNode {
         self.graph.node(self.node)
     }
+
+    /// Where the node runs inside of its input: `summaries[17]/summary` if a node
+    /// of control flow runs it, its name otherwise.
+    pub fn path(&self) -> NodePath {
+        let name = self.graph.node(self.node).shared_name();
+        self.region.node(Arc::clone(name))
+    }
 }
 
 /// What became of an attempt.
@@ -209,7 +227,8 @@ impl<'r> TaskReport<'r> {
 pub enum TaskOutcome<'r> {
     /// The node has its value.
     Completed,
-    /// The node failed, and its input with it.
+    /// The node failed, and its input with it, unless a node of control flow
+    /// around it handles that.
     Failed(&'r ExecutionError),
     /// The attempt failed and the node will be tried again.
     Retried(&'r Attempt),
@@ -219,9 +238,12 @@ pub enum TaskOutcome<'r> {
     CalledTools,
     /// The provider refused it for a limit: it waits for its turn again.
     RateLimited,
-    /// It was given up: its input was cancelled, or another request for the
-    /// same call was quicker.
+    /// It was given up: its input was cancelled, another request for the same call
+    /// was quicker, or what a node of control flow runs has failed.
     Cancelled,
+    /// It never runs, because it stands in an arm that was not chosen. This is told
+    /// once for each node of the arm, when that is known.
+    Skipped,
 }
 
 /// A tool that a model had called, and that ended.
@@ -246,6 +268,7 @@ pub struct ToolReport<'r> {
     pub ended: Instant,
     /// What became of it.
     pub outcome: ToolOutcome<'r>,
+    pub(crate) region: &'r RegionPath,
     pub(crate) counters: &'r RunCounters,
 }
 
@@ -253,6 +276,13 @@ impl ToolReport<'_> {
     /// How far the run is.
     pub fn progress(&self) -> Progress {
         self.counters.progress()
+    }
+
+    /// Where the node runs inside of its input: `summaries[17]/summary` if a node
+    /// of control flow runs it, its name otherwise.
+    pub fn path(&self) -> NodePath {
+        let name = self.graph.node(self.node).shared_name();
+        self.region.node(Arc::clone(name))
     }
 }
 

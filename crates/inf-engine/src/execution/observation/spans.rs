@@ -244,6 +244,7 @@ impl RunSpans {
                 "rate_limited"
             }
             TaskOutcome::Cancelled => "cancelled",
+            TaskOutcome::Skipped => "skipped",
         };
         span.record(names::OUTCOME, outcome);
     }
@@ -450,6 +451,7 @@ fn may_quote(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::InvalidInput
         | ErrorKind::MissingValue
+        | ErrorKind::NoMatch
         | ErrorKind::HostFunction
         | ErrorKind::InvalidOutput
         | ErrorKind::Call(ClientErrorKind::Refused | ClientErrorKind::MalformedReply) => true,

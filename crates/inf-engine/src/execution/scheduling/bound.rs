@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::execution::{ExecutionSettings, Plan};
-use crate::graph::{LlmCall, NodeRef, Operation};
+use crate::graph::{LlmCall, NodeRef, Operation, Region};
 use crate::resources::{EndpointGroup, ResourceManager};
 
 /// A graph joined with resources: what all runs of a pipeline share.
@@ -14,8 +14,9 @@ pub(crate) struct Bound {
     /// that calls none.
     pub(crate) endpoint_of: Vec<usize>,
     pub(crate) endpoints: Vec<Arc<EndpointGroup>>,
-    /// The endpoints of the calls that need no other call first.
-    pub(crate) entries: Vec<usize>,
+    /// By region, the endpoints of the calls in it that need no other call of it
+    /// first.
+    pub(crate) entries: Vec<Vec<usize>>,
     /// Whether inputs are checked against the graph's input schema; a typed
     /// pipeline's inputs fit by their type.
     pub(crate) checks_inputs: bool,
@@ -28,26 +29,14 @@ impl Bound {
         (endpoint_of, endpoints): (Vec<usize>, Vec<Arc<EndpointGroup>>),
         checks_inputs: bool,
     ) -> Self {
-        let mut needs_call = Vec::new();
-        let mut entries = Vec::new();
-        // Nodes come after those that they read.
-        for (node, found) in plan.graph().enumerate() {
-            let is_call = matches!(found.operation(), Operation::Llm(_));
-            let mut dependencies = plan.dependencies(node).iter();
-            let is_later = dependencies.any(|read| needs_call[read.index()]);
-            needs_call.push(is_call || is_later);
-            if is_call && !is_later {
-                entries.push(endpoint_of[node.index()]);
-            }
-        }
-        entries.sort_unstable();
-        entries.dedup();
+        let regions = plan.graph().regions().iter();
+        let entries = regions.map(|region| entries_of(&plan, region, &endpoint_of));
         Self {
+            entries: entries.collect(),
             plan,
             resources,
             endpoint_of,
             endpoints,
-            entries,
             checks_inputs,
         }
     }
@@ -68,4 +57,34 @@ impl Bound {
             _ => None,
         }
     }
+}
+
+/// The endpoints of the calls in `region` that need no other call of it first.
+fn entries_of(plan: &Plan, region: &Region, endpoint_of: &[usize]) -> Vec<usize> {
+    let nodes = region.nodes();
+    let graph = plan.graph();
+    let is_call = |node: usize| matches!(graph.nodes()[node].operation(), Operation::Llm(_));
+    // By node of the region: whether a call comes before it, and before its end.
+    let mut is_later = vec![false; nodes.len()];
+    let mut has_call = vec![false; nodes.len()];
+    let mut entries = Vec::new();
+    // Nodes come after those that they wait for, and after their owners.
+    for index in nodes.clone() {
+        let node = NodeRef::new(index);
+        let inside = graph.region(plan.region_of(node)).owner();
+        let inside = inside.filter(|owner| nodes.contains(&owner.index()));
+        let mut reads = plan.dependencies(node).iter();
+        let later = inside.is_some_and(|owner| is_later[owner.index() - nodes.start])
+            || reads.any(|read| has_call[read.index() - nodes.start]);
+        let mut runs = graph.nodes()[index].operation().regions().into_iter();
+        let calls = is_call(index) || runs.any(|inner| graph.region(inner).nodes().any(is_call));
+        is_later[index - nodes.start] = later;
+        has_call[index - nodes.start] = later || calls;
+        if is_call(index) && !later {
+            entries.push(endpoint_of[index]);
+        }
+    }
+    entries.sort_unstable();
+    entries.dedup();
+    entries
 }

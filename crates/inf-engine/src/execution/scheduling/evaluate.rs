@@ -36,7 +36,7 @@ impl Failure {
         }
     }
 
-    fn missing(message: String) -> Self {
+    pub(crate) fn missing(message: String) -> Self {
         Self::new(ErrorKind::MissingValue, message)
     }
 }
@@ -66,16 +66,15 @@ pub(crate) fn evaluate(
 ) -> Result<Evaluated, Failure> {
     let graph = plan.graph();
     let value = match graph.node(node).operation() {
-        Operation::Input | Operation::Llm(_) => {
-            unreachable!("the input has its value and calls go to an endpoint")
+        Operation::Input | Operation::Argument | Operation::Llm(_) => {
+            unreachable!("what is given has its value and calls go to an endpoint")
         }
         Operation::Branch(_)
         | Operation::Map(_)
         | Operation::Fold(_)
         | Operation::Repeat(_)
-        | Operation::Fallback(_)
-        | Operation::Argument => {
-            unreachable!("a graph with control flow is not bound")
+        | Operation::Fallback(_) => {
+            unreachable!("control flow runs regions")
         }
         Operation::Prompt(template) => Value::from(render(state, parameters, template)?),
         Operation::Pack(shape) => build(state, shape)?,
@@ -145,10 +144,11 @@ fn conversation(state: &ExecutionState, shape: &Shape) -> Result<Vec<Message>, F
 
 /// The output of a finished execution.
 pub(crate) fn output(plan: &Plan, state: &ExecutionState) -> Result<Value, Failure> {
-    build(state, plan.graph().output())
+    build(state, plan.graph().region(state.region()).output())
 }
 
-fn build(state: &ExecutionState, shape: &Shape) -> Result<Value, Failure> {
+/// The value of a shape.
+pub(crate) fn build(state: &ExecutionState, shape: &Shape) -> Result<Value, Failure> {
     shape.build(&mut |reference| state.read(reference).cloned().map_err(Failure::missing))
 }
 

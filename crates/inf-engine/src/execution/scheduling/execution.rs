@@ -1,5 +1,7 @@
-//! [`Execution`]: one input on its way.
+//! [`Execution`]: one input on its way, or one run of a region of it.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::AbortHandle;
@@ -8,20 +10,27 @@ use tracing::Span;
 
 use super::conversation::{Conversation, ToolRun};
 use super::evaluate::{self, Failure};
+use super::flow::{At, Flow, RegionStart};
 use super::run::Charge;
 use super::task::ExecutionId;
 use crate::clients::Usage;
+use crate::execution::execution_state::Captured;
 use crate::execution::tokens::TokenSink;
 use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
-use crate::graph::{NodeRef, Operation};
+use crate::graph::{GraphNode, NodePath, NodeRef, Operation, RegionPath};
 use crate::resources::{Cost, EndpointPlace};
 use crate::value::Value;
 
-/// One input on its way.
+/// One input on its way, or one run of a region that a node of it runs.
 pub(crate) struct Execution {
     pub(crate) id: ExecutionId,
+    /// The execution of the whole graph for the same input: what is done for an
+    /// input is as old as that.
+    pub(crate) root: ExecutionId,
+    /// What runs it, if that is a node of control flow.
+    pub(crate) within: Option<Within>,
     /// The place of the input among those of its run.
     pub(crate) index: usize,
     pub(crate) input: Value,
@@ -41,6 +50,29 @@ pub(crate) struct Execution {
     /// Nodes that go on after an answer, with tools or to ask again.
     conversations: Vec<(NodeRef, Conversation)>,
     next_serial: u32,
+    /// Its nodes of control flow in progress.
+    flows: Vec<Flow>,
+    /// The region runs that these have under way.
+    pub(crate) inner: BTreeSet<ExecutionId>,
+    /// Whether these were told to begin nothing more.
+    pub(crate) is_quiet: bool,
+    /// Made when somebody asks.
+    path: OnceCell<RegionPath>,
+}
+
+/// What runs a region.
+pub(crate) struct Within {
+    /// The execution that the node is of.
+    pub(crate) execution: ExecutionId,
+    /// The node of control flow.
+    pub(crate) node: NodeRef,
+    pub(crate) at: At,
+    /// Whether it is one of several at once.
+    pub(crate) is_element: bool,
+    /// Where that execution runs.
+    around: RegionPath,
+    /// Of the draws of that execution.
+    seed: u64,
 }
 
 /// An attempt that is under way.
@@ -87,10 +119,53 @@ impl Execution {
         started: Instant,
         ready: &mut Vec<NodeRef>,
     ) -> Self {
+        let state = ExecutionState::new(plan, input.clone(), ready);
+        Self::with_state(id, index, input, state, started)
+    }
+
+    /// A run of a region that `flow` of this execution begins.
+    pub(crate) fn begin_inner(
+        &self,
+        id: ExecutionId,
+        flow: &Flow,
+        (start, captured): (RegionStart, Captured),
+        (plan, now): (&Arc<Plan>, Instant),
+        ready: &mut Vec<NodeRef>,
+    ) -> Self {
+        let RegionStart {
+            region,
+            at,
+            arguments,
+        } = start;
+        let arguments = arguments.into_iter().flatten();
+        let state = ExecutionState::of_region(Arc::clone(plan), region, arguments, captured, ready);
+        Self {
+            root: self.root,
+            within: Some(Within {
+                execution: self.id,
+                node: flow.node,
+                at,
+                is_element: flow.is_parallel(),
+                around: self.region_path(plan).clone(),
+                seed: self.seed(flow.node),
+            }),
+            ..Self::with_state(id, self.index, Value::Null, state, now)
+        }
+    }
+
+    fn with_state(
+        id: ExecutionId,
+        index: usize,
+        input: Value,
+        state: ExecutionState,
+        started: Instant,
+    ) -> Self {
         Self {
             id,
+            root: id,
+            within: None,
             index,
-            state: ExecutionState::new(plan, input.clone(), ready),
+            state,
             input,
             has_begun: false,
             started,
@@ -102,13 +177,70 @@ impl Execution {
             running: Vec::new(),
             conversations: Vec::new(),
             next_serial: 0,
+            flows: Vec::new(),
+            inner: BTreeSet::new(),
+            is_quiet: false,
+            path: OnceCell::new(),
         }
+    }
+
+    /// Where it runs inside of its input.
+    pub(crate) fn region_path(&self, plan: &Plan) -> &RegionPath {
+        self.path.get_or_init(|| match &self.within {
+            None => RegionPath::ROOT,
+            Some(within) => {
+                let owner = plan.graph().node(within.node).shared_name();
+                within.around.within(owner, within.at.place(plan))
+            }
+        })
+    }
+
+    /// Where `node` runs inside of its input.
+    pub(crate) fn path_of(&self, plan: &Plan, node: NodeRef) -> NodePath {
+        let name = plan.graph().node(node).shared_name();
+        self.region_path(plan).node(Arc::clone(name))
+    }
+
+    /// Keeps a node of control flow that goes on.
+    pub(crate) fn keep_flow(&mut self, flow: Flow) {
+        self.flows.push(flow);
+    }
+
+    /// Takes the node of control flow `node`, if it is in progress.
+    pub(crate) fn take_flow(&mut self, node: NodeRef) -> Option<Flow> {
+        let place = self.flows.iter().position(|flow| flow.node == node)?;
+        Some(self.flows.swap_remove(place))
+    }
+
+    /// The node of control flow `node`, if it is in progress.
+    pub(crate) fn flow_mut(&mut self, node: NodeRef) -> Option<&mut Flow> {
+        self.flows.iter_mut().find(|flow| flow.node == node)
+    }
+
+    /// Takes the nodes of control flow of which nothing runs.
+    pub(crate) fn take_idle_flows(&mut self) -> Vec<Flow> {
+        self.flows
+            .extract_if(.., |flow| flow.running == 0)
+            .collect()
+    }
+
+    /// Counts what a region run of it took.
+    pub(crate) fn absorb(&mut self, inner: &Execution) {
+        self.has_begun |= inner.has_begun;
+        self.usage += inner.usage;
+        self.cost += inner.cost;
+        self.timings.waiting += inner.timings.waiting;
+        self.timings.calling += inner.timings.calling;
     }
 
     /// A number that is the node's own in its run, for draws that are the same
     /// every time.
     pub(crate) fn seed(&self, node: NodeRef) -> u64 {
-        (self.index as u64) << 20 ^ node.index() as u64
+        let region = self.within.as_ref().map_or(0, |within| {
+            let seed = within.seed ^ within.at.seed().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            seed.wrapping_mul(0x2545_f491_4f6c_dd1d) & !0xf_ffff
+        });
+        (self.index as u64) << 20 ^ node.index() as u64 ^ region
     }
 
     pub(crate) fn next_serial(&mut self) -> u32 {
@@ -198,7 +330,24 @@ impl Execution {
     /// output then: what was not started for it never will be.
     pub(crate) fn fail(&mut self, plan: &Plan, node: NodeRef, failure: Failure) -> ExecutionError {
         self.state.fail(node);
+        let error = self.error_of(plan, node, failure);
+        self.note_error(&error);
+        error
+    }
+
+    /// Notes why there is no output: what was not started never will be.
+    pub(crate) fn note_error(&mut self, error: &ExecutionError) {
         self.state.cancel_waiting();
+        self.error.get_or_insert_with(|| error.clone());
+    }
+
+    /// The failure of a node as the error of its input.
+    pub(crate) fn error_of(
+        &mut self,
+        plan: &Plan,
+        node: NodeRef,
+        failure: Failure,
+    ) -> ExecutionError {
         let attempts = self.attempts.iter().position(|(known, _)| *known == node);
         let earlier_attempts = attempts.map(|place| self.attempts.swap_remove(place).1);
         let found = plan.graph().node(node);
@@ -206,17 +355,39 @@ impl Execution {
             Operation::Llm(call) => Some(call.alias.as_str().into()),
             _ => None,
         };
-        let error = ExecutionError {
+        let path = self.within.as_ref();
+        let path = path.map(|_| self.path_of(plan, node).to_string().into());
+        ExecutionError {
             node: Some(found.name().into()),
+            path,
             location: found.location(),
             alias,
             kind: failure.kind,
             message: failure.message,
             answer: failure.answer,
             earlier_attempts: earlier_attempts.unwrap_or_default().into(),
-        };
-        self.error.get_or_insert_with(|| error.clone());
-        error
+        }
+    }
+
+    /// What a region run came to that is done.
+    pub(crate) fn end_inner(&mut self, plan: &Plan) -> Result<Value, ExecutionError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let given = evaluate::output(plan, &self.state);
+        given.map_err(|failure| {
+            let within = self.within.as_ref();
+            let owner = within.map(|within| plan.graph().node(within.node));
+            ExecutionError {
+                node: owner.map(|owner| owner.name().into()),
+                path: Some(self.region_path(plan).to_string().into()),
+                location: owner.and_then(GraphNode::location),
+                ..ExecutionError::new(
+                    failure.kind,
+                    format!("what it gives can't be put together: {}", failure.message),
+                )
+            }
+        })
     }
 
     /// The result of an execution that is done.

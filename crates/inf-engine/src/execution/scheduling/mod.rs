@@ -2,7 +2,7 @@
 //!
 //! [`ExecutionManager`] starts a `Scheduler` for the runtime that it is used in.
 //! The scheduler keeps each [`run`] with its [`execution`]s, one for each input
-//! under way; ready calls wait in [`lanes`], one for each endpoint; what is to
+//! under way and for each region that one runs (`flow`); ready calls wait in [`lanes`], one for each endpoint; what is to
 //! happen later is in [`timers`]; what takes time runs as a [`task`] of its own
 //! and tells the scheduler when it ends.
 
@@ -12,6 +12,7 @@ mod bound;
 mod conversation;
 mod evaluate;
 mod execution;
+mod flow;
 mod lanes;
 mod manager;
 mod ready_queue;

@@ -10,7 +10,8 @@ use crate::graph::NodeRef;
 use crate::resources::Wish;
 
 /// The ready calls of one run at one endpoint: the lowest priority number
-/// first, then the oldest execution, then the longest way to the end.
+/// first, then the oldest input, then the longest way to the end, then the oldest
+/// region run.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue(BinaryHeap<Reverse<ReadyCall>>);
 
@@ -19,8 +20,10 @@ pub(crate) struct ReadyQueue(BinaryHeap<Reverse<ReadyCall>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Urgency {
     pub(crate) priority: i32,
-    pub(crate) execution: ExecutionId,
+    /// The execution of its input.
+    pub(crate) input: ExecutionId,
     pub(crate) remaining: Reverse<u32>,
+    pub(crate) execution: ExecutionId,
     pub(crate) node: NodeRef,
 }
 
@@ -79,8 +82,9 @@ mod tests {
         for (execution, node, priority, remaining) in ready {
             let urgency = Urgency {
                 priority,
-                execution: ExecutionId(execution),
+                input: ExecutionId(execution),
                 remaining: Reverse(remaining),
+                execution: ExecutionId(execution),
                 node: NodeRef::new(node),
             };
             queue.push(ReadyCall {

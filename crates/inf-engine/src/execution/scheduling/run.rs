@@ -1,13 +1,15 @@
 //! [`Run`]: one run, as the scheduler keeps it: its inputs, from node to node up
 //! to their results. How inputs are taken is in `admission`, its calls are in
 //! `calls`, second requests in `hedges`, what they may cost is in `spending`,
-//! what follows an answer that is not the last in `turns`, how it ends is in
-//! `endings`, and what its observers are told in `reports`.
+//! what follows an answer that is not the last in `turns`, what nodes of control
+//! flow run in `regions`, how it ends is in `endings`, and what its observers are
+//! told in `reports`.
 
 mod admission;
 mod calls;
 mod endings;
 mod hedges;
+mod regions;
 mod reports;
 mod spending;
 mod turns;
@@ -31,6 +33,7 @@ use spending::Spending;
 use super::bound::Bound;
 use super::evaluate::{self, Evaluated, ParameterTexts};
 use super::execution::{Execution, Running};
+use super::flow::WaitingFlows;
 use super::lanes::LaneId;
 use super::ready_queue::ReadyQueue;
 use super::scheduler::Board;
@@ -149,8 +152,10 @@ pub(crate) struct Run {
     /// By the place of the endpoint.
     queues: Vec<Queue>,
     executions: FxHashMap<ExecutionId, Box<Execution>>,
-    /// Those of `executions`, and the one that is being worked on.
+    /// Inputs among `executions`, and the one that is being worked on.
     in_flight: usize,
+    /// What begins more when there is room.
+    flows: WaitingFlows,
     next_index: usize,
     /// Results given to the program.
     delivered: usize,
@@ -264,6 +269,7 @@ impl Run {
             queues,
             executions: FxHashMap::default(),
             in_flight: 0,
+            flows: WaitingFlows::new(bound.enough_inputs()),
             next_index: 0,
             delivered: 0,
             calls: 0,
@@ -330,17 +336,37 @@ impl Run {
         mut execution: Box<Execution>,
         mut ready: Vec<NodeRef>,
     ) {
-        while let Some(node) = ready.pop() {
+        self.work(board, &mut execution, &mut ready, 0);
+        board.ready = ready;
+        self.settle(board, execution);
+    }
+
+    /// Works through the nodes of `execution` that became ready, those of `ready`
+    /// from the place `first` on, and those that this makes ready.
+    fn work(
+        &mut self,
+        board: &mut Board,
+        execution: &mut Execution,
+        ready: &mut Vec<NodeRef>,
+        first: usize,
+    ) {
+        while ready.len() > first
+            && let Some(node) = ready.pop()
+        {
             // Something else may have failed since it became ready.
             if execution.state.status(node).is_final() {
                 continue;
             }
             if self.bound.call_of(node).is_some() {
                 let now = board.now;
-                self.queue_call(board, &mut execution, node, now, Wish::default());
+                self.queue_call(board, execution, node, now, Wish::default());
                 continue;
             }
             execution.state.start(node);
+            if self.bound.plan.runs_regions(node) {
+                self.begin_flow(board, execution, node, ready);
+                continue;
+            }
             let plan = &self.bound.plan;
             let evaluate = || evaluate::evaluate(plan, &execution.state, &self.parameters, node);
             let evaluate = || match plan.graph().node(node).operation() {
@@ -349,18 +375,16 @@ impl Run {
             };
             match self.spans.around().in_scope(evaluate) {
                 Ok(Evaluated::Value(value)) => {
-                    execution.state.complete(node, value, &mut ready);
-                    self.tell_inline(board, &execution, node, TaskOutcome::Completed);
+                    execution.state.complete(node, value, ready);
+                    self.tell_inline(board, execution, node, TaskOutcome::Completed);
                 }
-                Ok(elsewhere) => self.run_elsewhere(board, &mut execution, node, elsewhere),
+                Ok(elsewhere) => self.run_elsewhere(board, execution, node, elsewhere),
                 Err(failure) => {
                     let error = execution.fail(plan, node, failure);
-                    self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
+                    self.tell_inline(board, execution, node, TaskOutcome::Failed(&error));
                 }
             }
         }
-        board.ready = ready;
-        self.settle(board, execution);
     }
 
     /// Starts a host function that does not run on the spot.
@@ -430,7 +454,14 @@ impl Run {
     }
 
     /// Keeps an execution that goes on, and ends one that is done.
-    fn settle(&mut self, board: &mut Board, execution: Box<Execution>) {
+    fn settle(&mut self, board: &mut Board, mut execution: Box<Execution>) {
+        if execution.error.is_some() {
+            self.quiet(board, &mut execution);
+        }
+        if execution.within.is_some() {
+            self.settle_region(board, execution);
+            return;
+        }
         let failed = execution.error.as_ref();
         let failed = failed.filter(|error| !error.was_stopped());
         let failed = failed.filter(|_| self.is_failing_fast());

@@ -135,6 +135,8 @@ pub(crate) struct Scheduler {
     /// Runs that may have an input under way whatever the bound says, and have
     /// none: a host function of another input waits for them.
     exempt: BTreeSet<RunId>,
+    /// Runs of which a node of control flow has more to begin, and room for it.
+    beginning: BTreeSet<RunId>,
     turns: u64,
     arrivals: FuturesUnordered<Abortable<BoxFuture<'static, Arrival>>>,
     is_retiring: bool,
@@ -184,6 +186,7 @@ impl Scheduler {
             max_executions: max_executions.max(1),
             admitting: BTreeSet::new(),
             exempt: BTreeSet::new(),
+            beginning: BTreeSet::new(),
             turns: 0,
             arrivals: FuturesUnordered::new(),
             is_retiring: false,
@@ -330,6 +333,9 @@ impl Scheduler {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
+        if run.may_begin_regions() {
+            self.beginning.insert(id);
+        }
         if !run.may_admit() {
             return;
         }
@@ -351,13 +357,20 @@ impl Scheduler {
         self.board.executions_in_flight < self.max_executions
     }
 
-    /// Whether a run has its turn to take an input, and there is room for one.
+    /// Whether a run has its turn to take an input, or begins more for one that it
+    /// has, and there is room for that.
     fn may_admit(&self) -> bool {
-        !self.exempt.is_empty() || self.has_room() && !self.admitting.is_empty()
+        !self.beginning.is_empty()
+            || !self.exempt.is_empty()
+            || self.has_room() && !self.admitting.is_empty()
     }
 
     /// Takes inputs while there is need and room for them.
     fn admit(&mut self) {
+        // Those that have still more are among them again.
+        for id in std::mem::take(&mut self.beginning) {
+            self.with_run(id, Run::begin_regions);
+        }
         for _ in 0..INPUTS_A_TURN {
             if let Some(id) = self.exempt.pop_first() {
                 if self.runs.get(&id).is_some_and(Run::is_exempt) {

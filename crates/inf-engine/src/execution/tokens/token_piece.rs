@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::execution::RunId;
+use crate::graph::{NodePath, RegionPath};
 
 /// A piece of an answer, or what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,9 @@ pub struct TokenPiece {
     pub input: usize,
     /// The name of its node.
     pub node: Arc<str>,
+    /// Where the node runs inside of its input: the whole graph, unless a node of
+    /// control flow runs it.
+    pub region: RegionPath,
     /// Which attempt of the node it is of, from 1.
     pub attempt: u32,
     /// Which turn of the node's conversation it is of, from 1: more than one if
@@ -21,6 +25,13 @@ pub struct TokenPiece {
     pub turn: u32,
     /// What came.
     pub event: TokenEvent,
+}
+
+impl TokenPiece {
+    /// Where its node runs inside of its input, as text `summaries[17]/summary`.
+    pub fn path(&self) -> NodePath {
+        self.region.node(Arc::clone(&self.node))
+    }
 }
 
 /// What came of an answer.

@@ -7,7 +7,7 @@ use super::{TokenEvent, TokenPiece};
 use crate::clients::Delta;
 use crate::execution::RunId;
 use crate::execution::observation::TaskOutcome;
-use crate::graph::InferenceGraph;
+use crate::graph::{InferenceGraph, RegionPath};
 
 /// The listener of a run; when it is dropped, the run has ended.
 pub(crate) struct RunTokens {
@@ -38,7 +38,7 @@ impl RunTokens {
     pub(crate) fn sink(
         &self,
         node: usize,
-        input: usize,
+        (input, region): (usize, &RegionPath),
         (attempt, turn): (u32, u32),
     ) -> Option<TokenSink> {
         let node = Arc::clone(self.nodes[node].as_ref()?);
@@ -46,6 +46,7 @@ impl RunTokens {
             run: self.run,
             input,
             node,
+            region: region.clone(),
             attempt,
             turn,
             told: Mutex::default(),
@@ -69,6 +70,7 @@ pub(super) struct Call {
     run: RunId,
     input: usize,
     node: Arc<str>,
+    region: RegionPath,
     attempt: u32,
     turn: u32,
     told: Mutex<Told>,
@@ -81,6 +83,7 @@ impl Call {
             run: RunId(0),
             input: 0,
             node: "node".into(),
+            region: RegionPath::ROOT,
             attempt: 1,
             turn: 1,
             told: Mutex::default(),
@@ -92,6 +95,7 @@ impl Call {
             run: self.run,
             input: self.input,
             node: Arc::clone(&self.node),
+            region: self.region.clone(),
             attempt: self.attempt,
             turn: self.turn,
             event,
@@ -137,7 +141,8 @@ impl TokenSink {
             | TaskOutcome::Retried(_)
             | TaskOutcome::Reasked(_)
             | TaskOutcome::RateLimited
-            | TaskOutcome::Cancelled => Coming::Void,
+            | TaskOutcome::Cancelled
+            | TaskOutcome::Skipped => Coming::Void,
         };
         self.listener.put(&self.call, ending);
     }

@@ -104,19 +104,21 @@ fn last_of(nodes: impl IntoIterator<Item = NodeRef>, by_node: &ByNode<'_>) -> Op
 
 /// When a node had its value, or was given up.
 fn end_of(attempts: &[&CallRecord]) -> Micros {
+    // One that a node of control flow runs may have had several.
     let completed = attempts
         .iter()
-        .find(|call| call.ending == Ending::Completed && !call.is_tool());
+        .filter(|call| call.ending == Ending::Completed && !call.is_tool());
+    let completed = completed.map(|call| call.ended).max();
     let last = attempts.iter().map(|call| call.ended).max();
-    completed.map(|call| call.ended).or(last).unwrap_or(0)
+    completed.or(last).unwrap_or(0)
 }
 
 /// The nodes with attempts that `node` reads, directly or through what is done
 /// on the spot.
 fn reads(graph: &InferenceGraph, node: NodeRef, by_node: &ByNode<'_>) -> Vec<NodeRef> {
     let mut found = Vec::new();
-    let mut seen = vec![false; node.index()];
-    let mut open = graph.node(node).operation().dependencies();
+    let mut seen = vec![false; graph.nodes().len()];
+    let mut open = waited_for(graph, node);
     while let Some(node) = open.pop() {
         if std::mem::replace(&mut seen[node.index()], true) {
             continue;
@@ -124,10 +126,24 @@ fn reads(graph: &InferenceGraph, node: NodeRef, by_node: &ByNode<'_>) -> Vec<Nod
         if by_node.contains_key(&node) {
             found.push(node);
         } else {
-            open.extend(graph.node(node).operation().dependencies());
+            open.extend(waited_for(graph, node));
         }
     }
     found
+}
+
+/// What `node` waited for: what it reads, what it runs, and what those waited for
+/// that run it.
+fn waited_for(graph: &InferenceGraph, node: NodeRef) -> Vec<NodeRef> {
+    let found = graph.node(node);
+    let mut nodes = graph.dependencies(node);
+    for region in found.operation().regions() {
+        nodes.extend(graph.region(region).nodes().map(NodeRef::new));
+    }
+    for around in graph.conditions(node) {
+        nodes.extend(graph.dependencies(around.owner));
+    }
+    nodes
 }
 
 fn step_of(

@@ -29,6 +29,10 @@ pub struct SlowAttempt {
 /// What is counted of a node.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NodeTally {
+    /// How often it came to its end.
+    pub(super) runs: u64,
+    /// How often it was not run, because another arm was chosen.
+    pub(super) skipped: u64,
     /// Done on the spot.
     pub(super) on_the_spot: u64,
     pub(super) attempts: u64,

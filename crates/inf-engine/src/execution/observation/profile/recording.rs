@@ -192,6 +192,10 @@ impl Recording {
         let graph = &mut self.graphs[run.graph as usize];
         let tally = &mut graph.nodes[report.node.index()];
         let ending = match report.outcome {
+            TaskOutcome::Skipped => {
+                tally.skipped += 1;
+                return;
+            }
             TaskOutcome::Completed => Ending::Completed,
             TaskOutcome::Failed(_) => Ending::Failed,
             TaskOutcome::Retried(_) => Ending::Retried,
@@ -200,6 +204,7 @@ impl Recording {
             TaskOutcome::RateLimited => Ending::RateLimited,
             TaskOutcome::Cancelled => Ending::Cancelled,
         };
+        tally.runs += u64::from(matches!(ending, Ending::Completed | Ending::Failed));
         let endpoint = graph.endpoints[report.node.index()];
         let was_elsewhere = match (endpoint, report.outcome) {
             // The request could not even be put together.
@@ -211,7 +216,9 @@ impl Recording {
             (None, _) => report.ready != report.ended,
         };
         if !was_elsewhere {
-            tally.on_the_spot += 1;
+            let is_done = ending != Ending::Cancelled;
+            tally.on_the_spot += u64::from(is_done);
+            tally.cancelled += u64::from(!is_done);
             tally.failed += u64::from(ending == Ending::Failed);
             return;
         }
@@ -409,6 +416,7 @@ mod tests {
     use crate::clients::{ClientErrorKind, Usage};
     use crate::execution::observation::RunCounters;
     use crate::execution::{Attempt, ExecutionError, ProfileSummary};
+    use crate::graph::RegionPath;
     use crate::resources::Cost;
 
     /// A run of two calls behind each other, with a template in between, that
@@ -474,6 +482,7 @@ mod tests {
                 cost: Cost::default(),
                 outcome,
                 is_inline: false,
+                region: &RegionPath::ROOT,
                 counters: &self.counters,
             };
             self.recording.task_ended(&report);

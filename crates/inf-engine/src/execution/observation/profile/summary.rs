@@ -53,7 +53,7 @@ pub struct ProfileSummary {
     pub bound_by: BoundBy,
     /// The endpoints, in the order of their first use.
     pub endpoints: Vec<EndpointSummary>,
-    /// The nodes that did anything, those whose attempts took longest in sum
+    /// The nodes that did anything or were skipped, those whose attempts took longest in sum
     /// first.
     pub nodes: Vec<NodeSummary>,
     /// The ways of the inputs that took longest, the slowest first.
@@ -158,6 +158,11 @@ pub struct NodeSummary {
     pub node: String,
     /// What it calls, if it calls a model.
     pub alias: Option<String>,
+    /// How often it came to its end, with a value or as a failure: once for each
+    /// input, unless a node of control flow runs it, or it was given up.
+    pub runs: u64,
+    /// How often it was skipped, because another arm was chosen.
+    pub skipped: u64,
     /// How often it was done on the spot, which is not timed.
     pub on_the_spot: u64,
     /// Attempts that ended.
@@ -392,7 +397,7 @@ fn nodes_of(recording: &Recording) -> Vec<NodeSummary> {
     let graphs = recording.graphs.iter();
     let mut nodes: Vec<NodeSummary> = graphs
         .flat_map(|graph| nodes_in(recording, graph))
-        .filter(|node| node.attempts + node.on_the_spot > 0)
+        .filter(|node| node.attempts + node.on_the_spot + node.skipped > 0)
         .collect();
     // Those of equal times stay in the order of the graph.
     nodes.sort_by_key(|node| Reverse(node.took));
@@ -413,6 +418,8 @@ fn nodes_in<'r>(
             graph: graph.graph.name().to_owned(),
             node: node.name().to_owned(),
             alias,
+            runs: tally.runs,
+            skipped: tally.skipped,
             on_the_spot: tally.on_the_spot,
             attempts: tally.attempts,
             failed: tally.failed,

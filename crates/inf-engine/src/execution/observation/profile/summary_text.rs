@@ -168,10 +168,16 @@ fn idle(formatter: &mut fmt::Formatter<'_>, endpoints: &[EndpointSummary]) -> fm
     Ok(())
 }
 
-fn nodes(nodes: &[NodeSummary]) -> Table<9> {
-    let mut table = Table::new([Left, Left, Right, Right, Right, Right, Right, Right, Left]);
+fn nodes(nodes: &[NodeSummary]) -> Table<10> {
+    let sides = [
+        Left, Left, Right, Right, Right, Right, Right, Right, Right, Left,
+    ];
+    let mut table = Table::new(sides);
+    // Only graphs with arms have anything there.
+    let skipped = nodes.iter().any(|node| node.skipped > 0);
+    let skipped = if skipped { "skipped" } else { "" };
     table.head([
-        "", "calls", "done", "failed", "in sum", "mean", "p99", "tokens", "slowest",
+        "", "calls", "done", skipped, "failed", "in sum", "mean", "p99", "tokens", "slowest",
     ]);
     for node in nodes.iter().take(NODES) {
         let slowest = node.slowest.iter();
@@ -188,6 +194,10 @@ fn nodes(nodes: &[NodeSummary]) -> Table<9> {
             node.node.clone(),
             node.alias.clone().unwrap_or_default(),
             (node.attempts + node.on_the_spot).to_string(),
+            match node.skipped {
+                0 => String::new(),
+                skipped => skipped.to_string(),
+            },
             node.failed.to_string(),
             timed(node.took),
             timed(node.mean),

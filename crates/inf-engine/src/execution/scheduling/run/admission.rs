@@ -13,6 +13,7 @@ use crate::execution::inputs::InputStream;
 use crate::execution::scheduling::execution::Execution;
 use crate::execution::scheduling::scheduler::Board;
 use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
+use crate::graph::RegionRef;
 use crate::resources::Cost;
 use crate::value::Value;
 
@@ -52,8 +53,8 @@ impl Run {
     /// Whether another input may be taken.
     pub(crate) fn may_admit(&self) -> bool {
         matches!(self.source, Source::Here(_) | Source::Answered(..))
-            && self.executions.len() < self.limits.max_inputs_in_flight
-            && self.needs_inputs()
+            && self.in_flight < self.limits.max_inputs_in_flight
+            && self.needs_calls(RegionRef::ROOT)
             && self.has_room_for_results()
     }
 
@@ -64,15 +65,15 @@ impl Run {
         self.is_inside && self.in_flight == 0
     }
 
-    /// Whether another input would soon have something to do. One that only
-    /// waits in a queue costs memory, and is out of the caches when its turn
-    /// comes.
-    fn needs_inputs(&self) -> bool {
+    /// Whether another input, or another run of a region, would soon have
+    /// something to do. One that only waits in a queue costs memory, and is out of
+    /// the caches when its turn comes.
+    pub(super) fn needs_calls(&self, region: RegionRef) -> bool {
         // Enough to choose from by priority, also where one call runs at once.
         const LEAST: usize = 16;
-        let mut entries = self.bound.entries.iter();
-        self.bound.entries.is_empty()
-            || entries.any(|&place| {
+        let entries = &self.bound.entries[region.index()];
+        entries.is_empty()
+            || entries.iter().any(|&place| {
                 let most = self.bound.endpoints[place].max_concurrent();
                 self.queues[place].calls.len() < most.max(LEAST)
             })
@@ -83,7 +84,7 @@ impl Run {
         let most = most.saturating_add(self.limits.max_results_waiting);
         let is_full = || {
             let taken = self.shared.taken.load(Ordering::SeqCst);
-            self.executions.len() + self.delivered - taken >= most
+            self.in_flight + self.delivered - taken >= most
         };
         if !is_full() {
             return true;

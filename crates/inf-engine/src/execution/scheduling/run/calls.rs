@@ -43,8 +43,9 @@ impl Run {
         let found = self.bound.plan.graph().node(node);
         let urgency = Urgency {
             priority: found.priority().saturating_add(self.limits.priority),
-            execution: execution.id,
+            input: execution.root,
             remaining: Reverse(self.bound.plan.remaining(node)),
+            execution: execution.id,
             node,
         };
         let place = self.bound.endpoint_of[node.index()];
@@ -236,8 +237,10 @@ impl Run {
         }
         let events = board.events.clone();
         let tokens = self.tokens.as_ref();
-        let tokens =
-            tokens.and_then(|tokens| tokens.sink(node.index(), execution.index, (attempt, turn)));
+        let tokens = tokens.and_then(|tokens| {
+            let region = execution.region_path(&bound.plan);
+            tokens.sink(node.index(), (execution.index, region), (attempt, turn))
+        });
         let call = CallTask {
             attempted,
             plan: Arc::clone(&bound.plan),

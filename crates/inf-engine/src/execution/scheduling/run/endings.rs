@@ -69,6 +69,7 @@ impl Run {
         let all = self.executions.drain().map(|(_, execution)| *execution);
         let all = all.collect();
         self.stop_executions(board, all, kind, why);
+        self.flows.clear();
     }
 
     /// Ends the inputs for which nothing was done yet, and takes no more. What
@@ -78,9 +79,10 @@ impl Run {
         self.spans
             .tell_stopped(ErrorKind::Cancelled, "no more inputs are begun");
         self.stop_taking(board, ErrorKind::Cancelled, why.to_owned());
+        let begun = self.begun_inputs();
         let not_begun = self
             .executions
-            .extract_if(|_, execution| !execution.has_begun);
+            .extract_if(|_, execution| !begun.contains(&execution.root));
         let not_begun = not_begun.map(|(_, execution)| *execution).collect();
         self.stop_executions(board, not_begun, ErrorKind::Cancelled, why);
     }
@@ -105,10 +107,11 @@ impl Run {
     fn stop_executions(
         &mut self,
         board: &mut Board,
-        mut stopped: Vec<Execution>,
+        stopped: Vec<Execution>,
         kind: ErrorKind,
         why: &str,
     ) {
+        let mut stopped = self.give_up_regions(board, stopped);
         stopped.sort_unstable_by_key(|execution| execution.id);
         for mut execution in stopped {
             let running = execution.take_all_running(None);
@@ -159,6 +162,7 @@ impl Run {
         board.executions_in_flight -= self.in_flight;
         board.calls_in_flight -= self.calls;
         self.executions.clear();
+        self.flows.clear();
         self.leave(board);
         {
             let mut counts = self.shared.counters.counts();

@@ -8,9 +8,10 @@ use crate::execution::observation::{
     Observer, PauseReport, RunReport, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport,
 };
 use crate::execution::scheduling::execution::{Execution, Running};
+use crate::execution::scheduling::flow::At;
 use crate::execution::scheduling::lanes::NewPause;
 use crate::execution::scheduling::scheduler::Board;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, RegionPath, RegionRef};
 use crate::resources::Cost;
 
 impl Run {
@@ -33,6 +34,7 @@ impl Run {
                 input: execution.index,
                 graph: self.bound.plan.graph(),
                 node: running.node,
+                region: execution.region_path(&self.bound.plan),
                 alias: self.alias_of(running.node),
                 attempt: running.attempt,
                 is_hedge: running.is_hedge,
@@ -65,6 +67,7 @@ impl Run {
                 input: execution.index,
                 graph: self.bound.plan.graph(),
                 node: running.node,
+                region: execution.region_path(&self.bound.plan),
                 alias: self.alias_of(running.node),
                 attempt: running.attempt,
                 turn: running.turn,
@@ -99,6 +102,7 @@ impl Run {
                 input: execution.index,
                 graph: self.bound.plan.graph(),
                 node: running.node,
+                region: execution.region_path(&self.bound.plan),
                 turn: running.turn,
                 tool: &run.call.name,
                 started: running.started,
@@ -117,12 +121,47 @@ impl Run {
         node: NodeRef,
         outcome: TaskOutcome<'_>,
     ) {
+        if self.is_observed() {
+            let region = execution.region_path(&self.bound.plan);
+            self.tell_at_once(board, (execution.index, region), node, outcome);
+        }
+    }
+
+    /// Tells that what is in `region`, which `owner` runs in other cases, is
+    /// skipped.
+    pub(super) fn tell_skipped(
+        &self,
+        board: &Board,
+        execution: &Execution,
+        owner: NodeRef,
+        region: RegionRef,
+    ) {
+        if self.is_observed() {
+            let plan = &self.bound.plan;
+            let name = plan.graph().node(owner).shared_name();
+            let arm = At::Arm(region).place(plan);
+            let path = execution.region_path(plan).within(name, arm);
+            for skipped in plan.graph().region(region).nodes().map(NodeRef::new) {
+                let outcome = TaskOutcome::Skipped;
+                self.tell_at_once(board, (execution.index, &path), skipped, outcome);
+            }
+        }
+    }
+
+    fn tell_at_once(
+        &self,
+        board: &Board,
+        (input, region): (usize, &RegionPath),
+        node: NodeRef,
+        outcome: TaskOutcome<'_>,
+    ) {
         for observer in &self.observers {
             observer.task_ended(&TaskReport {
                 run: self.id,
-                input: execution.index,
+                input,
                 graph: self.bound.plan.graph(),
                 node,
+                region,
                 alias: self.alias_of(node),
                 attempt: 1,
                 turn: 1,

@@ -11,7 +11,7 @@ use crate::execution::scheduling::evaluate::Failure;
 use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::Outcome;
 use crate::execution::settings::{Amount, Need, Shortage, Spent};
-use crate::execution::{Budget, ErrorKind, TaskStatus};
+use crate::execution::{Budget, ErrorKind};
 use crate::graph::NodeRef;
 use crate::resources::{Cost, Price, Waiter, request_tokens};
 
@@ -266,11 +266,8 @@ impl Run {
             let Some(mut execution) = self.executions.remove(&id) else {
                 continue;
             };
-            let nodes = (0..self.bound.plan.graph().nodes().len()).map(NodeRef::new);
-            let mut waiting =
-                nodes.filter(|node| execution.state.status(*node) == TaskStatus::Pending);
             // The first failure cancels the others.
-            if let Some(node) = waiting.next()
+            if let Some(node) = execution.state.first_pending()
                 && let Some(failure) = self.spending.refusal()
             {
                 execution.state.start(node);
