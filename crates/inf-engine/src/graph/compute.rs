@@ -63,6 +63,10 @@ pub enum Compute {
     /// The texts of a list (the first of two values) with a text (the second)
     /// between them.
     Join,
+    /// A text (the first of two values) cut into pieces of at most so many
+    /// characters (the second): between paragraphs, lines, sentences or words
+    /// where that leaves no piece less than half full.
+    Chunks,
     /// A text without the white space around it.
     Trim,
     /// A text in small letters.
@@ -70,7 +74,7 @@ pub enum Compute {
 }
 
 impl Compute {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Keys,
         Self::Values,
         Self::Items,
@@ -94,6 +98,7 @@ impl Compute {
         Self::Divide,
         Self::Zip,
         Self::Join,
+        Self::Chunks,
         Self::Trim,
         Self::Lowercase,
     ];
@@ -124,6 +129,7 @@ impl Compute {
             Self::Divide => "divide",
             Self::Zip => "zip",
             Self::Join => "join",
+            Self::Chunks => "chunks",
             Self::Trim => "trim",
             Self::Lowercase => "lowercase",
         }
@@ -132,7 +138,7 @@ impl Compute {
     /// The JSON type of what it gives, if that is always the same.
     pub(crate) fn output_type(self) -> Option<&'static str> {
         match self {
-            Self::Keys | Self::Values | Self::Items | Self::Zip => Some("array"),
+            Self::Keys | Self::Values | Self::Items | Self::Zip | Self::Chunks => Some("array"),
             Self::Equal
             | Self::NotEqual
             | Self::Less
@@ -208,6 +214,20 @@ impl Compute {
                 let (list, between) = self.pair(input)?;
                 let texts: Vec<String> = self.list(list)?.iter().map(Value::to_string).collect();
                 Value::from(texts.join(self.text(between)?))
+            }
+            Self::Chunks => {
+                let (text, most) = self.pair(input)?;
+                let size = match most {
+                    Value::Number(size) => size.as_u64().and_then(|size| size.try_into().ok()),
+                    _ => None,
+                };
+                let Some(size) = size.filter(|size| *size > 0) else {
+                    return Err(format!(
+                        "`{}` needs the size of a piece, a whole number of 1 or more, and got {most}",
+                        self.name()
+                    ));
+                };
+                chunks(self.text(text)?, size).map(Value::from).collect()
             }
             Self::Trim => Value::from(self.text(input)?.trim()),
             Self::Lowercase => Value::from(self.text(input)?.to_lowercase()),
@@ -353,6 +373,31 @@ impl Compute {
     fn too_large(self) -> String {
         format!("what `{}` comes to is too large for a number", self.name())
     }
+}
+
+/// Pieces of at most `size` characters.
+fn chunks(text: &str, size: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text.trim();
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some((end, _)) = rest.char_indices().nth(size) else {
+            return Some(std::mem::take(&mut rest));
+        };
+        // What follows decides as well: a piece may be full to the last word.
+        let next = rest[end..].chars().next().map_or(0, char::len_utf8);
+        let within = &rest[..end + next];
+        let between = ["\n\n", "\n", ". ", " "].iter();
+        let mut ends = between.filter_map(|mark| {
+            let at = within.rfind(mark)?;
+            let at = if *mark == ". " { at + 1 } else { at };
+            (at >= end / 2 && at > 0).then_some(at)
+        });
+        let (piece, after) = rest.split_at(ends.next().unwrap_or(end));
+        rest = after.trim_start();
+        Some(piece.trim_end())
+    })
 }
 
 fn float(number: &Number) -> f64 {
@@ -531,6 +576,32 @@ mod tests {
             json!([[1], []]),
             Err("`zip` needs lists of one length and got lists of 1, 0"),
         );
+    }
+
+    #[test]
+    fn texts_are_cut_where_they_may_be() {
+        let check = |text: &str, size: usize, expected: &[&str]| {
+            let found = Compute::Chunks.apply(&Value::from(json!([text, size])));
+            assert_eq!(found, Ok(Value::from(json!(expected))), "{text:?} {size}");
+        };
+        check("", 5, &[]);
+        check("  \n", 5, &[]);
+        check("one", 5, &["one"]);
+        check("one two three", 7, &["one two", "three"]);
+        check("one two three", 8, &["one two", "three"]);
+        check("äöüäöü", 4, &["äöüä", "öü"]);
+        check("a b\n\nc d e f", 7, &["a b", "c d e f"]);
+        check("One. Two three", 10, &["One. Two", "three"]);
+        check("It is. It was so", 10, &["It is.", "It was so"]);
+        // What would be less than half full is not cut off.
+        check("a\n\nbbbbb ccccc", 12, &["a\n\nbbbbb", "ccccc"]);
+        let no_size = "`chunks` needs the size of a piece, a whole number of 1 or more, and got 0";
+        check_error(json!(["text", 0]), no_size);
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
+    fn check_error(input: serde_json::Value, expected: &str) {
+        check(Compute::Chunks, input, Err(expected));
     }
 
     #[test]

@@ -143,6 +143,14 @@ impl Proxy<String> {
         compute(Compute::Trim, self)
     }
 
+    /// This text in pieces of at most `size` characters, cut between paragraphs,
+    /// lines, sentences or words where that leaves no piece less than half full.
+    /// A text of nothing but white space has no pieces.
+    #[track_caller]
+    pub fn chunks(self, size: impl IntoProxy<u64>) -> Proxy<Vec<String>> {
+        of_two(Compute::Chunks, self, size.into_proxy())
+    }
+
     /// This text in small letters.
     #[track_caller]
     pub fn lowercase(self) -> Proxy<String> {
