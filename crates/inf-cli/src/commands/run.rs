@@ -108,7 +108,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         Journal::open(folder).map_err(|error| error.to_string())
     });
     let journal = keep(&mut problems, journal.transpose()).flatten();
-    let budget = budget(arguments, journal.as_ref());
+    let budget = keep(&mut problems, budget(arguments)).flatten();
     if let Some(pipeline) = &pipeline
         && arguments.budget_usd.is_some()
     {
@@ -179,7 +179,7 @@ fn limit(arguments: &RunArguments) -> usize {
 
 /// What the run may spend, if that is bounded; what earlier runs with its journal
 /// spent is spent.
-fn budget(arguments: &RunArguments, journal: Option<&Journal>) -> Option<Budget> {
+fn budget(arguments: &RunArguments) -> Result<Option<Budget>, String> {
     let mut budget: Option<Budget> = arguments.budget_usd.map(Budget::dollars);
     if let Some(tokens) = arguments.budget_tokens {
         let tokens = tokens.get() as u64;
@@ -195,12 +195,11 @@ fn budget(arguments: &RunArguments, journal: Option<&Journal>) -> Option<Budget>
             None => Budget::calls(calls),
         });
     }
-    let totals = journal.map(Journal::totals).unwrap_or_default();
-    let mut spent = Spent::default();
-    spent.calls = totals.calls;
-    spent.cost = totals.cost;
-    spent.tokens = totals.usage.input_tokens + totals.usage.output_tokens;
-    budget.map(|budget| budget.and_already_spent(spent))
+    let (Some(budget), Some(folder)) = (&budget, &arguments.checkpoint_dir) else {
+        return Ok(budget);
+    };
+    let spent = Spent::recorded_in(folder).map_err(|error| error.to_string())?;
+    Ok(Some(budget.clone().and_already_spent(spent)))
 }
 
 /// The aliases that a pipeline calls and whose models have no price.

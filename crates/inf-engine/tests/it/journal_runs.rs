@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use inf_engine::clients::LlmResponse;
 use inf_engine::execution::{
-    BatchResult, ErrorKind, ExecutionSettings, Observer, TaskReport, TokenEvent, TokenStream,
+    BatchResult, Budget, ErrorKind, ExecutionSettings, Observer, Spent, TaskReport, TokenEvent,
+    TokenStream,
 };
 use inf_engine::graph::{HostFunction, Tool};
-use inf_engine::journal::{Journal, RequestDigest};
+use inf_engine::journal::{CheckpointManager, Journal, RequestDigest};
 use inf_engine::prelude::*;
 use inf_engine::trace::apply;
 
@@ -324,6 +325,19 @@ async fn pipelines_share_the_journal_of_a_scope() {
     assert_eq!(peer.asked().len(), 4 + 12);
     scope.scope(both()).await;
     assert_eq!(peer.asked().len(), 16);
+    let manager = CheckpointManager::open(folder.path().join("night")).unwrap();
+    let names = manager
+        .runs()
+        .map(|run| manager.checkpoint(run.number).unwrap());
+    let names: Vec<String> = names
+        .map(|checkpoint| checkpoint.pipeline().name.to_string())
+        .collect();
+    assert_eq!(names.len(), 4);
+    assert_eq!(names[0], names[2]);
+    assert_ne!(names[0], names[1]);
+    let latest = manager.latest().unwrap();
+    assert_eq!(&*latest.pipeline().name, "diamond");
+    assert_eq!(latest.end().unwrap().counts.recalled, 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -460,6 +474,25 @@ async fn who_listens_hears_of_what_the_journal_answers() {
         (&*piece.node, piece.event),
         ("left", TokenEvent::Text("LEFT 0".into()))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_goes_on_from_what_was_spent() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = echo();
+    let journal = Journal::open(folder.path()).unwrap();
+    let pipeline = diamond(&peer, "join").with_settings(with(&journal));
+    for calls in [40, 40, 90] {
+        let spent = Spent::recorded_in(folder.path()).unwrap();
+        let budget = Budget::calls(calls).and_already_spent(spent);
+        let settings = ExecutionSettings::default().with_budget(&budget);
+        let results = pipeline.with_settings(settings).run_batch(values(40)).await;
+        assert!(results.iter().any(|result| result.output.is_err()));
+        assert_eq!(peer.asked().len() as u64, calls);
+    }
+    let results = pipeline.run_batch(values(40)).await;
+    assert_eq!(outputs(&results).len(), 40);
+    assert_eq!(peer.asked().len(), 120);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! [`Budget`]: what runs may spend together.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::journal::{JournalError, JournalErrorKind, JournalReader, Record};
 use crate::resources::{Cost, Dollars, Waiter};
 
 /// What runs may spend together: dollars, tokens, calls, or several of them.
@@ -78,6 +80,37 @@ pub struct Spent {
     pub tokens: u64,
     /// Calls that were made; requests that were refused for a limit are none.
     pub calls: u64,
+}
+
+impl Spent {
+    /// What was spent on the calls that the journal in `folder` holds, which is
+    /// read for it; nothing if there is no journal.
+    ///
+    /// A call that was in flight when its program was killed may have been charged for and is
+    /// not there; one that failed is counted as a call, and what it cost is not known.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn recorded_in(folder: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let mut spent = Self::default();
+        let reader = match JournalReader::open(folder) {
+            Ok(reader) => reader,
+            Err(error) if error.kind == JournalErrorKind::NoJournal => return Ok(spent),
+            Err(error) => return Err(error),
+        };
+        reader.read(|record| {
+            if let Record::Call(call) = record {
+                spent.calls += 1 + call.attempts.len() as u64;
+                spent.cost += call.cost;
+                if let Ok(answer) = &call.outcome {
+                    let usage = answer.usage;
+                    let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
+                    spent.tokens = spent.tokens.saturating_add(tokens);
+                }
+            }
+        })?;
+        Ok(spent)
+    }
 }
 
 /// What a budget has left; nothing is said of what it does not limit.
@@ -188,7 +221,7 @@ impl Budget {
     }
 
     /// A budget like this one, of which so much is spent already: by earlier runs,
-    /// as their [`Journal::totals`](crate::journal::Journal::totals) say.
+    /// as [`Spent::recorded_in`] their journal.
     ///
     /// ```
     /// use inf_engine::execution::{Budget, Spent};

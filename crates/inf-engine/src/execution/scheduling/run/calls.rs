@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Run;
+use super::recording;
 use super::spending::NotSent;
 use crate::clients::{ClientError, LlmRequest, Retry};
 use crate::execution::observation::{About, TaskOutcome};
@@ -355,9 +356,10 @@ impl Run {
                             tokens.take_whole(&response.text);
                         }
                         let told = Some((response.timings.first_byte, response.usage));
+                        let asked = self.to_record(&execution, node, asked);
                         let answer = (answer, &response);
                         let value = self.take_answer(board, &mut execution, &running, answer, told);
-                        self.record_answer(&execution, &running, asked, response, board.now);
+                        self.record_call(&execution, &running, asked, Ok(response), board.now);
                         let Some(value) = value else {
                             self.note_change();
                             self.settle(board, execution);
@@ -372,7 +374,9 @@ impl Run {
                             return;
                         }
                         Err(failure) => {
-                            self.record_failure(&execution, &running, asked, &failure, board.now);
+                            let asked = self.to_record(&execution, node, asked);
+                            let failed = Err(recording::failure(failure.kind, &failure.message));
+                            self.record_call(&execution, &running, asked, failed, board.now);
                             (Err(failure), None)
                         }
                     },

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Memory, Run};
 use crate::clients::LlmResponse;
 use crate::execution::scheduling::bound::Bound;
-use crate::execution::scheduling::evaluate::{self, Failure, ParameterTexts};
+use crate::execution::scheduling::evaluate::{self, ParameterTexts};
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::scheduler::{Board, Event, EventSender};
 use crate::execution::scheduling::task::{ExecutionId, Source};
@@ -23,6 +23,13 @@ use crate::journal::{
 };
 use crate::resources::{Asked, EndpointGroup};
 use crate::value::Value;
+
+/// A call, as it was asked.
+pub(super) struct ToRecord {
+    request: RequestDigest,
+    /// What failed before in the same turn.
+    attempts: Box<[RecordedFailure]>,
+}
 
 /// An input under way.
 pub(super) struct Known {
@@ -191,42 +198,34 @@ impl RunJournal {
 }
 
 impl Run {
-    /// Keeps an answer.
-    pub(super) fn record_answer(
+    /// What is recorded of a call besides what came of it. To be called before
+    /// its answer is taken, which may begin another turn.
+    pub(super) fn to_record(
         &self,
         execution: &Execution,
-        running: &Running,
-        asked: Option<RequestDigest>,
-        response: LlmResponse,
-        now: Instant,
-    ) {
-        self.record_call(execution, running, asked, Ok(response), now);
+        node: NodeRef,
+        request: Option<RequestDigest>,
+    ) -> Option<ToRecord> {
+        let attempts = execution.attempts_of(node);
+        let retries = execution.retries(node) as usize;
+        let attempts = attempts[attempts.len().saturating_sub(retries)..].iter();
+        let attempts = attempts.map(|attempt| failure(attempt.kind, &attempt.message));
+        Some(ToRecord {
+            request: request?,
+            attempts: attempts.collect(),
+        })
     }
 
-    /// Keeps why a call failed for good.
-    pub(super) fn record_failure(
+    /// Keeps what came of a call.
+    pub(super) fn record_call(
         &self,
         execution: &Execution,
         running: &Running,
-        asked: Option<RequestDigest>,
-        failure: &Failure,
-        now: Instant,
-    ) {
-        if self.journal.is_some() {
-            let failure = failure_of(failure.kind, &failure.message);
-            self.record_call(execution, running, asked, Err(failure), now);
-        }
-    }
-
-    fn record_call(
-        &self,
-        execution: &Execution,
-        running: &Running,
-        asked: Option<RequestDigest>,
+        asked: Option<ToRecord>,
         outcome: Result<LlmResponse, RecordedFailure>,
         now: Instant,
     ) {
-        let (Some(journal), Some(request)) = (&self.journal, asked) else {
+        let (Some(journal), Some(asked)) = (&self.journal, asked) else {
             return;
         };
         let Some(input) = journal.input_of(execution) else {
@@ -241,19 +240,17 @@ impl Run {
         else {
             return;
         };
-        let attempts = execution.attempts_of(node).iter();
-        let attempts = attempts.map(|attempt| failure_of(attempt.kind, &attempt.message));
         journal.append(CallRecord {
             run: journal.number,
             input,
             path: execution.record_path(&self.bound.plan, node),
             turn: running.turn,
-            request,
+            request: asked.request,
             alias: endpoint.alias().into(),
             endpoint: Arc::clone(address),
             model: Arc::clone(model),
             outcome,
-            attempts: attempts.collect(),
+            attempts: asked.attempts,
             cost: running.charge.cost(),
             began_at: ago(took),
             waited: running.started.duration_since(running.ready),
@@ -387,7 +384,7 @@ fn models_of(endpoint: &EndpointGroup) -> Vec<ModelIdentity> {
     models
 }
 
-fn failure_of(kind: ErrorKind, message: &str) -> RecordedFailure {
+pub(super) fn failure(kind: ErrorKind, message: &str) -> RecordedFailure {
     RecordedFailure {
         kind: kind.as_str().into(),
         message: message.to_owned(),
@@ -396,7 +393,7 @@ fn failure_of(kind: ErrorKind, message: &str) -> RecordedFailure {
 
 fn recorded(error: &ExecutionError) -> InputFailure {
     let attempts = error.earlier_attempts.iter();
-    let attempts = attempts.map(|attempt| failure_of(attempt.kind, &attempt.message));
+    let attempts = attempts.map(|attempt| failure(attempt.kind, &attempt.message));
     InputFailure {
         node: error.node.clone(),
         alias: error.alias.clone(),
