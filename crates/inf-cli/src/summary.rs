@@ -219,7 +219,7 @@ impl fmt::Display for Summary<'_> {
         if self.has_journal {
             writeln!(
                 formatter,
-                "journal  {} answered, and {} of others",
+                "journal  answered {}, and {} of others",
                 counted(tally.from_journal, "input", "inputs"),
                 counted(self.calls_from_journal, "call", "calls"),
             )?;

@@ -36,7 +36,8 @@ const RESULTS_AT_ONCE: usize = 256;
 
 pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
     let prepared = prepare(arguments)?;
-    if arguments.resources.is_none() && !arguments.quiet && !arguments.json {
+    let is_simulated = arguments.resources.is_none() && !arguments.replay;
+    if is_simulated && !arguments.quiet && !arguments.json {
         tell(
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
@@ -101,7 +102,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let journal = arguments.checkpoint_dir.as_ref().map(|folder| {
         if arguments.replay && !folder.is_dir() {
             return Err(format!(
-                "there is no checkpoint directory {} to replay",
+                "there is no checkpoint directory {}: name the one of the run that is to be replayed",
                 folder.display()
             ));
         }
@@ -485,7 +486,7 @@ fn on_interrupt() -> Result<oneshot::Receiver<()>, CommandError> {
 fn close(arguments: &RunArguments, summary: &Summary<'_>) {
     if arguments.json {
         let mut summary = summary.to_json();
-        summary["simulated"] = arguments.resources.is_none().into();
+        summary["simulated"] = (arguments.resources.is_none() && !arguments.replay).into();
         tell(summary);
         return;
     }

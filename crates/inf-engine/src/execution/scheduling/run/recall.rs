@@ -177,7 +177,7 @@ impl Run {
         let path = execution.record_path(&self.bound.plan, node);
         let memory = journal.memory_of(execution);
         let may_be_held = memory.is_some_and(|memory| memory.may_have(&path, turn));
-        if !may_be_held && !journal.looks_for_requests() && !journal.replays {
+        if !may_be_held && !journal.looks_for_requests() && !journal.replays() {
             return false;
         }
         if !execution.is_first_look(node, turn) {
@@ -202,8 +202,8 @@ impl Run {
         };
         if let Some(source) = source {
             self.start_recall(board, execution, (node, turn), source);
-        } else if journal.replays {
-            let failure = self.not_recorded(execution, node);
+        } else if journal.replays() {
+            let failure = self.not_recorded(execution);
             execution.state.start(node);
             let error = execution.fail(&self.bound.plan, node, failure);
             self.tell_inline(board, execution, node, TaskOutcome::Failed(&error));
@@ -258,8 +258,12 @@ impl Run {
         mut execution: Box<Execution>,
         node: NodeRef,
     ) {
-        if self.journal.as_ref().is_some_and(|journal| journal.replays) {
-            let failure = self.not_recorded(&execution, node);
+        if self
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.replays())
+        {
+            let failure = self.not_recorded(&execution);
             let error = execution.fail(&self.bound.plan, node, failure);
             self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
         } else {
@@ -271,26 +275,16 @@ impl Run {
     }
 
     /// Why a call fails that only the journal may answer.
-    fn not_recorded(&self, execution: &Execution, node: NodeRef) -> Failure {
+    fn not_recorded(&self, execution: &Execution) -> Failure {
         let journal = self.journal.as_ref();
-        let known = if journal.is_none_or(|journal| journal.knows_nothing_of(execution)) {
-            "it holds no call of this input"
+        let message = if journal.is_none_or(|journal| journal.knows_nothing_of(execution)) {
+            "the journal has no answer: it holds no call for this input of this pipeline. Nothing is sent, because \
+             the run is answered by the journal alone (`replay`)"
         } else {
-            "what it holds of this input are answers to other requests: a prompt, a parameter, a setting or \
-             what was answered before it has changed"
+            "the journal has no answer to this request: a prompt, a parameter, a setting or an answer that goes \
+             into it is not what it was when the journal was written. Nothing is sent, because the run is answered \
+             by the journal alone (`replay`)"
         };
-        let folder = self
-            .journal
-            .as_ref()
-            .and_then(|journal| journal.journal.folder());
-        let journal = folder.map_or("the journal".to_owned(), |folder| {
-            format!("the journal in {}", folder.display())
-        });
-        let path = execution.record_path(&self.bound.plan, node);
-        let message = format!(
-            "{journal} has no answer to the call of `{path}`: {known}. The run is answered by the journal alone; \
-             without `replay` the call would be made"
-        );
         Failure::new(ErrorKind::NotRecorded, message)
     }
 }

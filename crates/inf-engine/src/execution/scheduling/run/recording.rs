@@ -31,6 +31,13 @@ pub(super) struct ToRecord {
     attempts: Box<[RecordedFailure]>,
 }
 
+/// A run that is recorded.
+struct Recorded {
+    number: RunNumber,
+    /// What it is a run of.
+    pipeline: Arc<PipelineRecord>,
+}
+
 /// An input under way.
 pub(super) struct Known {
     identity: InputIdentity,
@@ -41,11 +48,11 @@ pub(super) struct Known {
 /// The journal of a run.
 pub(super) struct RunJournal {
     pub(super) journal: Journal,
-    /// Its number in the journal.
-    number: RunNumber,
-    /// What it is a run of.
-    pipeline: Arc<PipelineRecord>,
-    pub(super) replays: bool,
+    /// The name of what is run.
+    pipeline: String,
+    /// What is written of it; a run that is answered by the journal alone leaves
+    /// it as it is.
+    recorded: Option<Recorded>,
     retries_failed: bool,
     /// How often each request was asked, if answers to the same one are looked
     /// for.
@@ -57,15 +64,8 @@ pub(super) struct RunJournal {
     _changes: Subscription,
 }
 
-impl RunJournal {
-    pub(super) fn begin(
-        journal: Journal,
-        run: RunId,
-        bound: &Bound,
-        parameters: &ParameterTexts,
-        settings: &ExecutionSettings,
-        events: &EventSender,
-    ) -> Self {
+impl Recorded {
+    fn begin(journal: &Journal, bound: &Bound, parameters: &ParameterTexts) -> Self {
         let graph = bound.plan.graph();
         let table = graph.parameters().iter().zip(parameters.iter());
         let parameters: Vec<_> = table
@@ -85,12 +85,31 @@ impl RunJournal {
         let Some(pipeline) = journal.pipeline_of(number) else {
             unreachable!("a run that begins has its pipeline");
         };
+        Self { number, pipeline }
+    }
+}
+
+impl RunJournal {
+    /// Whether calls are answered by the journal alone.
+    pub(super) fn replays(&self) -> bool {
+        self.recorded.is_none()
+    }
+
+    pub(super) fn begin(
+        journal: Journal,
+        run: RunId,
+        bound: &Bound,
+        parameters: &ParameterTexts,
+        settings: &ExecutionSettings,
+        events: &EventSender,
+    ) -> Self {
+        let replays = settings.replay.unwrap_or(false);
+        let recorded = (!replays).then(|| Recorded::begin(&journal, bound, parameters));
         let caches = settings.cached_requests.unwrap_or(false);
         let events = events.clone();
         Self {
-            number,
-            pipeline,
-            replays: settings.replay.unwrap_or(false),
+            pipeline: bound.plan.graph().name().to_owned(),
+            recorded,
             retries_failed: settings.retry_failed.unwrap_or(false),
             asked: caches.then(FxHashMap::default),
             occurrences: FxHashMap::default(),
@@ -102,7 +121,7 @@ impl RunJournal {
 
     /// Begins an input, and says what it is known by.
     pub(super) fn begin_input(&mut self, execution: ExecutionId, input: &Value) -> InputIdentity {
-        let first = InputIdentity::first_of(&self.pipeline.name, input);
+        let first = InputIdentity::first_of(&self.pipeline, input);
         let occurrences = self.occurrences.entry(first).or_insert(0);
         let identity = first.occurrence(*occurrences);
         *occurrences += 1;
@@ -135,9 +154,12 @@ impl RunJournal {
 
     /// Whether an input need not be run, because it would end as it did.
     pub(super) fn still_holds(&self, ended: &InputRecord) -> bool {
+        let Some(recorded) = &self.recorded else {
+            return false;
+        };
         let is_wanted = ended.outcome.is_ok() || !self.retries_failed;
         let pipeline = || self.journal.pipeline_of(ended.run);
-        is_wanted && !self.replays && pipeline().is_some_and(|it| it.number == self.pipeline.number)
+        is_wanted && pipeline().is_some_and(|it| it.number == recorded.pipeline.number)
     }
 
     /// Takes the newest answer to `request` that was recorded of the input, of
@@ -149,18 +171,18 @@ impl RunJournal {
     ) -> Option<LlmResponse> {
         let Self {
             journal,
-            pipeline,
-            replays,
+            recorded,
             inputs,
             ..
         } = self;
         let memory = &mut inputs.get_mut(&execution.root)?.memory;
         memory.take(path, turn, request, |call| {
-            let before = || journal.pipeline_of(call.run);
-            let is_same = |before: Arc<PipelineRecord>| {
-                before.models.get(&call.alias) == pipeline.models.get(&call.alias)
+            let Some(recorded) = &*recorded else {
+                return true;
             };
-            *replays || before().is_some_and(is_same)
+            let models = |pipeline: &PipelineRecord| pipeline.models.get(&call.alias).cloned();
+            let before = journal.pipeline_of(call.run);
+            before.is_some_and(|before| models(&before) == models(&recorded.pipeline))
         })
     }
 
@@ -192,8 +214,11 @@ impl RunJournal {
         Some(Source::Kept(self.journal.clone(), found?))
     }
 
-    fn append(&self, record: impl Into<Record>) {
-        self.journal.append(record.into());
+    /// Writes what `record` makes with the number of the run, if it is recorded.
+    fn append<R: Into<Record>>(&self, record: impl FnOnce(RunNumber) -> R) {
+        if let Some(recorded) = &self.recorded {
+            self.journal.append(record(recorded.number));
+        }
     }
 }
 
@@ -240,8 +265,8 @@ impl Run {
         else {
             return;
         };
-        journal.append(CallRecord {
-            run: journal.number,
+        journal.append(|run| CallRecord {
+            run,
             input,
             path: execution.record_path(&self.bound.plan, node),
             turn: running.turn,
@@ -285,8 +310,8 @@ impl Run {
         let Some(arguments) = evaluate::recorded_arguments(plan, &execution.state, node) else {
             return;
         };
-        journal.append(HostRecord {
-            run: journal.number,
+        journal.append(|run| HostRecord {
+            run,
             input,
             path: execution.record_path(plan, node),
             arguments: ArgumentsDigest::of(&arguments),
@@ -309,8 +334,8 @@ impl Run {
             Err(error) if was_cut_off(error) => return,
             Err(error) => Err(recorded(error)),
         };
-        journal.append(InputRecord {
-            run: journal.number,
+        journal.append(|run| InputRecord {
+            run,
             input,
             index: result.index as u64,
             outcome,
@@ -343,8 +368,8 @@ impl Run {
             return;
         };
         let progress = self.shared.counters.progress();
-        journal.append(EndRecord {
-            run: journal.number,
+        journal.append(|run| EndRecord {
+            run,
             at: Timestamp::now(),
             why: self
                 .shared
