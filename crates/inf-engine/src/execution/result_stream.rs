@@ -20,6 +20,7 @@ use super::{
     BatchResult, ErrorKind, ExecutionError, ExecutionManager, ExecutionTimings, Progress, RunId,
 };
 use crate::clients::Usage;
+use crate::journal::JournalError;
 use crate::resources::Cost;
 use crate::value::{Data, Value};
 
@@ -156,6 +157,12 @@ impl<O> ResultStream<O> {
         let is_stopped = self.shared.not_begun.get().is_some();
         let is_gone = matches!(self.state, State::Ended) && !self.shared.counters.has_ended();
         (is_stopped || is_gone).then(|| self.not_begun())
+    }
+
+    /// Why the journal does not hold all that the run has finished, if it does
+    /// not: it could not be written. After the last result nothing more comes.
+    pub fn journal_failure(&self) -> Option<JournalError> {
+        self.shared.journal.get()?.failure()
     }
 
     /// Why an input has no result, if it has none.

@@ -20,6 +20,7 @@ use crate::clients::{
     ToolCall,
 };
 use crate::execution::{ErrorKind, ExecutionError};
+use crate::journal::JournalError;
 use crate::telemetry::names;
 
 /// The target of all spans and events of execution.
@@ -396,6 +397,20 @@ impl RunSpans {
                 { names::ERROR_MESSAGE } = why,
             },
             "a run is ended early"
+        );
+    }
+
+    /// Not all that `run`, which is over, has finished could be kept.
+    pub(crate) fn tell_not_kept(run: RunId, error: &JournalError) {
+        warn!(
+            name: "run_not_kept",
+            target: TARGET,
+            {
+                { names::RUN } = whole(run.number()),
+                { names::ERROR_TYPE } = ErrorKind::Journal.as_str(),
+                { names::ERROR_MESSAGE } = display(error),
+            },
+            "the journal can't be written"
         );
     }
 

@@ -130,6 +130,8 @@ pub(crate) struct RunShared {
     pub(crate) wants_room: AtomicBool,
     /// Why inputs were never begun, if any were not.
     pub(crate) not_begun: OnceLock<(ErrorKind, String)>,
+    /// The journal of the run, once it is open.
+    pub(crate) journal: OnceLock<Journal>,
     /// Tells who waits for the end of the run.
     end: Notify,
 }
@@ -141,6 +143,7 @@ impl RunShared {
             taken: AtomicUsize::new(0),
             wants_room: AtomicBool::new(false),
             not_begun: OnceLock::new(),
+            journal: OnceLock::new(),
             end: Notify::new(),
         }
     }
@@ -244,6 +247,9 @@ impl Run {
         let unusable = journal.as_ref().and_then(|opened| opened.as_ref().err());
         let unusable = unusable.map(ToString::to_string);
         let journal = journal.and_then(Result::ok);
+        if let Some(journal) = &journal {
+            let _ = shared.journal.set(journal.clone());
+        }
         let journal = journal.map(|journal| {
             RunJournal::begin(journal, id, &bound, &parameters, &settings, &board.events)
         });

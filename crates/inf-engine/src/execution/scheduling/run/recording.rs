@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Memory, Run};
 use crate::clients::LlmResponse;
+use crate::execution::observation::RunSpans;
 use crate::execution::scheduling::bound::Bound;
 use crate::execution::scheduling::evaluate::{self, ParameterTexts};
 use crate::execution::scheduling::execution::{Execution, Running};
@@ -387,9 +388,11 @@ impl Run {
             },
         });
         let results = self.results.clone();
+        let run = self.id;
         tokio::spawn(async move {
-            // What can't be kept is told by the journal itself.
-            let _ = journal.journal.flushed().await;
+            if let Err(error) = journal.journal.flushed().await {
+                RunSpans::tell_not_kept(run, &error);
+            }
             drop(results);
         });
     }
