@@ -2,6 +2,7 @@
 
 mod check;
 mod graph;
+mod journal;
 mod preparation;
 mod run;
 mod simulate;
@@ -20,6 +21,7 @@ pub(crate) fn execute(command: Command) -> Exit {
         Command::Check(arguments) => check::execute(&arguments),
         Command::Graph(arguments) => graph::execute(&arguments),
         Command::Simulate(arguments) => simulate::execute(arguments),
+        Command::Journal(arguments) => journal::execute(&arguments),
     };
     done.unwrap_or_else(|error: CommandError| {
         console::tell(error);

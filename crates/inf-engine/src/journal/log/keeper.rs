@@ -73,7 +73,12 @@ struct State {
     written: u64,
     /// The length of the file, in whole lines.
     length: u64,
+    /// The first one, or that of writing.
     failure: Option<JournalError>,
+    /// The writer failed and waits until it is to try again.
+    is_stuck: bool,
+    /// The disk failed to confirm what was written: nothing more counts as durable.
+    is_unsure: bool,
     /// Given up after a failure.
     dropped: u64,
     /// Somebody was told that there is no room.
@@ -165,6 +170,8 @@ impl Log {
                 written: 0,
                 length,
                 failure: None,
+                is_stuck: false,
+                is_unsure: false,
                 dropped: 0,
                 full_was_told: false,
                 is_closing: false,
@@ -399,13 +406,12 @@ impl State {
     /// What could not be written may be by now; what was not confirmed is
     /// lost, perhaps, and stays so.
     fn try_again(&mut self, shared: &Shared) {
-        let is_of_writing = self
-            .failure
-            .as_ref()
-            .is_some_and(|failure| matches!(failure.kind, JournalErrorKind::Write { .. }));
-        if is_of_writing {
-            self.failure = None;
-            shared.has_failed.store(false, Ordering::Release);
+        if self.is_stuck {
+            self.is_stuck = false;
+            if !self.is_unsure {
+                self.failure = None;
+                shared.has_failed.store(false, Ordering::Release);
+            }
             shared.to_write.notify_one();
         }
     }
@@ -423,7 +429,7 @@ impl Shared {
     }
 
     fn take(&self, state: &mut State, record: Record) {
-        if state.failure.is_some() && state.queue.len() >= self.settings.max_unsynced_records {
+        if state.is_stuck && state.queue.len() >= self.settings.max_unsynced_records {
             state.dropped += 1;
             return;
         }
@@ -435,7 +441,7 @@ impl Shared {
     }
 
     fn wake_writer(&self, state: &State) {
-        if state.writer_waits && state.failure.is_none() {
+        if state.writer_waits && !state.is_stuck {
             self.to_write.notify_one();
         }
     }
@@ -452,8 +458,13 @@ impl Shared {
     }
 
     fn fail(&self, mut state: MutexGuard<'_, State>, kind: JournalErrorKind) {
+        if matches!(kind, JournalErrorKind::Write { .. }) {
+            state.is_stuck = true;
+        } else {
+            state.is_unsure = true;
+        }
         let failure = JournalError::new(&*self.path, kind);
-        state.failure = Some(failure);
+        state.failure.get_or_insert(failure);
         self.has_failed.store(true, Ordering::Release);
         let flushes = std::mem::take(&mut state.flushes);
         let told = state.told_failure();
@@ -470,7 +481,7 @@ impl Shared {
         let mut batch = Batch::default();
         loop {
             let mut state = self.state();
-            while state.queue.is_empty() || state.failure.is_some() {
+            while state.queue.is_empty() || state.is_stuck {
                 if state.is_closing {
                     state.writer_has_ended = true;
                     self.to_sync.notify_all();
@@ -583,7 +594,7 @@ impl Shared {
             loop {
                 let synced = self.synced.load(Ordering::Relaxed);
                 let unsynced = state.written - synced;
-                if unsynced == 0 || is_lost(&state) {
+                if unsynced == 0 || state.is_unsure {
                     if state.writer_has_ended {
                         return;
                     }
@@ -651,12 +662,6 @@ struct Written {
     length: u64,
     tail: Tail,
     outcome: io::Result<()>,
-}
-
-/// Whether what is written can't be made durable any more.
-fn is_lost(state: &State) -> bool {
-    let failure = state.failure.as_ref();
-    failure.is_some_and(|failure| !matches!(failure.kind, JournalErrorKind::Write { .. }))
 }
 
 /// Gathers the answers in a file.

@@ -11,7 +11,7 @@ use super::opening::cannot_open;
 /// operating system when the process ends, however that happens.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
     /// Whether the file system can lock files.
     pub(super) holds: bool,
 }
@@ -40,6 +40,14 @@ impl Lock {
         // Who it is, for whom the right is refused. On a full disk they will not know.
         let _ = file.set_len(0);
         let _ = writeln!(file, "{}", std::process::id());
-        Ok(Self { _file: file, holds })
+        Ok(Self { file, holds })
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a process that is being started at this moment
+    /// has it, too, until it runs its own program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }

@@ -12,5 +12,9 @@ mod scan;
 pub(super) use disk::{Disk, FileDisk};
 pub(super) use keeper::Log;
 pub(super) use line::Line;
+#[cfg(test)]
+pub(super) use line::{write as write_record, write_line};
+#[cfg(test)]
+pub(super) use opening::write_header;
 pub(super) use opening::{FILE, Header, VERSION, cannot_open, may_be_a_journal, notice_of};
 pub(super) use scan::{Damage, Visitor, scan};

@@ -99,7 +99,7 @@ pub(super) fn open(folder: &Path) -> Result<OpenFile, JournalError> {
         front.push(b'\n');
     }
     if !contents.has_header {
-        write_header(&mut front);
+        write_header(Timestamp::now(), &mut front);
     }
     if !front.is_empty() {
         let written = (&file).write_all(&front).and_then(|()| file.sync_data());
@@ -121,11 +121,11 @@ pub(super) fn open(folder: &Path) -> Result<OpenFile, JournalError> {
     })
 }
 
-pub(in crate::journal) fn write_header(lines: &mut Vec<u8>) {
+pub(in crate::journal) fn write_header(at: Timestamp, lines: &mut Vec<u8>) {
     let header = Header {
         version: VERSION,
         written_by: concat!("inf-engine ", env!("CARGO_PKG_VERSION")).to_owned(),
-        at: Timestamp::now(),
+        at,
     };
     write_line(HEADER, None, lines, |lines| {
         serde_json::to_writer(lines, &header)

@@ -1,7 +1,9 @@
 //! The journal from the inside: what execution asks of it.
 
+mod checkpoints;
 mod damage;
 mod faults;
+mod format;
 
 use std::path::Path;
 use std::time::Duration;

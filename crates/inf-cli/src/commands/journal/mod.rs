@@ -1,0 +1,38 @@
+//! `inf journal`: read what happened.
+
+mod calls;
+mod export;
+mod failures;
+mod summary;
+mod table;
+
+use std::path::Path;
+
+use inf_engine::journal::{JournalReader, Record};
+
+use crate::arguments::{JournalArguments, JournalView};
+use crate::command_error::CommandError;
+use crate::console::tell;
+use crate::exit_code::Exit;
+
+pub(crate) fn execute(arguments: &JournalArguments) -> Result<Exit, CommandError> {
+    let folder = &*arguments.folder;
+    match &arguments.view {
+        None => summary::execute(folder, false),
+        Some(JournalView::Summary { json }) => summary::execute(folder, *json),
+        Some(JournalView::Failures { json }) => failures::execute(folder, *json),
+        Some(JournalView::Calls(filter)) => calls::execute(folder, filter),
+        Some(JournalView::Export(options)) => export::execute(folder, options),
+    }
+}
+
+/// Gives each record of the journal in `folder` to `take`, and tells what of it is
+/// damaged.
+fn read(folder: &Path, take: impl FnMut(Record)) -> Result<(), CommandError> {
+    let told = JournalReader::open(folder).and_then(|reader| reader.read(take));
+    let notices = told.map_err(|error| CommandError::new(error.to_string()))?;
+    for notice in notices {
+        tell(format_args!("warning: {notice}"));
+    }
+    Ok(())
+}
