@@ -82,7 +82,9 @@ pub mod prelude {
     pub use crate::graph::InferenceGraph;
     pub use crate::module::{Forward, ForwardExt, Identity, LlmInference, Module, Sequential};
     pub use crate::resources::ResourceConfig;
-    pub use crate::trace::{Pack, Proxy, Tracer};
+    pub use crate::trace::{
+        ConditionalProxy, Pack, Proxy, Tracer, branch, fallback, map, match_branch, repeat_until,
+    };
     pub use crate::{Module, Parameter, Record, Value, op, prompt};
 }
 

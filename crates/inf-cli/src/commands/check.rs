@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use inf_engine::execution::Estimate;
-use inf_engine::graph::{InferenceGraph, NodeRef, Operation};
+use inf_engine::graph::{GraphNode, InferenceGraph, Keep, NodeRef, Operation};
 use inf_engine::resources::{Price, Tokenizer};
 use inf_engine::value::Schema;
 
@@ -126,6 +126,12 @@ fn describe_nodes(graph: &InferenceGraph) -> String {
         Operation::Host(_) => Some(("host function", "host functions")),
         Operation::Compute { .. } => Some(("computation", "computations")),
         Operation::Pack(_) => Some(("pack", "packs")),
+        Operation::Branch(_) => Some(("branch", "branches")),
+        Operation::Map(map) if map.keep == Keep::Elements => Some(("filter", "filters")),
+        Operation::Map(_) => Some(("map", "maps")),
+        Operation::Fold(_) => Some(("fold", "folds")),
+        Operation::Repeat(_) => Some(("loop", "loops")),
+        Operation::Fallback(_) => Some(("fallback", "fallbacks")),
         _ => None,
     };
     let mut kinds: Vec<((&str, &str), u64)> = Vec::new();
@@ -144,8 +150,11 @@ fn describe_nodes(graph: &InferenceGraph) -> String {
         .into_iter()
         .map(|((one, many), count)| counted(count, one, many));
     let kinds: Vec<String> = kinds.collect();
-    // The input is not a node that anyone wrote.
-    let nodes = counted(graph.nodes().len() as u64 - 1, "node", "nodes");
+    // The input and arguments are not nodes that anyone wrote.
+    let is_given = |operation| matches!(operation, &Operation::Input | &Operation::Argument);
+    let written = graph.nodes().iter().map(GraphNode::operation);
+    let written = written.filter(|operation| !is_given(*operation)).count();
+    let nodes = counted(written as u64, "node", "nodes");
     if kinds.is_empty() {
         nodes
     } else {
@@ -275,6 +284,8 @@ fn basis(estimate: &Estimate) -> Vec<String> {
         ),
     };
     sentences.push(format!("* Answers are taken to be {answers}."));
+    let assumptions = estimate.assumptions().into_iter();
+    sentences.extend(assumptions.map(|assumption| format!("* {assumption}.")));
     let is_priced = |is: bool| {
         let aliases = estimate.aliases().iter();
         let aliases = aliases.filter(move |alias| alias.price.is_some() == is);

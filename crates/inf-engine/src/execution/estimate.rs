@@ -1,18 +1,21 @@
 //! [`Estimate`]: what a run will take, before anything is called.
 
+mod counter;
+mod tally;
+mod walk;
+
 use std::sync::Arc;
 
-use crate::clients::Usage;
-use crate::graph::{
-    Accessor, InferenceGraph, LlmCall, NodeRef, Operation, Reference, Shape, Template, TemplatePart,
-};
-use crate::resources::{
-    Cost, Price, ResourceManager, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, Tokenizer,
-};
+use counter::Counter;
+use tally::{Calls, Tally};
+use walk::Walk;
+
+use crate::graph::{GraphNode, InferenceGraph, Keep, LlmCall, Map, Operation};
+use crate::resources::{Cost, Price, ResourceManager, Tokenizer};
 use crate::value::Value;
 
-/// What a run will take, before anything is called: its calls exactly, its
-/// tokens and dollars about.
+/// What a run will take, before anything is called: its calls exactly, as far as
+/// the inputs decide them, its tokens and dollars about.
 ///
 /// Requests are counted with each model's [`Tokenizer`]. What models will answer
 /// is not known: every answer is taken to be as long as its call's `max_tokens`
@@ -21,6 +24,13 @@ use crate::value::Value;
 /// taken to be as long as what it was given. Nothing is failed, repeated or
 /// cached, and a model that has tools is taken to answer without a call of them:
 /// each turn in which it calls some is one more call.
+///
+/// Control flow is followed as far as it depends on inputs alone: an arm that an
+/// input chooses, the elements of a list that an input has. Beyond that the arm
+/// that makes the most calls is taken to run, a loop to run as often as it may, a
+/// filter to keep everything, and a list to have
+/// [`ASSUMED_LENGTH`](Self::ASSUMED_LENGTH) elements; only the last may be too
+/// little. [`assumptions`](Self::assumptions) says which of these were needed.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -52,6 +62,7 @@ pub struct Estimate {
     alias_of: Vec<Option<usize>>,
     /// What does not depend on the input, for each tokenizer that is used.
     counters: Vec<Counter>,
+    has_assumed_length: bool,
 }
 
 /// What one alias will be asked for.
@@ -66,7 +77,7 @@ pub struct AliasEstimate {
     pub tokenizer: Tokenizer,
     /// What the model charges, if that is known.
     pub price: Option<Price>,
-    /// The calls for one input.
+    /// The calls for one input, where nothing is known of it.
     pub calls_per_input: u64,
     /// The calls.
     pub calls: u64,
@@ -85,6 +96,9 @@ impl Estimate {
     /// `max_tokens`.
     pub const ASSUMED_ANSWER: u64 = 200;
 
+    /// The elements that a list is taken to have, if the input does not have it.
+    pub const ASSUMED_LENGTH: u64 = 10;
+
     /// Of no input yet. Without `resources` it is not known which models answer,
     /// and what they charge.
     pub fn new(graph: &Arc<InferenceGraph>, resources: Option<&ResourceManager>) -> Self {
@@ -95,14 +109,14 @@ impl Estimate {
             _ => None,
         });
         let alias_of: Vec<Option<usize>> = alias_of.collect();
-        let aliases = names.iter().enumerate().map(|(place, alias)| {
+        let aliases = names.iter().map(|alias| {
             let model = resources.and_then(|resources| resources.model(alias.as_str()));
             AliasEstimate {
                 alias: alias.to_string(),
                 model: model.map(str::to_owned),
                 tokenizer: model.map(Tokenizer::of_model).unwrap_or_default(),
                 price: resources.and_then(|resources| resources.price(alias.as_str())),
-                calls_per_input: alias_of.iter().filter(|of| **of == Some(place)).count() as u64,
+                calls_per_input: 0,
                 calls: 0,
                 input_tokens: 0,
                 output_tokens: 0,
@@ -116,38 +130,38 @@ impl Estimate {
         tokenizers.dedup();
         let counters = tokenizers.into_iter();
         let counters = counters.map(|tokenizer| Counter::new(graph, tokenizer));
-        Self {
+        let mut estimate = Self {
             inputs: 0,
             counters: counters.collect(),
             aliases,
             alias_of,
             graph: Arc::clone(graph),
+            has_assumed_length: false,
+        };
+        if let Some(counter) = estimate.counters.first() {
+            let tally = Walk::new(&estimate, counter).run(None);
+            for (alias, calls) in estimate.aliases.iter_mut().zip(tally.calls()) {
+                alias.calls_per_input = calls.calls;
+            }
         }
+        estimate
     }
 
     /// Adds what one more input takes.
     pub fn add(&mut self, input: &Value) {
         self.inputs += 1;
-        for counter in &self.counters {
-            let mut walk = Walk {
-                counter,
-                input,
-                values: Vec::with_capacity(self.graph.nodes().len()),
-            };
-            for (node, found) in self.graph.enumerate() {
-                let sent = walk.read_by(node, found.operation());
-                let value = match (found.operation(), self.alias_of[node.index()]) {
-                    (Operation::Llm(call), Some(place)) => {
-                        let answer = call.max_tokens.map(u64::from);
-                        let alias = &mut self.aliases[place];
-                        if alias.tokenizer == counter.tokenizer {
-                            alias.add(sent, answer);
-                        }
-                        answer.unwrap_or(Self::ASSUMED_ANSWER)
-                    }
-                    _ => sent,
-                };
-                walk.values.push(value);
+        let made = self.counters.iter().map(|counter| {
+            let mut walk = Walk::new(self, counter);
+            let tally = walk.run(Some(input));
+            (counter.tokenizer, tally, walk.has_assumed_length)
+        });
+        let made: Vec<(Tokenizer, Tally, bool)> = made.collect();
+        for (tokenizer, tally, has_assumed_length) in made {
+            self.has_assumed_length |= has_assumed_length;
+            for (alias, calls) in self.aliases.iter_mut().zip(tally.calls()) {
+                if alias.tokenizer == tokenizer {
+                    alias.add(calls);
+                }
             }
         }
     }
@@ -163,9 +177,48 @@ impl Estimate {
         &self.aliases
     }
 
+    /// What was assumed of control flow, in sentences; nothing if there is none,
+    /// or if the inputs decide everything.
+    pub fn assumptions(&self) -> Vec<String> {
+        let operations = || self.graph.nodes().iter().map(GraphNode::operation);
+        let mut assumptions = Vec::new();
+        let mut assume = |is_needed: bool, sentence: &str| {
+            if is_needed {
+                assumptions.push(sentence.to_owned());
+            }
+        };
+        assume(
+            operations().any(|operation| matches!(operation, Operation::Branch(_))),
+            "Where it is not the input that decides, the arm that makes the most calls is taken to run",
+        );
+        assume(
+            operations().any(|operation| matches!(operation, Operation::Repeat(_))),
+            "Loops are taken to run as often as their `max` allows",
+        );
+        assume(
+            operations().any(|operation| matches!(operation, Operation::Fallback(_))),
+            "What has a fallback is taken not to fail",
+        );
+        let is_filter = |map: &Map| map.keep == Keep::Elements;
+        assume(
+            operations()
+                .any(|operation| matches!(operation, Operation::Map(map) if is_filter(map))),
+            "Filters are taken to keep everything",
+        );
+        let length = Self::ASSUMED_LENGTH;
+        assume(
+            self.has_assumed_length,
+            &format!(
+                "Lists that models or host functions make are taken to have {length} elements"
+            ),
+        );
+        assumptions
+    }
+
     /// All calls.
     pub fn calls(&self) -> u64 {
-        self.aliases.iter().map(|alias| alias.calls).sum()
+        let calls = self.aliases.iter().map(|alias| alias.calls);
+        calls.fold(0, u64::saturating_add)
     }
 
     /// What all calls cost, as far as prices are known.
@@ -179,188 +232,13 @@ impl Estimate {
 }
 
 impl AliasEstimate {
-    fn add(&mut self, input_tokens: u64, answer: Option<u64>) {
-        let usage = Usage {
-            input_tokens,
-            output_tokens: answer.unwrap_or(Estimate::ASSUMED_ANSWER),
-            ..Usage::default()
-        };
-        self.calls += 1;
-        self.input_tokens = self.input_tokens.saturating_add(usage.input_tokens);
-        self.output_tokens = self.output_tokens.saturating_add(usage.output_tokens);
-        self.unbounded_calls += u64::from(answer.is_none());
-        self.cost += Cost::of_answer(self.price.as_ref(), &usage);
+    fn add(&mut self, made: &Calls) {
+        self.calls = self.calls.saturating_add(made.calls);
+        self.input_tokens = self.input_tokens.saturating_add(made.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(made.output_tokens);
+        self.unbounded_calls = self.unbounded_calls.saturating_add(made.unbounded);
+        self.cost += made.cost;
     }
-}
-
-/// Counts with one tokenizer.
-#[derive(Debug, Clone)]
-struct Counter {
-    tokenizer: Tokenizer,
-    /// By node, the tokens of what is the same for every input.
-    fixed: Vec<u64>,
-}
-
-impl Counter {
-    fn new(graph: &InferenceGraph, tokenizer: Tokenizer) -> Self {
-        // Texts that belong together are counted together: what is cut into
-        // pieces has more tokens.
-        let text_of = |templates: &mut dyn Iterator<Item = &Template>| {
-            let parts = templates.flat_map(Template::parts);
-            let texts = parts.map(|part| match part {
-                TemplatePart::Text(text) => text.clone(),
-                TemplatePart::Parameter(parameter) => {
-                    let parameter = &graph.parameters()[parameter.index()].parameter;
-                    parameter.value().to_string()
-                }
-                TemplatePart::Reference(_) => String::new(),
-            });
-            texts.collect::<String>()
-        };
-        let fixed = graph.enumerate().map(|(_, found)| match found.operation() {
-            Operation::Llm(call) => {
-                let templates = || call.system.iter().chain(prompt_of(call));
-                let messages = templates().count() as u64 * TOKENS_PER_MESSAGE;
-                let schema = call.output.as_ref();
-                let schema = schema.map(|schema| schema.as_json().to_string());
-                let text = text_of(&mut templates());
-                // Of a file, the code of tools may not be there.
-                let tools = call.tools.iter().map(|name| match graph.tool(name) {
-                    Some(tool) => tokenizer.count_tool(tool.spec()),
-                    None => tokenizer.count(name),
-                });
-                let texts = tokenizer.count(&text) + tokenizer.count(&schema.unwrap_or_default());
-                messages + texts + tools.sum::<u64>()
-            }
-            Operation::Prompt(template) => tokenizer.count(&text_of(&mut [template].into_iter())),
-            _ => 0,
-        });
-        Self {
-            tokenizer,
-            fixed: fixed.collect(),
-        }
-    }
-
-    fn text_of(&self, value: &Value) -> u64 {
-        match value {
-            Value::String(text) => self.tokenizer.count(text),
-            other => self.tokenizer.count(&other.to_string()),
-        }
-    }
-
-    /// The tokens of a conversation or of a part of one: texts, and what stands
-    /// around messages and for pictures.
-    fn said(&self, value: &Value) -> u64 {
-        match value {
-            Value::String(text) => self.tokenizer.count(text),
-            Value::List(parts) => parts.iter().map(|part| self.said(part)).sum(),
-            Value::Map(fields) if fields.contains_key("image") => TOKENS_PER_IMAGE,
-            Value::Map(fields) => match fields.get("content") {
-                Some(content) if fields.contains_key("role") => {
-                    TOKENS_PER_MESSAGE + self.said(content)
-                }
-                _ => fields.values().map(|field| self.said(field)).sum(),
-            },
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        }
-    }
-}
-
-/// The prompt of a call, if it is sent: where there is a conversation, an empty
-/// one is left out.
-fn prompt_of(call: &LlmCall) -> Option<&Template> {
-    let is_sent = call.messages.is_none() || !call.prompt.parts().is_empty();
-    is_sent.then_some(&call.prompt)
-}
-
-/// One input on its way through the graph: how many tokens values have as text.
-struct Walk<'e> {
-    counter: &'e Counter,
-    input: &'e Value,
-    /// By node, as far as the graph has been walked.
-    values: Vec<u64>,
-}
-
-impl Walk<'_> {
-    /// The tokens of what a node puts together: a request, a prompt, a value.
-    fn read_by(&self, node: NodeRef, operation: &Operation) -> u64 {
-        let fixed = self.counter.fixed[node.index()];
-        let template = |template: &Template| -> u64 {
-            template.references().map(|read| self.reference(read)).sum()
-        };
-        match operation {
-            Operation::Input => self.counter.text_of(self.input),
-            Operation::Llm(call) => {
-                let templates = call.system.iter().chain(prompt_of(call));
-                let earlier = call.messages.as_ref().map_or(0, |shape| self.said(shape));
-                fixed + templates.map(template).sum::<u64>() + earlier
-            }
-            Operation::Prompt(prompt) => fixed + template(prompt),
-            Operation::Pack(shape) => self.shape(shape),
-            // What they make of it is not known.
-            Operation::Host(call) => self.shape(&call.input),
-            Operation::Compute { input, .. } => self.shape(input),
-            Operation::Branch(_)
-            | Operation::Map(_)
-            | Operation::Fold(_)
-            | Operation::Repeat(_)
-            | Operation::Fallback(_)
-            | Operation::Argument => 0,
-        }
-    }
-
-    fn shape(&self, shape: &Shape) -> u64 {
-        match shape {
-            Shape::Reference(reference) => self.reference(reference),
-            Shape::Constant(value) => self.counter.text_of(value),
-            Shape::List(elements) => elements.iter().map(|element| self.shape(element)).sum(),
-            Shape::Map(entries) => {
-                let entries = entries.iter();
-                let entries = entries
-                    .map(|(key, shape)| self.counter.tokenizer.count(key) + self.shape(shape));
-                entries.sum()
-            }
-        }
-    }
-
-    /// The tokens of a conversation that is put together, or of a part of one.
-    fn said(&self, shape: &Shape) -> u64 {
-        match shape {
-            Shape::Reference(read) if read.node == NodeRef::INPUT => {
-                part(self.input, &read.path).map_or(0, |found| self.counter.said(found))
-            }
-            Shape::Reference(read) => self.reference(read),
-            Shape::Constant(value) => self.counter.said(value),
-            Shape::List(parts) => parts.iter().map(|part| self.said(part)).sum(),
-            Shape::Map(fields) if fields.contains_key("image") => TOKENS_PER_IMAGE,
-            Shape::Map(fields) => match fields.get("content") {
-                Some(content) if fields.contains_key("role") => {
-                    TOKENS_PER_MESSAGE + self.said(content)
-                }
-                _ => fields.values().map(|field| self.said(field)).sum(),
-            },
-        }
-    }
-
-    /// Of a part of another node's value, the whole of it: the part is not yet
-    /// known.
-    fn reference(&self, reference: &Reference) -> u64 {
-        if reference.node == NodeRef::INPUT {
-            let found = part(self.input, &reference.path);
-            return found.map_or(0, |found| self.counter.text_of(found));
-        }
-        let known = self.values.get(reference.node.index());
-        known.copied().unwrap_or(0)
-    }
-}
-
-/// What stands at `path` in a value, if anything does.
-fn part<'v>(value: &'v Value, path: &[Accessor]) -> Option<&'v Value> {
-    path.iter()
-        .try_fold(value, |value, accessor| match accessor {
-            Accessor::Key(key) => value.get(key),
-            Accessor::Index(index) => value.at(*index),
-        })
 }
 
 #[cfg(test)]
@@ -456,6 +334,100 @@ output: look
         let known = Tokenizer::Characters.count_tool(find.spec());
         let graph = graph.with_tools([find]);
         assert_eq!(tokens(graph), said + known);
+    }
+
+    /// The calls of one input with this value, for a graph with these nodes; and
+    /// how many assumptions were made.
+    fn calls(nodes: &str, input: serde_json::Value) -> (u64, usize) {
+        let text = format!("version: 1\nname: flow\nnodes: {nodes}\noutput: out\n");
+        let graph = InferenceGraph::from_text(&text).expect("a graph");
+        let mut estimate = Estimate::new(&Arc::new(graph), None);
+        estimate.add(&input.into());
+        (estimate.calls(), estimate.assumptions().len())
+    }
+
+    const ONE: &str = r#"{ nodes: { a: { llm: fast, prompt: "x" } }, output: a }"#;
+    const TWO_CALLS: &str = r#"
+        { nodes: { b: { llm: fast, prompt: "x" }, c: { llm: smart, prompt: "{b}" } }, output: c }"#;
+
+    #[test]
+    fn inputs_choose_arms_and_lists() {
+        let check = |nodes: &str, input: serde_json::Value, expected: u64| {
+            assert_eq!(calls(nodes, input.clone()).0, expected, "{nodes} {input}");
+        };
+        let branch = format!("{{ out: {{ if: input, then: {ONE}, else: {TWO_CALLS} }} }}");
+        check(&branch, true.into(), 1);
+        check(&branch, false.into(), 2);
+        // No boolean: it will fail.
+        check(&branch, 3.into(), 0);
+        let case = format!(
+            "{{ long: {{ compute: length, input: input }},
+               is: {{ compute: less, input: [long, {{ $value: 3 }}] }},
+               out: {{ match: is, cases: {{ true: {ONE} }}, default: {TWO_CALLS} }} }}"
+        );
+        check(&case, "ab".into(), 1);
+        check(&case, "abc".into(), 2);
+        let map = r#"{ all: { map: input, as: one, nodes: { a: { llm: fast, prompt: "{one}" } },
+                              output: a },
+                       out: { fold: all, as: [b, c], tree: true,
+                              nodes: { d: { llm: fast, prompt: "{b}{c}" } }, output: d } }"#;
+        check(map, serde_json::json!([1, 2, 3, 4, 5]), 5 + 4);
+        check(map, serde_json::json!([1]), 1);
+        check(map, serde_json::json!([]), 0);
+        check(map, "no list".into(), 0);
+    }
+
+    #[test]
+    fn what_no_input_decides_is_assumed() {
+        let check = |nodes: &str, expected: u64, assumptions: usize| {
+            let found = calls(nodes, "x".into());
+            assert_eq!(found, (expected, assumptions), "{nodes}");
+        };
+        let is = r#"is: { llm: fast, prompt: "{input}", output: boolean }"#;
+        check(
+            &format!("{{ {is}, out: {{ if: is, then: {ONE}, else: {TWO_CALLS} }} }}"),
+            1 + 2,
+            1,
+        );
+        check(
+            &format!("{{ out: {{ try: {ONE}, fallback: {TWO_CALLS} }} }}"),
+            1,
+            1,
+        );
+        let list = r#"list: { llm: fast, prompt: "{input}", output: [string] }"#;
+        let map = r#"map: list, as: one, nodes: { m: { llm: fast, prompt: "{one}" } }, output: m"#;
+        check(&format!("{{ {list}, out: {{ {map} }} }}"), 1 + 10, 1);
+        let repeat = format!(
+            r#"{{ out: {{ repeat: input, as: state, max: 4000000000,
+                          nodes: {{ list: {{ llm: fast, prompt: "{{state}}", output: [string] }},
+                                    all: {{ {map} }} }},
+                          until: {{ $value: false }}, output: all }} }}"#
+        );
+        check(&repeat, 4_000_000_000 * 11, 2);
+    }
+
+    #[test]
+    fn tokens_of_elements_and_states_are_counted() {
+        let graph = InferenceGraph::from_text(
+            r#"
+version: 1
+name: flow
+input: [string]
+nodes:
+  all: { map: input, as: one, nodes: { a: { llm: fast, prompt: "{one}", max_tokens: 10 } }, output: a }
+  out: { fold: all, as: [b, c], initial: { $value: "" },
+         nodes: { d: { llm: fast, prompt: "{b}{c}", max_tokens: 20 } }, output: d }
+output: out
+"#,
+        );
+        let mut estimate = Estimate::new(&Arc::new(graph.expect("a graph")), None);
+        estimate.add(&serde_json::json!(["12345678", "1234", "1234"]).into());
+        let fast = &estimate.aliases()[0];
+        // 2 + 1 + 1 of the elements, 0 + 10 and twice 20 + 10 of the fold, and 4 for each message.
+        assert_eq!((fast.calls, fast.input_tokens), (6, 4 + 10 + 60 + 6 * 4));
+        assert_eq!(fast.output_tokens, 3 * 10 + 3 * 20);
+        // Of no known input the list has ten elements.
+        assert_eq!(fast.calls_per_input, 20);
     }
 
     #[test]

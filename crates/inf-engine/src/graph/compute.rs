@@ -1,7 +1,9 @@
 //! [`Compute`]: functions that every host has, for conditions and small steps.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde_json::Number;
 
 use crate::value::Value;
@@ -61,6 +63,10 @@ pub enum Compute {
     /// The texts of a list (the first of two values) with a text (the second)
     /// between them.
     Join,
+    /// A text (the first of two values) cut into pieces of at most so many
+    /// characters (the second): between paragraphs, lines, sentences or words
+    /// where that leaves no piece less than half full.
+    Chunks,
     /// A text without the white space around it.
     Trim,
     /// A text in small letters.
@@ -68,7 +74,7 @@ pub enum Compute {
 }
 
 impl Compute {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Keys,
         Self::Values,
         Self::Items,
@@ -92,6 +98,7 @@ impl Compute {
         Self::Divide,
         Self::Zip,
         Self::Join,
+        Self::Chunks,
         Self::Trim,
         Self::Lowercase,
     ];
@@ -122,6 +129,7 @@ impl Compute {
             Self::Divide => "divide",
             Self::Zip => "zip",
             Self::Join => "join",
+            Self::Chunks => "chunks",
             Self::Trim => "trim",
             Self::Lowercase => "lowercase",
         }
@@ -130,7 +138,7 @@ impl Compute {
     /// The JSON type of what it gives, if that is always the same.
     pub(crate) fn output_type(self) -> Option<&'static str> {
         match self {
-            Self::Keys | Self::Values | Self::Items | Self::Zip => Some("array"),
+            Self::Keys | Self::Values | Self::Items | Self::Zip | Self::Chunks => Some("array"),
             Self::Equal
             | Self::NotEqual
             | Self::Less
@@ -162,7 +170,7 @@ impl Compute {
             Self::Items => {
                 let items = self.map(input)?.iter();
                 let pair = |(key, value): (&_, &Value)| {
-                    Value::from_iter([Value::String(std::sync::Arc::clone(key)), value.clone()])
+                    Value::from_iter([Value::String(Arc::clone(key)), value.clone()])
                 };
                 items.map(pair).collect()
             }
@@ -207,6 +215,20 @@ impl Compute {
                 let texts: Vec<String> = self.list(list)?.iter().map(Value::to_string).collect();
                 Value::from(texts.join(self.text(between)?))
             }
+            Self::Chunks => {
+                let (text, most) = self.pair(input)?;
+                let size = match most {
+                    Value::Number(size) => size.as_u64().and_then(|size| size.try_into().ok()),
+                    _ => None,
+                };
+                let Some(size) = size.filter(|size| *size > 0) else {
+                    return Err(format!(
+                        "`{}` needs the size of a piece, a whole number of 1 or more, and got {most}",
+                        self.name()
+                    ));
+                };
+                chunks(self.text(text)?, size).map(Value::from).collect()
+            }
             Self::Trim => Value::from(self.text(input)?.trim()),
             Self::Lowercase => Value::from(self.text(input)?.to_lowercase()),
         })
@@ -216,10 +238,7 @@ impl Compute {
         format!("`{}` needs {what} and got {}", self.name(), got.kind())
     }
 
-    fn map<'v>(
-        self,
-        value: &'v Value,
-    ) -> Result<&'v indexmap::IndexMap<std::sync::Arc<str>, Value>, String> {
+    fn map(self, value: &Value) -> Result<&IndexMap<Arc<str>, Value>, String> {
         match value {
             Value::Map(map) => Ok(map),
             other => Err(self.needs("a map", other)),
@@ -356,6 +375,31 @@ impl Compute {
     }
 }
 
+/// Pieces of at most `size` characters.
+fn chunks(text: &str, size: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text.trim();
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some((end, _)) = rest.char_indices().nth(size) else {
+            return Some(std::mem::take(&mut rest));
+        };
+        // What follows decides as well: a piece may be full to the last word.
+        let next = rest[end..].chars().next().map_or(0, char::len_utf8);
+        let within = &rest[..end + next];
+        let between = ["\n\n", "\n", ". ", " "].iter();
+        let mut ends = between.filter_map(|mark| {
+            let at = within.rfind(mark)?;
+            let at = if *mark == ". " { at + 1 } else { at };
+            (at >= end / 2 && at > 0).then_some(at)
+        });
+        let (piece, after) = rest.split_at(ends.next().unwrap_or(end));
+        rest = after.trim_start();
+        Some(piece.trim_end())
+    })
+}
+
 fn float(number: &Number) -> f64 {
     number.as_f64().unwrap_or(f64::NAN)
 }
@@ -394,6 +438,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
     fn check(
         function: Compute,
         input: serde_json::Value,
@@ -401,12 +446,7 @@ mod tests {
     ) {
         let result = function.apply(&Value::from(input.clone()));
         let result = result.as_ref().map(serde_json::Value::from);
-        let expected = expected.map_err(str::to_owned);
-        assert_eq!(
-            result,
-            expected.as_ref().map(Clone::clone).map_err(|error| error),
-            "{input}"
-        );
+        assert_eq!(result.map_err(|error| &**error), expected, "{input}");
     }
 
     #[test]
@@ -536,6 +576,32 @@ mod tests {
             json!([[1], []]),
             Err("`zip` needs lists of one length and got lists of 1, 0"),
         );
+    }
+
+    #[test]
+    fn texts_are_cut_where_they_may_be() {
+        let check = |text: &str, size: usize, expected: &[&str]| {
+            let found = Compute::Chunks.apply(&Value::from(json!([text, size])));
+            assert_eq!(found, Ok(Value::from(json!(expected))), "{text:?} {size}");
+        };
+        check("", 5, &[]);
+        check("  \n", 5, &[]);
+        check("one", 5, &["one"]);
+        check("one two three", 7, &["one two", "three"]);
+        check("one two three", 8, &["one two", "three"]);
+        check("äöüäöü", 4, &["äöüä", "öü"]);
+        check("a b\n\nc d e f", 7, &["a b", "c d e f"]);
+        check("One. Two three", 10, &["One. Two", "three"]);
+        check("It is. It was so", 10, &["It is.", "It was so"]);
+        // What would be less than half full is not cut off.
+        check("a\n\nbbbbb ccccc", 12, &["a\n\nbbbbb", "ccccc"]);
+        let no_size = "`chunks` needs the size of a piece, a whole number of 1 or more, and got 0";
+        check_error(json!(["text", 0]), no_size);
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
+    fn check_error(input: serde_json::Value, expected: &str) {
+        check(Compute::Chunks, input, Err(expected));
     }
 
     #[test]

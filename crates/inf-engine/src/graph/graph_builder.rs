@@ -7,11 +7,12 @@ use indexmap::IndexMap;
 
 use super::graph_error::{GraphError, Problem};
 use super::inference_graph::{GraphParameter, InferenceGraph};
+use super::node_schemas::NodeSchemas;
 use super::pipeline_file::PARAMETERS;
 use super::reference::is_identifier;
 use super::region_layout::RegionLayout;
 use super::{Accessor, GraphNode, HostFunction, LlmCall, NodeRef, Operation, ParameterRef};
-use super::{Reference, RegionRef, Shape, Tool};
+use super::{Reference, RegionRef, Repeat, Shape, Tool};
 use crate::document::did_you_mean;
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
@@ -202,7 +203,7 @@ impl GraphBuilder {
                 host_functions.push(self.host_functions[old.index()].take());
             }
         }
-        Ok(InferenceGraph {
+        let graph = InferenceGraph {
             name: self.name,
             input: self.input,
             nodes,
@@ -210,7 +211,12 @@ impl GraphBuilder {
             parameters: self.parameters,
             host_functions,
             tools: self.tools,
-        })
+        };
+        // Without control flow there is nothing that has to be of some kind.
+        if graph.regions.len() > 1 {
+            GraphError::check(NodeSchemas::new(&graph).problems())?;
+        }
+        Ok(graph)
     }
 
     /// Finds what is read from where it does not exist.
@@ -326,6 +332,12 @@ impl GraphBuilder {
                 ..
             }) => output.as_json().clone(),
             Operation::Llm(_) | Operation::Prompt(_) => serde_json::json!({"type": "string"}),
+            Operation::Repeat(_) => {
+                let fields = [Repeat::STATE, Repeat::ITERATIONS, Repeat::STOPPED];
+                let fields = fields.map(|field| (field.to_owned(), serde_json::Value::Bool(true)));
+                let fields = serde_json::Map::from_iter(fields);
+                serde_json::json!({"type": "object", "properties": fields})
+            }
             _ => return None,
         };
         let whole = self.name_of(reference.node);

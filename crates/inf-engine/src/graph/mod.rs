@@ -15,6 +15,7 @@
 //! pipeline file (`pipeline_file`). It is pure data: it can be validated, hashed,
 //! drawn and saved, and nothing here does I/O.
 
+mod cases;
 mod compute;
 mod content_hash;
 mod control_flow;
@@ -27,6 +28,7 @@ mod host_function;
 mod inference_graph;
 mod llm_call;
 mod node_path;
+mod node_schemas;
 mod operation;
 mod pipeline_file;
 mod placement;
@@ -38,6 +40,7 @@ mod shape;
 mod template;
 mod tool;
 
+pub(crate) use cases::missing_cases;
 pub use compute::Compute;
 pub use content_hash::ContentHash;
 pub use control_flow::{Arm, Branch, Fallback, Fold, FoldOrder, Keep, Map, Repeat};

@@ -36,10 +36,6 @@ impl fmt::Display for Alias {
 /// What a node does when its inputs are there.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a graph is made once, and most of its nodes are calls"
-)]
 pub enum Operation {
     /// Is the graph's input.
     Input,

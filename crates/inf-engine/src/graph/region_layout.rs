@@ -121,21 +121,18 @@ impl<'b> RegionLayout<'b> {
         }
     }
 
-    /// The node of region `target` that a reader in region `from` is, or that
-    /// the reader is inside of; `None` if `target` is not around the reader.
-    /// Without a `reader` it is the output of `from` that reads.
-    fn lifted(
-        &self,
-        mut reader: Option<NodeRef>,
-        mut from: RegionRef,
-        target: RegionRef,
-    ) -> Option<Option<NodeRef>> {
+    /// What reads in region `target` for a reader in region `from`. Without a
+    /// `reader` it is the output of `from` that reads.
+    fn lifted(&self, reader: Option<NodeRef>, mut from: RegionRef, target: RegionRef) -> Lifted {
+        let mut lifted = reader.map_or(Lifted::Output, Lifted::Itself);
         while from != target {
-            let owner = self.owners[from.index()].as_ref()?.0;
-            reader = Some(owner);
+            let Some((owner, _)) = self.owners[from.index()] else {
+                return Lifted::Nothing;
+            };
+            lifted = Lifted::Owner(owner);
             from = self.nodes[owner.index()].region;
         }
-        Some(reader)
+        lifted
     }
 
     /// Why a reader in `from` can't read `reference`, which is of this graph.
@@ -148,11 +145,11 @@ impl<'b> RegionLayout<'b> {
         let read = self.nodes.get(reference.node.index())?;
         let name = &read.name;
         match self.lifted(reader, from, read.region) {
-            Some(Some(lifted)) if lifted == reference.node && reader != Some(lifted) => Some(
-                format!("`{name}` has no value yet while what is inside of it runs"),
-            ),
-            Some(_) => None,
-            None => {
+            Lifted::Owner(owner) if owner == reference.node => Some(format!(
+                "`{name}` has no value yet while what is inside of it runs"
+            )),
+            Lifted::Itself(_) | Lifted::Output | Lifted::Owner(_) => None,
+            Lifted::Nothing => {
                 let (owner, _) = self.owners[read.region.index()].as_ref()?;
                 let owner = &self.nodes[owner.index()].name;
                 Some(format!(
@@ -206,12 +203,16 @@ impl<'b> RegionLayout<'b> {
     fn dependencies(&self) -> Vec<Vec<NodeRef>> {
         let mut dependencies = vec![Vec::new(); self.nodes.len()];
         let mut add = |reader: Option<NodeRef>, from: RegionRef, read: &Reference| {
-            // Those of another graph are a problem already.
-            if let Some(found) = self.nodes.get(read.node.index())
-                && let Some(Some(lifted)) = self.lifted(reader, from, found.region)
-                && (lifted != read.node || reader == Some(lifted))
-            {
-                dependencies[lifted.index()].push(read.node);
+            // Those that can't be read are a problem already.
+            let Some(found) = self.nodes.get(read.node.index()) else {
+                return;
+            };
+            match self.lifted(reader, from, found.region) {
+                Lifted::Owner(owner) if owner == read.node => {}
+                Lifted::Itself(reader) | Lifted::Owner(reader) => {
+                    dependencies[reader.index()].push(read.node);
+                }
+                Lifted::Output | Lifted::Nothing => {}
             }
         };
         for (index, node) in self.nodes.iter().enumerate() {
@@ -344,6 +345,18 @@ impl<'b> RegionLayout<'b> {
         let cycle = names.join(" → ");
         Problem::new("", format!("the nodes need each other in a cycle: {cycle}"))
     }
+}
+
+/// What reads in a region.
+enum Lifted {
+    /// The reader itself.
+    Itself(NodeRef),
+    /// A node that the reader is inside of.
+    Owner(NodeRef),
+    /// The output of the region.
+    Output,
+    /// Nothing: the region is not around the reader.
+    Nothing,
 }
 
 enum Visit {

@@ -1,16 +1,17 @@
 //! Whether data of one schema can stand where another is wanted, as far as
 //! that shows before anything runs.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
-use super::{Accessor, GraphError, InferenceGraph, Operation, Problem, Reference, Shape};
+use super::node_schemas::NodeSchemas;
+use super::{GraphError, InferenceGraph, Problem};
 use crate::value::Schema;
 
 impl InferenceGraph {
     /// The schema of the output, as far as the nodes that it is put together
     /// from say what they make.
     pub fn output_schema(&self) -> Schema {
-        Schema::from_json(self.schema_of_shape(self.output()))
+        NodeSchemas::new(self).of_shape(self.output())
     }
 
     /// Whether inputs of schema `input` can be what this graph takes, and its
@@ -25,54 +26,6 @@ impl InferenceGraph {
         check("the type of the inputs", input, self.input());
         check("the output of the pipeline", &self.output_schema(), output);
         GraphError::check(problems)
-    }
-
-    fn schema_of_shape(&self, shape: &Shape) -> Json {
-        match shape {
-            Shape::Reference(reference) => self.schema_of_reference(reference),
-            Shape::Constant(_) => true.into(),
-            Shape::List(_) => json!({"type": "array"}),
-            Shape::Map(entries) => {
-                let properties = entries
-                    .iter()
-                    .map(|(key, part)| (key.clone(), self.schema_of_shape(part)));
-                let properties: Map<String, Json> = properties.collect();
-                let required: Vec<&String> = entries.keys().collect();
-                json!({"type": "object", "properties": properties, "required": required})
-            }
-        }
-    }
-
-    fn schema_of_reference(&self, reference: &Reference) -> Json {
-        let whole = match self.node(reference.node).operation() {
-            Operation::Input => self.input().as_json().clone(),
-            Operation::Llm(call) => match &call.output {
-                Some(output) => output.as_json().clone(),
-                None => json!({"type": "string"}),
-            },
-            Operation::Prompt(_) => json!({"type": "string"}),
-            Operation::Pack(shape) => self.schema_of_shape(shape),
-            Operation::Compute { function, .. } => match function.output_type() {
-                Some(kind) => json!({"type": kind}),
-                None => true.into(),
-            },
-            Operation::Map(_) => json!({"type": "array"}),
-            Operation::Host(_)
-            | Operation::Branch(_)
-            | Operation::Fold(_)
-            | Operation::Repeat(_)
-            | Operation::Fallback(_)
-            | Operation::Argument => true.into(),
-        };
-        let part = reference
-            .path
-            .iter()
-            .try_fold(&whole, |part, accessor| match accessor {
-                Accessor::Key(key) => part.get("properties")?.get(&**key),
-                Accessor::Index(_) if part.get("prefixItems").is_some() => None,
-                Accessor::Index(_) => part.get("items"),
-            });
-        part.cloned().unwrap_or(Json::Bool(true))
     }
 }
 
@@ -139,6 +92,8 @@ fn is_open(schema: &Json) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

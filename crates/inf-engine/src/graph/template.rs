@@ -39,6 +39,15 @@ impl Template {
         &self.parts
     }
 
+    /// The text, if there are no holes.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [] => Some(""),
+            [TemplatePart::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Adds a stretch at the end.
     pub fn push(&mut self, part: TemplatePart) {
         match (self.parts.last_mut(), part) {

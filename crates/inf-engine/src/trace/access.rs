@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Proxy;
+use super::condition::compute;
 use super::context::{Step, record, set_name};
 use crate::graph::{Accessor, Compute, SourceLocation};
 use crate::value::Value;
@@ -45,19 +46,19 @@ impl<T: MapData> Proxy<T> {
     /// The keys, in the order of the map.
     #[track_caller]
     pub fn keys(self) -> Proxy<Vec<String>> {
-        compute(self, Compute::Keys)
+        compute(Compute::Keys, self)
     }
 
     /// The values, in the order of the map.
     #[track_caller]
     pub fn values(self) -> Proxy<Vec<T::Value>> {
-        compute(self, Compute::Values)
+        compute(Compute::Values, self)
     }
 
     /// The keys with their values, in the order of the map.
     #[track_caller]
     pub fn items(self) -> Proxy<Vec<(String, T::Value)>> {
-        compute(self, Compute::Items)
+        compute(Compute::Items, self)
     }
 }
 
@@ -66,14 +67,6 @@ pub(super) fn access<T, U>(of: Proxy<T>, accessor: Accessor) -> Proxy<U> {
     record(of, SourceLocation::caller(), |recorder| Step::Access {
         of: recorder.node(of),
         accessor,
-    })
-}
-
-#[track_caller]
-fn compute<T, U>(input: Proxy<T>, function: Compute) -> Proxy<U> {
-    record(input, SourceLocation::caller(), |recorder| Step::Compute {
-        function,
-        input: recorder.node(input),
     })
 }
 

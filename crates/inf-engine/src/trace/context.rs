@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Proxy;
+use super::trace_region::{Control, TraceRegion, TraceRegionRef};
 use crate::conversation::Conversation;
 use crate::document::shorten;
 use crate::graph::{
@@ -26,6 +27,10 @@ pub(crate) struct Context {
     scopes: Vec<Scope>,
     /// What the priorities of those modules add up to.
     priority: i32,
+    /// The parts that control flow runs; the first is all of it.
+    pub(super) regions: Vec<TraceRegion>,
+    /// Those that are being recorded, innermost last.
+    pub(super) open: Vec<TraceRegionRef>,
 }
 
 /// One recorded step.
@@ -37,6 +42,8 @@ pub(super) struct TraceNode {
     pub(super) name: Option<String>,
     pub(super) priority: i32,
     pub(super) location: SourceLocation,
+    /// Where it was recorded.
+    pub(super) region: TraceRegionRef,
 }
 
 /// What was done.
@@ -69,6 +76,13 @@ pub(super) enum Step {
         function: Compute,
         input: NodeRef,
     },
+    /// Runs regions; what it reads are the parts of `input`.
+    Control {
+        control: Control,
+        input: Vec<NodeRef>,
+    },
+    /// What a region is given, with the name that it has unless it gets one.
+    Argument(&'static str),
     /// Stands for a proxy that could not be used; a problem says why.
     Invalid,
 }
@@ -191,6 +205,8 @@ pub(super) fn scoped<R>(
         modules,
         scopes: Vec::new(),
         priority: 0,
+        regions: vec![TraceRegion::whole()],
+        open: vec![TraceRegionRef::WHOLE],
     };
     STACK.with_borrow_mut(|stack| stack.push(context));
     let unwind = Unwind;
@@ -238,7 +254,7 @@ pub(super) fn note_written_out() {
 /// # Panics
 /// If nothing is being traced on this thread.
 #[track_caller]
-fn with_current<R>(
+pub(super) fn with_current<R>(
     what: impl Into<Subject>,
     work: impl FnOnce(&mut Context, &[Context]) -> R,
 ) -> R {
@@ -254,6 +270,11 @@ fn with_current<R>(
             what.into()
         ),
     }
+}
+
+/// Works on the context of the running trace, if there is one.
+pub(super) fn try_current<R>(work: impl FnOnce(&mut Context) -> R) -> Option<R> {
+    STACK.with_borrow_mut(|stack| stack.last_mut().map(work))
 }
 
 /// Records the step that `make` returns and gives a proxy of its value.
@@ -412,7 +433,7 @@ pub(super) fn propose_name<T>(proxy: Proxy<T>, name: &str) {
 }
 
 impl Context {
-    fn push<T>(&mut self, step: Step, location: SourceLocation) -> Proxy<T> {
+    pub(super) fn push<T>(&mut self, step: Step, location: SourceLocation) -> Proxy<T> {
         let module = self.scopes.last().map_or("", |scope| scope.path.as_str());
         // All else is done on the spot, so it has nothing to go before.
         let waits = matches!(step, Step::Llm { .. } | Step::Host { .. });
@@ -422,6 +443,7 @@ impl Context {
             name: None,
             priority: if waits { self.priority } else { 0 },
             location,
+            region: self.current_region(),
         });
         Proxy::new(self.id, NodeRef::new(self.nodes.len() - 1))
     }
@@ -481,7 +503,7 @@ impl Recorder<'_> {
     /// and an invalid node stands for it.
     pub(super) fn node<T>(&mut self, proxy: Proxy<T>) -> NodeRef {
         if proxy.trace() == self.context.id {
-            return proxy.node();
+            return self.visible(proxy.node());
         }
         let running = self
             .outer
@@ -510,6 +532,25 @@ impl Recorder<'_> {
         ));
         let location = self.location;
         self.context.push::<T>(Step::Invalid, location).node()
+    }
+
+    /// A node of the running trace, unless it was made in a region that does not
+    /// run where it is used.
+    fn visible(&mut self, node: NodeRef) -> NodeRef {
+        let found = &self.context.nodes[node.index()];
+        if self.context.open.contains(&found.region) {
+            return node;
+        }
+        let label = found.label();
+        let region = &self.context.regions[found.region.index()];
+        let message = format!(
+            "the proxy of {label} exists only inside {region}: return it there, and use what \
+             `{}` gives",
+            region.function()
+        );
+        self.problem(message);
+        let location = self.location;
+        self.context.push::<()>(Step::Invalid, location).node()
     }
 
     /// The place of a parameter in the table of the traced module.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::context::{Context, Step, TraceNode};
 use crate::graph::{
     Accessor, GraphBuilder, GraphError, GraphNode, HostCall, InferenceGraph, LlmCall, NodeRef,
-    Operation, ParameterRef, Problem, Reference, Shape, Template, TemplatePart,
+    Operation, ParameterRef, Problem, Reference, RegionRef, Shape, Template, TemplatePart,
 };
 use crate::value::{Schema, Value};
 
@@ -26,6 +26,7 @@ pub(super) fn lower(
         counts: HashMap::new(),
         problems: Vec::new(),
         builder: GraphBuilder::new(name, input),
+        regions: vec![RegionRef::ROOT],
         parameters: vec![None; context.parameters.len()],
     };
     // Only the parameters that are used become the graph's, in the order of
@@ -40,9 +41,27 @@ pub(super) fn lower(
             lowering.parameters[index] = Some(added);
         }
     }
+    for region in context.regions.iter().skip(1) {
+        if !region.is_owned {
+            let message = "the `match_branch` has no end: add `.default(…)` or `.end()`";
+            let problem = Problem::new(region.location.to_string(), message);
+            return Err(GraphError {
+                problems: vec![problem],
+            });
+        }
+        let added = lowering.builder.add_region();
+        lowering.regions.push(added);
+    }
     for node in &context.nodes {
         let lowered = lowering.lower(node);
         lowering.lowered.push(lowered);
+    }
+    for (region, found) in context.regions.iter().enumerate().skip(1) {
+        if let Some(output) = found.output {
+            let output = lowering.shape(output);
+            let region = lowering.regions[region];
+            lowering.builder.set_region_output(region, output);
+        }
     }
     let output = lowering.shape(output);
     GraphError::check(lowering.problems)?;
@@ -68,6 +87,8 @@ struct Lowering<'t> {
     counts: HashMap<String, usize>,
     problems: Vec<Problem>,
     builder: GraphBuilder,
+    /// The graph's region for each of the trace's.
+    regions: Vec<RegionRef>,
     /// The graph's parameter for each of the module's, if it is used.
     parameters: Vec<Option<ParameterRef>>,
 }
@@ -93,6 +114,9 @@ impl Lowering<'_> {
             Step::Pack(shape) => self.resolve(shape),
             Step::Prompt(template) => {
                 let template = self.template(template);
+                if let Some(text) = template.as_text() {
+                    return Lowered::Shape(Shape::Constant(text.into()));
+                }
                 let at = self.lowered.len();
                 if self.uses[at] <= 1 {
                     return Lowered::Template(template);
@@ -144,6 +168,12 @@ impl Lowering<'_> {
                 };
                 self.add(node, function.name(), operation).into()
             }
+            Step::Control { control, input } => {
+                let input = input.iter().map(|part| self.shape(*part)).collect();
+                let operation = control.lowered(input, |region| self.regions[region.index()]);
+                self.add(node, control.base_name(), operation).into()
+            }
+            Step::Argument(name) => self.add(node, name, Operation::Argument).into(),
         };
         Lowered::Shape(shape)
     }
@@ -232,11 +262,16 @@ impl Lowering<'_> {
 
     fn add(&mut self, node: &TraceNode, base: &str, operation: Operation) -> NodeRef {
         let name = self.unique(node.name.as_deref().unwrap_or(base));
-        let mut added = GraphNode::new(name, operation)
-            .with_module(node.module.clone())
-            .with_priority(node.priority);
+        let is_argument = operation == Operation::Argument;
+        let mut added = GraphNode::new(name, operation);
+        // An argument is nobody's work.
+        if !is_argument {
+            added = added.with_module(node.module.clone());
+        }
+        added = added.with_priority(node.priority);
         added.location = Some(node.location);
-        self.builder.add(added)
+        let region = self.regions[node.region.index()];
+        self.builder.add_to(region, added)
     }
 
     /// `layers.0` becomes `layers_0`, and `layers_0_2` if that is taken.
@@ -297,7 +332,8 @@ fn uses(nodes: &[TraceNode]) -> Vec<usize> {
     for node in nodes {
         let mut count = |node: NodeRef| uses[node.index()] += 1;
         match &node.step {
-            Step::Input | Step::Constant(_) | Step::Invalid => {}
+            Step::Input | Step::Constant(_) | Step::Argument(_) | Step::Invalid => {}
+            Step::Control { input, .. } => input.iter().for_each(|part| count(*part)),
             Step::Access { of, .. } => count(*of),
             Step::Prompt(template) => template.references().for_each(|hole| count(hole.node)),
             Step::Pack(shape) => shape.visit_references(&mut |part| count(part.node)),

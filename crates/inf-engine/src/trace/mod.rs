@@ -11,20 +11,30 @@
 //! `prompt` (text with holes) and `chat` (conversations, also with pictures).
 
 mod access;
+mod branch;
 mod chat;
+mod condition;
 pub(crate) mod context;
 mod host;
 mod into_proxy;
+mod list;
 mod lower;
 mod pack;
 mod prompt;
 mod proxy;
+mod repeat;
+mod trace_region;
 mod tracer;
 
 pub use access::{ListData, MapData};
+pub use branch::{
+    ConditionalProxy, IntoCase, MatchBranch, branch, fallback, fallback_on, match_branch,
+};
 pub use chat::Chat;
+pub use condition::{CountedData, NumberData, OrderedData};
 pub use host::apply;
 pub use into_proxy::IntoProxy;
+pub use list::{ElementFailure, ElementResult, map, zip};
 #[doc(hidden)]
 pub use pack::Packed;
 pub use pack::{Pack, Split, constant};
@@ -32,4 +42,5 @@ pub use prompt::PromptValue;
 #[doc(hidden)]
 pub use prompt::{PromptBuilder, PromptPart};
 pub use proxy::Proxy;
+pub use repeat::{Repeated, Stopped, repeat_until};
 pub use tracer::Tracer;

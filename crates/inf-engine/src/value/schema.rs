@@ -61,6 +61,12 @@ impl Schema {
         self.0.json == serde_json::json!({"type": "string"})
     }
 
+    /// The only values of this schema, if it lists them: `true` and `false`, or
+    /// the names of an enum without fields.
+    pub(crate) fn alternatives(&self) -> Option<Vec<serde_json::Value>> {
+        alternatives(&self.0.json, &self.0.json)
+    }
+
     /// Whether every value satisfies this schema.
     pub fn is_any(&self) -> bool {
         self.0.json == serde_json::Value::Bool(true)
@@ -110,6 +116,36 @@ impl Schema {
             .as_ref()
             .map_err(|error| SchemaError(format!("the JSON schema is not valid: {error}")))
     }
+}
+
+fn alternatives(
+    whole: &serde_json::Value,
+    part: &serde_json::Value,
+) -> Option<Vec<serde_json::Value>> {
+    if let Some(name) = part.get("$ref").and_then(serde_json::Value::as_str) {
+        let found = whole.pointer(name.strip_prefix('#')?)?;
+        // One that stands for itself would never come to an end.
+        return match found.get("$ref") {
+            None => alternatives(whole, found),
+            Some(_) => None,
+        };
+    }
+    if let Some(value) = part.get("const") {
+        return Some(vec![value.clone()]);
+    }
+    if let Some(values) = part.get("enum").and_then(serde_json::Value::as_array) {
+        return Some(values.clone());
+    }
+    if let Some(parts) = part.get("oneOf").and_then(serde_json::Value::as_array) {
+        let is_listed =
+            |part: &serde_json::Value| part.get("const").is_some() || part.get("enum").is_some();
+        let parts = parts.iter().map(|part| {
+            let found = is_listed(part).then(|| alternatives(whole, part));
+            found.flatten()
+        });
+        return Some(parts.collect::<Option<Vec<_>>>()?.concat());
+    }
+    (part.get("type")? == "boolean").then(|| vec![true.into(), false.into()])
 }
 
 /// `f64` is a `number` of the format `double`, and so on: that says something of
@@ -183,6 +219,34 @@ mod tests {
     fn a_schema_that_is_none_is_an_error() {
         let error = Schema::from_json(json!({"type": "strnig"})).validate();
         assert!(error.unwrap_err().to_string().contains("not valid"));
+    }
+
+    #[test]
+    fn some_schemas_list_their_values() {
+        /// With a documented name, it is written in another way.
+        #[derive(JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is of interest")]
+        enum Kind {
+            /// A bug.
+            Bug,
+            Praise,
+            Question,
+        }
+        let check = |schema: Schema, expected: Option<serde_json::Value>| {
+            let found = schema.alternatives().map(serde_json::Value::from);
+            assert_eq!(found, expected);
+        };
+        check(Schema::of::<bool>(), Some(json!([true, false])));
+        check(Schema::of::<String>(), None);
+        let kinds = Schema::of::<Kind>().alternatives().unwrap();
+        assert!(
+            kinds.len() == 3 && kinds.contains(&json!("Bug")),
+            "{kinds:?}"
+        );
+        let referred = json!({"$ref": "#/$defs/K", "$defs": {"K": {"enum": ["a", 1]}}});
+        check(Schema::from_json(referred), Some(json!(["a", 1])));
+        let endless = json!({"$ref": "#/$defs/K", "$defs": {"K": {"$ref": "#/$defs/K"}}});
+        check(Schema::from_json(endless), None);
     }
 
     #[test]

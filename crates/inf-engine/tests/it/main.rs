@@ -35,5 +35,6 @@ mod telemetry;
 mod tokens;
 mod tools;
 mod tracing;
+mod tracing_flow;
 mod typed_answers;
 mod wire_formats;

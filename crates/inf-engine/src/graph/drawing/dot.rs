@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::labels;
+use super::labels::{self, Edge, Part};
 use crate::graph::{InferenceGraph, NodeRef};
 
 impl InferenceGraph {
@@ -18,21 +18,41 @@ impl InferenceGraph {
         writeln!(dot, "digraph {} {{", quote(&[self.name()]))?;
         writeln!(dot, "  rankdir=TB;")?;
         writeln!(dot, "  node [shape=box, fontname=\"sans-serif\"];")?;
-        for (node, found) in self.enumerate() {
-            let lines = labels::lines(self, node);
-            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            let style = if node == NodeRef::INPUT {
-                ", shape=oval"
-            } else {
-                ""
-            };
-            let name = quote(&[found.name()]);
-            writeln!(dot, "  {name} [label={}{style}];", quote(&lines))?;
+        let mut indent = "  ".to_owned();
+        for part in labels::parts(self) {
+            match part {
+                Part::Begin(region, condition) => {
+                    writeln!(dot, "{indent}subgraph cluster_{} {{", region.index())?;
+                    indent.push_str("  ");
+                    let label = quote(&[&condition.to_string()]);
+                    writeln!(dot, "{indent}label={label}; fontname=\"sans-serif\";")?;
+                }
+                Part::End => {
+                    indent.truncate(indent.len() - 2);
+                    writeln!(dot, "{indent}}}")?;
+                }
+                Part::Node(node) => {
+                    let lines = labels::lines(self, node);
+                    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+                    let operation = self.node(node).operation();
+                    let style = if labels::is_given(operation) {
+                        ", shape=oval"
+                    } else if operation.regions().is_empty() {
+                        ""
+                    } else {
+                        ", shape=hexagon"
+                    };
+                    let name = quote(&[self.node(node).name()]);
+                    writeln!(dot, "{indent}{name} [label={}{style}];", quote(&lines))?;
+                }
+            }
         }
         writeln!(dot, "  \"output()\" [label=\"output\", shape=oval];")?;
         let name = |node: NodeRef| quote(&[self.node(node).name()]);
-        for (from, to) in labels::edges(self) {
-            writeln!(dot, "  {} -> {};", name(from), name(to))?;
+        for Edge { from, to, arm } in labels::edges(self) {
+            let label = arm.map(|arm| format!(" [label={}]", quote(&[&arm])));
+            let label = label.unwrap_or_default();
+            writeln!(dot, "  {} -> {}{label};", name(from), name(to))?;
         }
         for from in labels::outputs(self) {
             writeln!(dot, "  {} -> \"output()\";", name(from))?;

@@ -1,6 +1,9 @@
 //! What the boxes and arrows of every drawing say.
 
-use crate::graph::{FoldOrder, InferenceGraph, Keep, NodeRef, Operation};
+use crate::graph::region::Condition;
+use crate::graph::{
+    FoldOrder, InferenceGraph, Keep, NodeRef, Operation, Reference, RegionRef, Shape,
+};
 
 /// What a node does, in a few words.
 pub(super) fn does(operation: &Operation) -> String {
@@ -38,7 +41,7 @@ pub(super) fn does(operation: &Operation) -> String {
 pub(super) fn lines(graph: &InferenceGraph, node: NodeRef) -> Vec<String> {
     let node = graph.node(node);
     let mut lines = vec![node.name().to_owned()];
-    if *node.operation() == Operation::Input {
+    if is_given(node.operation()) {
         return lines;
     }
     lines.push(does(node.operation()));
@@ -48,12 +51,106 @@ pub(super) fn lines(graph: &InferenceGraph, node: NodeRef) -> Vec<String> {
     lines
 }
 
-/// The arrows between nodes.
-pub(super) fn edges(graph: &InferenceGraph) -> impl Iterator<Item = (NodeRef, NodeRef)> {
-    graph.enumerate().flat_map(|(to, node)| {
-        let from = node.operation().dependencies();
-        from.into_iter().map(move |from| (from, to))
-    })
+/// Whether a node is nobody's work: the input, or an argument.
+pub(super) fn is_given(operation: &Operation) -> bool {
+    matches!(operation, Operation::Input | Operation::Argument)
+}
+
+/// One stretch of a drawing, in order.
+pub(super) enum Part<'g> {
+    /// A region begins.
+    Begin(RegionRef, Condition<'g>),
+    Node(NodeRef),
+    /// The innermost region that has begun ends.
+    End,
+}
+
+/// The nodes in the regions that they stand in; those without nodes are not
+/// drawn.
+pub(super) fn parts(graph: &InferenceGraph) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut ends: Vec<usize> = Vec::new();
+    let close = |parts: &mut Vec<Part<'_>>, ends: &mut Vec<usize>, at: usize| {
+        while ends.last().is_some_and(|end| *end <= at) {
+            ends.pop();
+            parts.push(Part::End);
+        }
+    };
+    let mut regions = graph.regions().iter().enumerate().skip(1).peekable();
+    for (node, _) in graph.enumerate() {
+        close(&mut parts, &mut ends, node.index());
+        while let Some((index, region)) =
+            regions.next_if(|(_, region)| region.nodes().start <= node.index())
+        {
+            if let Some(owner) = region.owner()
+                && !region.nodes().is_empty()
+            {
+                let condition = Condition {
+                    owner,
+                    owner_name: graph.node(owner).name(),
+                    label: region.label(),
+                };
+                parts.push(Part::Begin(RegionRef::new(index), condition));
+                ends.push(region.nodes().end);
+            }
+        }
+        parts.push(Part::Node(node));
+    }
+    close(&mut parts, &mut ends, graph.nodes().len());
+    parts
+}
+
+/// An arrow.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Edge {
+    pub(super) to: NodeRef,
+    pub(super) from: NodeRef,
+    /// In which arm it is given, if there are several.
+    pub(super) arm: Option<String>,
+}
+
+/// The arrows between nodes: what each reads, and what regions give to their
+/// owners. What the owner of a body reads goes to the body's arguments.
+pub(super) fn edges(graph: &InferenceGraph) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (to, node) in graph.enumerate() {
+        let operation = node.operation();
+        let regions = operation.regions();
+        let mut draw = |shape: &Shape, to: NodeRef, arm: Option<&str>| {
+            shape.visit_references(&mut |reference: &Reference| {
+                edges.push(Edge {
+                    to,
+                    from: reference.node,
+                    arm: arm.map(str::to_owned),
+                });
+            });
+        };
+        let arguments = regions.iter();
+        let mut arguments = arguments.flat_map(|region| graph.region(*region).arguments());
+        match (operation, arguments.next(), arguments.next()) {
+            (Operation::Fold(fold), Some(so_far), Some(next)) => {
+                draw(fold.initial.as_ref().unwrap_or(&fold.list), so_far, None);
+                draw(&fold.list, next, None);
+            }
+            (_, Some(argument), None) => {
+                operation.visit_references(&mut |reference| {
+                    draw(&Shape::Reference(reference.clone()), argument, None);
+                });
+            }
+            _ => operation.visit_references(&mut |reference| {
+                draw(&Shape::Reference(reference.clone()), to, None);
+            }),
+        }
+        for region in &regions {
+            let region = graph.region(*region);
+            let arm = region.label().to_string();
+            let arm = (regions.len() > 1).then_some(&*arm);
+            draw(region.output(), to, arm);
+        }
+    }
+    edges.sort();
+    edges.dedup();
+    edges
 }
 
 /// The nodes that the output is put together from, each once.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::labels;
-use crate::graph::{InferenceGraph, NodeRef};
+use super::labels::{self, Edge, Part};
+use crate::graph::InferenceGraph;
 
 impl InferenceGraph {
     /// This graph as a Mermaid flowchart, which many Markdown viewers draw.
@@ -16,18 +16,37 @@ impl InferenceGraph {
 
     fn write_mermaid(&self, mermaid: &mut String) -> std::fmt::Result {
         writeln!(mermaid, "flowchart TB")?;
-        for (node, _) in self.enumerate() {
-            let label = quote(&labels::lines(self, node));
-            let (open, close) = if node == NodeRef::INPUT {
-                ("([", "])")
-            } else {
-                ("[", "]")
-            };
-            writeln!(mermaid, "  n{}{open}{label}{close}", node.index())?;
+        let mut indent = "  ".to_owned();
+        for part in labels::parts(self) {
+            match part {
+                Part::Begin(region, condition) => {
+                    let label = quote(&[condition.to_string()]);
+                    writeln!(mermaid, "{indent}subgraph r{}[{label}]", region.index())?;
+                    indent.push_str("  ");
+                }
+                Part::End => {
+                    indent.truncate(indent.len() - 2);
+                    writeln!(mermaid, "{indent}end")?;
+                }
+                Part::Node(node) => {
+                    let label = quote(&labels::lines(self, node));
+                    let operation = self.node(node).operation();
+                    let (open, close) = if labels::is_given(operation) {
+                        ("([", "])")
+                    } else if operation.regions().is_empty() {
+                        ("[", "]")
+                    } else {
+                        ("{{", "}}")
+                    };
+                    writeln!(mermaid, "{indent}n{}{open}{label}{close}", node.index())?;
+                }
+            }
         }
         writeln!(mermaid, "  output([\"output\"])")?;
-        for (from, to) in labels::edges(self) {
-            writeln!(mermaid, "  n{} --> n{}", from.index(), to.index())?;
+        for Edge { from, to, arm } in labels::edges(self) {
+            let label = arm.map(|arm| format!("|{}|", quote(&[arm])));
+            let label = label.unwrap_or_default();
+            writeln!(mermaid, "  n{} -->{label} n{}", from.index(), to.index())?;
         }
         for from in labels::outputs(self) {
             writeln!(mermaid, "  n{} --> output", from.index())?;

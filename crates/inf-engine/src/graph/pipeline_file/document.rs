@@ -136,7 +136,10 @@ pub(in crate::graph) struct NodeDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) default: Option<RegionDocument>,
     /// Of what has a body: the names of its arguments, one or a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "names_on_one_line"
+    )]
     pub(super) r#as: Option<Json>,
     /// Of `map`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,6 +213,17 @@ fn on_one_line<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     texts.as_ref().map(FlowSeq).serialize(serializer)
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
+fn names_on_one_line<S: Serializer>(
+    names: &Option<Json>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match names {
+        Some(Json::Array(names)) => FlowSeq(names).serialize(serializer),
+        names => names.serialize(serializer),
+    }
 }
 
 fn any() -> Json {

@@ -38,9 +38,17 @@ pub(super) struct Entry<'d> {
 pub(super) struct Output<'d> {
     pub(super) region: RegionRef,
     pub(super) place: String,
-    pub(super) output: Option<&'d Json>,
-    /// Of the body of a loop: whether it is done.
-    pub(super) until: Option<Option<&'d Json>>,
+    pub(super) given: Given<'d>,
+}
+
+/// What is written of an output; nothing where it is missing.
+pub(super) enum Given<'d> {
+    Value(Option<&'d Json>),
+    /// The next state of a loop, and whether it is done.
+    State {
+        state: Option<&'d Json>,
+        done: Option<&'d Json>,
+    },
 }
 
 /// The nodes of a region, or of the whole file.
@@ -109,15 +117,8 @@ impl<'d> Outline<'d> {
                 }
                 regions
             }
-            ["map" | "filter"] => vec![self.add_body(document, 1, place, builder)],
+            ["map" | "filter" | "repeat"] => vec![self.add_body(document, 1, place, builder)],
             ["fold"] => vec![self.add_body(document, 2, place, builder)],
-            ["repeat"] => {
-                let body = self.add_body(document, 1, place, builder);
-                if let Some(output) = self.outputs.iter_mut().find(|found| found.region == body) {
-                    output.until = Some(document.until.as_ref());
-                }
-                vec![body]
-            }
             _ => Vec::new(),
         }
     }
@@ -137,8 +138,9 @@ impl<'d> Outline<'d> {
             region,
             place: place.to_owned(),
             // What is not there at all is told already.
-            output: document.map_or(Some(NOTHING), |document| document.output.as_ref()),
-            until: None,
+            given: Given::Value(
+                document.map_or(Some(NOTHING), |document| document.output.as_ref()),
+            ),
         });
         if let Some(document) = document {
             self.add_nodes(&document.nodes, &format!("{place}.nodes"), region, builder);
@@ -158,8 +160,14 @@ impl<'d> Outline<'d> {
         self.outputs.push(Output {
             region,
             place: place.to_owned(),
-            output: document.output.as_ref(),
-            until: None,
+            given: if document.repeat.is_some() {
+                Given::State {
+                    state: document.output.as_ref(),
+                    done: document.until.as_ref(),
+                }
+            } else {
+                Given::Value(document.output.as_ref())
+            },
         });
         let named: Vec<Option<&str>> = match &document.r#as {
             None => Vec::new(),

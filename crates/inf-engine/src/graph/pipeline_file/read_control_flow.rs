@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::document::NodeDocument;
-use super::outline::Output;
+use super::outline::{Given, Output};
 use super::read::Reader;
 use crate::document::did_you_mean;
 use crate::graph::graph_error::Problem;
@@ -118,17 +118,17 @@ impl Reader<'_> {
             };
             self.shape(&format!("{place}.{key}"), json)
         };
-        match found.until {
-            None => part(
+        match found.given {
+            Given::Value(output) => part(
                 "output",
-                found.output,
+                output,
                 "say what it gives, as in `output: answer`",
             ),
-            Some(until) => {
-                let state = "say what the next state is, as in `output: better`";
-                let done = "say when it is done, as in `until: critique.accepted`";
-                let state = part("output", found.output, state);
-                let done = part("until", until, done);
+            Given::State { state, done } => {
+                let next = "say what the next state is, as in `output: better`";
+                let end = "say when it is done, as in `until: critique.accepted`";
+                let state = part("output", state, next);
+                let done = part("until", done, end);
                 let fields = [(Repeat::STATE, state), (Repeat::DONE, done)];
                 Shape::Map(fields.map(|(key, part)| (key.to_owned(), part)).into())
             }
