@@ -25,7 +25,9 @@ fn calls(server: &Server) -> u64 {
 /// The number of calls in the journal of `workplace`: whole lines of its file.
 fn recorded(workplace: &Workplace) -> u64 {
     let file = workplace.read("night/journal.jsonl");
-    let lines = file.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let lines = file
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
     let records = lines.map(|line| serde_json::from_str::<Json>(line).expect("a line of JSON"));
     records.filter(|record| record["kind"] == "call").count() as u64
 }

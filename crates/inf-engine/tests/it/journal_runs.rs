@@ -158,6 +158,43 @@ async fn a_run_goes_on_in_the_middle_of_what_it_decided() {
     }
 }
 
+#[test]
+fn a_runtime_that_goes_away_leaves_what_was_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = echo();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
+    let pipeline = diamond(&peer, "join");
+    let settings = || ExecutionSettings::default().with_checkpoint_dir(folder.path());
+    let first = runtime();
+    let mut results = first.block_on(async {
+        let mut results = pipeline.with_settings(settings()).stream(values(40));
+        results.next().await.unwrap().output.unwrap();
+        results
+    });
+    drop(first);
+    // What was delivered before, what had begun, and no more than there are.
+    let second = runtime();
+    second.block_on(async {
+        let mut ended = 0;
+        while results.next().await.is_some() {
+            ended += 1;
+        }
+        assert!(ended < 40);
+    });
+    drop(results);
+    let asked = peer.asked().len();
+    let again = second.block_on(pipeline.with_settings(settings()).run_batch(values(40)));
+    assert_eq!(outputs(&again).len(), 40);
+    assert!(again[0].from_journal);
+    assert!(peer.asked().len() <= 120 + 8, "{asked} before");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_depends_on_a_change_is_asked_again() {
     let peer = echo();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustc_hash::FxHashMap;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::{Memory, Run};
@@ -387,9 +388,13 @@ impl Run {
                 recalled_calls: progress.calls_from_journal,
             },
         });
+        // A runtime that goes away waits for nothing.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let results = self.results.clone();
         let run = self.id;
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             if let Err(error) = journal.journal.flushed().await {
                 RunSpans::tell_not_kept(run, &error);
             }
