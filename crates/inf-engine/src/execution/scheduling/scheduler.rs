@@ -118,6 +118,8 @@ pub(crate) struct Board {
     pub(crate) calls_in_flight: usize,
     /// What is to be read from journals.
     pub(crate) recalls: Vec<Recall>,
+    /// Whether journals are being read.
+    pub(crate) is_recalling: bool,
     last_execution: u64,
     /// Kept to be used again.
     pub(crate) ready: Vec<NodeRef>,
@@ -188,6 +190,7 @@ impl Scheduler {
             executions_in_flight: 0,
             calls_in_flight: 0,
             recalls: Vec::new(),
+            is_recalling: false,
             last_execution: 0,
             ready: Vec::new(),
         };
@@ -274,6 +277,7 @@ impl Scheduler {
             Event::Opening(run) => drop(self.opening.insert(run, Vec::new())),
             Event::Begin(request) => self.begin(*request),
             Event::Recalled(recalled) => {
+                self.board.is_recalling = false;
                 for one in recalled {
                     self.with_run(one.run, |run, board| run.recalled(board, one));
                 }

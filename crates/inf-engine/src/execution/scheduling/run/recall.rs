@@ -13,7 +13,7 @@ use crate::execution::observation::TaskOutcome;
 use crate::execution::scheduling::conversation::Conversation;
 use crate::execution::scheduling::evaluate::Failure;
 use crate::execution::scheduling::execution::{Execution, Running};
-use crate::execution::scheduling::recall::{Recall, Recalled};
+use crate::execution::scheduling::recall::{Held, Recall, Recalled};
 use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, RecallTask, Source};
 use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
@@ -98,6 +98,7 @@ impl Run {
             execution: execution.id,
             journal: journal.journal.clone(),
             found,
+            wanted: journal.wanted(),
         });
         true
     }
@@ -111,23 +112,25 @@ impl Run {
         let Some(journal) = &mut self.journal else {
             unreachable!("what is recalled is of a journal");
         };
-        // Not only the newest: a change may have been taken back.
-        let ended = recalled.records.iter().find_map(|record| match record {
-            Record::Input(input) if journal.still_holds(input) => Some(input),
-            _ => None,
-        });
-        if let Some(ended) = ended {
-            let graph = self.bound.plan.graph();
-            let output = match &ended.outcome {
-                Ok(output) => Some(Ok(output.clone())),
-                Err(failure) => recording::recalled(failure, graph).map(Err),
-            };
-            if let Some(output) = output {
-                self.end_recalled(board, *execution, ended, output);
-                return;
+        let records = match recalled.found {
+            Held::Records(records) => records,
+            Held::End(ended) => {
+                let graph = self.bound.plan.graph();
+                let output = match &ended.outcome {
+                    Ok(output) => Some(Ok(output.clone())),
+                    Err(failure) => recording::recalled(failure, graph).map(Err),
+                };
+                match output {
+                    Some(output) => {
+                        self.end_recalled(board, *execution, &ended, output);
+                        return;
+                    }
+                    // Of a failure that only a later version knows.
+                    None => Vec::new(),
+                }
             }
-        }
-        journal.remember(execution.id, Memory::of(recalled.records));
+        };
+        journal.remember(execution.id, Memory::of(records));
         let ready = execution.end_recall();
         self.advance(board, execution, ready);
     }

@@ -14,6 +14,7 @@ use crate::execution::observation::RunSpans;
 use crate::execution::scheduling::bound::Bound;
 use crate::execution::scheduling::evaluate::{self, ParameterTexts};
 use crate::execution::scheduling::execution::{Execution, Running};
+use crate::execution::scheduling::recall::Wanted;
 use crate::execution::scheduling::scheduler::{Board, Event, EventSender};
 use crate::execution::scheduling::task::{ExecutionId, Source};
 use crate::execution::{Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId};
@@ -154,14 +155,12 @@ impl RunJournal {
         Some(self.inputs.get(&execution.root)?.identity)
     }
 
-    /// Whether an input need not be run, because it would end as it did.
-    pub(super) fn still_holds(&self, ended: &InputRecord) -> bool {
-        let Some(recorded) = &self.recorded else {
-            return false;
-        };
-        let is_wanted = ended.outcome.is_ok() || !self.retries_failed;
-        let pipeline = || self.journal.pipeline_of(ended.run);
-        is_wanted && pipeline().is_some_and(|it| it.number == recorded.pipeline.number)
+    /// Which ends of inputs still hold.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            pipeline: self.recorded.as_ref().map(|it| it.pipeline.number),
+            retries_failed: self.retries_failed,
+        }
     }
 
     /// Takes the newest answer to `request` that was recorded of the input, of
