@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::journal_error::{JournalErrorKind, reason};
 use super::log::{
-    Damage, FILE, Header, Line, VERSION, Visitor, cannot_open, may_be_a_journal, notice_of, scan,
+    Damage, FILE, Header, Line, VERSION, Visitor, cannot_open, is_held, may_be_a_journal,
+    notice_of, scan,
 };
 use super::record::Record;
 use super::{JournalError, Notice};
@@ -59,6 +60,11 @@ impl JournalReader {
     /// The file that is read.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a run writes it at this moment; `None` if that can't be known.
+    pub fn is_being_written(&self) -> Option<bool> {
+        is_held(self.path.parent()?)
     }
 
     /// How many bytes the file had when it was opened.

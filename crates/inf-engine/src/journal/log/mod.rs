@@ -14,6 +14,7 @@ pub(super) use keeper::Log;
 pub(super) use line::Line;
 #[cfg(test)]
 pub(super) use line::{write as write_record, write_line};
+pub(super) use lock::is_held;
 #[cfg(test)]
 pub(super) use opening::write_header;
 pub(super) use opening::{FILE, Header, VERSION, cannot_open, may_be_a_journal, notice_of};
