@@ -32,7 +32,7 @@ pub(in crate::journal) fn is_held(folder: &Path) -> Option<bool> {
 /// The right to write a journal; given back when it is dropped, and by the
 /// operating system when the process ends, however that happens.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::journal) struct Lock {
     file: File,
     /// Whether the file system can lock files.
     pub(super) holds: bool,
@@ -40,7 +40,7 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the right to write the journal in `folder`.
-    pub(super) fn take(folder: &Path) -> Result<Self, JournalError> {
+    pub(in crate::journal) fn take(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
