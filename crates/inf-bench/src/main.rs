@@ -17,6 +17,8 @@ mod nodes;
 mod profile;
 mod resident;
 mod soak;
+#[cfg(feature = "stores")]
+mod stores;
 mod traces;
 
 use std::io::Write;
@@ -107,6 +109,14 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// The journal's log against an embedded database.
+    #[cfg(feature = "stores")]
+    Stores {
+        #[command(flatten)]
+        options: stores::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The loopback server of `http`: prints its address, ends with its stdin.
     #[command(hide = true)]
     Serve(http::ServeOptions),
@@ -131,6 +141,8 @@ fn main() -> ExitCode {
         Command::Makespan { options, output } => print(makespan::run(&options), &output),
         Command::Memory { options, output } => print(memory::run(&options), &output),
         Command::Soak { options, output } => print(soak::run(&options), &output),
+        #[cfg(feature = "stores")]
+        Command::Stores { options, output } => print(stores::run(&options), &output),
         Command::Serve(options) => http::serve(&options),
         Command::Load(load) => load.run(),
         Command::Journal { options, output } => print(journal::run(&options), &output),

@@ -10,6 +10,7 @@ mod command;
 mod graph;
 mod help;
 mod interrupt;
+mod journal;
 mod metrics;
 mod providers;
 mod run;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::journal_error::{JournalErrorKind, reason};
 use super::log::{
-    Damage, FILE, Header, Line, VERSION, Visitor, cannot_open, may_be_a_journal, notice_of, scan,
+    Damage, FILE, Header, Line, VERSION, Visitor, cannot_open, is_held, may_be_a_journal,
+    notice_of, scan,
 };
 use super::record::Record;
 use super::{JournalError, Notice};
@@ -61,6 +62,11 @@ impl JournalReader {
         &self.path
     }
 
+    /// Whether a run writes it at this moment; `None` if that can't be known.
+    pub fn is_being_written(&self) -> Option<bool> {
+        is_held(self.path.parent()?)
+    }
+
     /// How many bytes the file had when it was opened.
     pub fn bytes(&self) -> u64 {
         self.length
@@ -72,6 +78,7 @@ impl JournalReader {
     /// # Errors
     /// The file can't be read, is no journal, or of a later version.
     pub fn read(self, take: impl FnMut(Record)) -> Result<Vec<Notice>, JournalError> {
+        let is_being_written = self.is_being_written() != Some(false);
         let Self { path, mut file, .. } = self;
         let error = |kind| JournalError::new(&*path, kind);
         let cannot_read = |cause: std::io::Error| error(JournalErrorKind::Read(reason(&cause)));
@@ -82,12 +89,23 @@ impl JournalReader {
             newer: None,
         };
         // A last line without its break may be one that is being written.
-        scan(&mut file, 0, false, &mut records).map_err(cannot_read)?;
+        let end = scan(&mut file, 0, !is_being_written, &mut records).map_err(cannot_read)?;
         if let Some(version) = records.newer {
             return Err(error(JournalErrorKind::NewerVersion(version)));
         }
         if !records.has_lines && !may_be_a_journal(&mut file).map_err(cannot_read)? {
             return Err(error(JournalErrorKind::NotAJournal));
+        }
+        if end.unended.is_some()
+            && let Some(Notice::Damaged { offset, bytes, .. }) = records.notices.last().cloned()
+            && offset + bytes == end.length
+        {
+            records.notices.pop();
+            records.notices.push(Notice::CutEnd {
+                offset,
+                bytes,
+                kept_in: None,
+            });
         }
         Ok(records.notices)
     }

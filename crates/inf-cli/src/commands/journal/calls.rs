@@ -14,7 +14,7 @@ use crate::exit_code::Exit;
 pub(super) fn execute(folder: &Path, filter: &CallFilter) -> Result<Exit, CommandError> {
     let most = filter.limit.get();
     let mut calls: VecDeque<[String; 9]> = VecDeque::new();
-    super::read(folder, |record| {
+    super::read(super::open(folder)?, |record| {
         if let Record::Call(call) = record
             && includes(filter, &call)
         {

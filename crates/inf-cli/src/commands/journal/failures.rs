@@ -16,7 +16,7 @@ const SAMPLES: usize = 3;
 
 pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError> {
     let mut failed: IndexMap<InputIdentity, Failed> = IndexMap::new();
-    super::read(folder, |record| {
+    super::read(super::open(folder)?, |record| {
         let Record::Input(record) = record else {
             return;
         };

@@ -26,12 +26,14 @@ pub(crate) fn execute(arguments: &JournalArguments) -> Result<Exit, CommandError
     }
 }
 
-/// Gives each record of the journal in `folder` to `take`, and tells what of it is
-/// damaged.
-fn read(folder: &Path, take: impl FnMut(Record)) -> Result<(), CommandError> {
-    let told = JournalReader::open(folder).and_then(|reader| reader.read(take));
-    let notices = told.map_err(|error| CommandError::new(error.to_string()))?;
-    for notice in notices {
+fn open(folder: &Path) -> Result<JournalReader, CommandError> {
+    JournalReader::open(folder).map_err(|error| CommandError::new(error.to_string()))
+}
+
+/// Gives each record of a journal to `take`, and tells what of it is damaged.
+fn read(reader: JournalReader, take: impl FnMut(Record)) -> Result<(), CommandError> {
+    let notices = reader.read(take);
+    for notice in notices.map_err(|error| CommandError::new(error.to_string()))? {
         tell(format_args!("warning: {notice}"));
     }
     Ok(())

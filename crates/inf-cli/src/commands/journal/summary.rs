@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,8 +20,10 @@ use crate::exit_code::Exit;
 
 pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError> {
     let mut summary = Summary::default();
-    super::read(folder, |record| summary.take(record))?;
-    let bytes = fs::metadata(folder.join("journal.jsonl")).map_or(0, |found| found.len());
+    let reader = super::open(folder)?;
+    let bytes = reader.bytes();
+    summary.is_being_written = reader.is_being_written();
+    super::read(reader, |record| summary.take(record))?;
     let text = if as_json {
         format!("{}\n", summary.to_json(bytes))
     } else {
@@ -36,6 +37,7 @@ pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError
 struct Summary {
     names: HashMap<PipelineNumber, Arc<str>>,
     runs: IndexMap<RunNumber, Run>,
+    is_being_written: Option<bool>,
     inputs: HashMap<InputIdentity, State>,
     total: Tally,
     by_node: IndexMap<String, Tally>,
@@ -173,6 +175,17 @@ impl Summary {
         self.names.get(&run.began.pipeline).map_or("?", |name| name)
     }
 
+    /// How `run` ended: in one word, as the engine says, or that it did not.
+    fn end_of<'r>(&self, run: &'r Run) -> &'r str {
+        match (&run.end, self.is_being_written) {
+            (Some(end), _) => &end.why,
+            (None, Some(false)) => "interrupted",
+            // Earlier ones of the same process may go on, too.
+            (None, Some(true)) => "goes on, or was interrupted",
+            (None, None) => "no end is recorded",
+        }
+    }
+
     fn to_json(&self, bytes: u64) -> Json {
         let runs = self.runs.values().map(|run| {
             json!({
@@ -180,7 +193,7 @@ impl Summary {
                 "pipeline": self.name_of(run),
                 "began_at": run.began.at,
                 "ended_at": run.end.as_ref().map(|end| end.at),
-                "end": run.end.as_ref().map(|end| &end.why),
+                "end": self.end_of(run),
                 "completed": run.completed,
                 "failed": run.failed,
                 "calls": run.calls,
@@ -279,7 +292,6 @@ impl Summary {
                 let took = end.at.as_millis().saturating_sub(run.began.at.as_millis());
                 duration(took)
             });
-            let end = run.end.as_ref();
             table.row([
                 run.began.number.to_string(),
                 self.name_of(run).to_owned(),
@@ -288,8 +300,7 @@ impl Summary {
                 grouped(run.completed),
                 grouped(run.failed),
                 grouped(run.calls),
-                end.map_or("goes on, or was killed", |end| &end.why)
-                    .to_owned(),
+                self.end_of(run).to_owned(),
             ]);
         }
         let mut text = String::new();

@@ -3,14 +3,36 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::journal_error::{JournalError, JournalErrorKind};
 use super::opening::cannot_open;
 
+/// A reader that looks whether somebody writes has the right for an instant.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Whether somebody writes the journal in `folder`; `None` if that can't be known.
+pub(in crate::journal) fn is_held(folder: &Path) -> Option<bool> {
+    let file = match File::open(folder.join("lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),
+        Err(_) => return None,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => {
+            let _ = file.unlock();
+            Some(false)
+        }
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
+    }
+}
+
 /// The right to write a journal; given back when it is dropped, and by the
 /// operating system when the process ends, however that happens.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::journal) struct Lock {
     file: File,
     /// Whether the file system can lock files.
     pub(super) holds: bool,
@@ -18,14 +40,22 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the right to write the journal in `folder`.
-    pub(super) fn take(folder: &Path) -> Result<Self, JournalError> {
+    pub(in crate::journal) fn take(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options
             .open(&path)
             .map_err(|error| cannot_open(&path, &error))?;
-        let holds = match file.try_lock() {
+        let mut tried = file.try_lock();
+        for _ in 0..TRIES {
+            if !matches!(tried, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+            tried = file.try_lock();
+        }
+        let holds = match tried {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();

@@ -187,7 +187,7 @@ fn what_is_no_journal_is_left_alone() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     /// Several places are overwritten and the end is cut off: whatever that is, the
     /// file opens, and each line that was not touched is read.

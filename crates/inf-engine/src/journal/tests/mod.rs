@@ -4,6 +4,8 @@ mod checkpoints;
 mod damage;
 mod faults;
 mod format;
+mod killed;
+mod opening;
 
 use std::path::Path;
 use std::time::Duration;

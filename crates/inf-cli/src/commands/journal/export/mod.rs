@@ -41,6 +41,7 @@ pub(super) fn execute(folder: &Path, options: &ExportOptions) -> Result<Exit, Co
         };
         CommandError::new(format!("can't write to {place}: {}", io_reason(error)))
     };
+    let reader = super::open(folder)?;
     let target: Box<dyn Write + Send> = match &options.output {
         Place::Standard => Box::new(io::stdout()),
         Place::File(path) => {
@@ -57,7 +58,7 @@ pub(super) fn execute(folder: &Path, options: &ExportOptions) -> Result<Exit, Co
     let mut writer = writer.map_err(|error| cannot_write(&error))?;
     let mut written = Ok(());
     let mut rows = 0;
-    super::read(folder, |record| {
+    super::read(reader, |record| {
         let row = match (options.of, record) {
             (Exported::Calls, Record::Call(call)) => of_call(&call),
             (Exported::Inputs, Record::Input(input)) => of_input(&input),
