@@ -6,8 +6,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use inf_engine::Value;
 use inf_engine::clients::simulated::{Latency, SimulatedSettings};
 use inf_engine::execution::Bind;
+use inf_engine::graph::InferenceGraph;
 use inf_engine::resources::{EndpointConfig, ResourceConfig};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
@@ -25,6 +27,10 @@ pub(crate) struct Load {
     /// Calls in flight at once.
     #[arg(long)]
     pub(crate) in_flight: usize,
+    /// Instead of that, each input is a list of so many elements, with a call for
+    /// each.
+    #[arg(long)]
+    pub(crate) elements: Option<usize>,
 }
 
 /// What was seen of it.
@@ -44,6 +50,10 @@ impl Load {
         let output = Command::new(std::env::current_exe()?)
             .args(["load", "--inputs", &self.inputs.to_string()])
             .args(["--in-flight", &self.in_flight.to_string()])
+            .args(
+                self.elements
+                    .map(|elements| format!("--elements={elements}")),
+            )
             .stdin(Stdio::null())
             // What goes wrong there is said there.
             .stderr(Stdio::inherit())
@@ -77,6 +87,9 @@ impl Load {
         };
         let endpoint = EndpointConfig::simulated(settings).with_max_concurrent(self.in_flight);
         let resources = ResourceConfig::new().with_endpoint("simulated", endpoint);
+        if let Some(elements) = self.elements {
+            return self.run_through_lists(elements, resources).await;
+        }
         let pipeline = ExtractAndCompare::new("simulated", "simulated").bind(resources)?;
 
         let start = Instant::now();
@@ -92,6 +105,35 @@ impl Load {
             }
         }
         assert_eq!(ended, self.inputs, "every input has one result");
+        Ok(Seen {
+            resident_kib,
+            peak_kib: resident::peak_kib()?,
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+impl Load {
+    /// What an element comes to is null: what is resident is what the engine keeps,
+    /// and the lists of elements and results themselves.
+    async fn run_through_lists(
+        self,
+        elements: usize,
+        resources: ResourceConfig,
+    ) -> Result<Seen, Failure> {
+        let body =
+            "nodes: { asked: { llm: simulated, prompt: '{one}' } }, output: { $value: null }";
+        let text = format!(
+            "{{ version: 1, name: lists, nodes: {{ all: {{ map: input, as: one, {body} }} }}, output: all }}"
+        );
+        let pipeline = InferenceGraph::from_text(&text)?.bind(resources)?;
+        let start = Instant::now();
+        let mut resident_kib = Vec::new();
+        for _ in 0..self.inputs {
+            let list = (0..elements).map(|number| Value::from(i64::try_from(number).unwrap_or(0)));
+            pipeline.run(list.collect()).await?;
+            resident_kib.push(resident::now_kib()?);
+        }
         Ok(Seen {
             resident_kib,
             peak_kib: resident::peak_kib()?,

@@ -1,7 +1,11 @@
 //! `inf-bench memory`: the most memory that a run needs, by its inputs.
 //!
 //! Inputs are made as they are taken and results are dropped, so what remains
-//! is what the engine keeps: it should not depend on how many there are.
+//! is what the engine keeps: it should not depend on how many there are. The same
+//! of one input that is a list, with a call for each element: what grows should be
+//! the two lists alone, that of the elements and that of their results, which are
+//! 24 bytes an element each while they are there (and twice as much for results in
+//! the moment in which they become a list).
 
 use crate::Failure;
 use crate::figure::Figure;
@@ -13,6 +17,9 @@ pub(crate) struct Options {
     /// Inputs of a run, of three calls each; each is measured.
     #[arg(long, default_value = "10000,100000,1000000", value_delimiter = ',', value_parser = crate::figure::count)]
     inputs: Vec<usize>,
+    /// Elements of a list that is one input; each is measured.
+    #[arg(long, default_value = "1000,10000,100000", value_delimiter = ',', value_parser = crate::figure::count)]
+    elements: Vec<usize>,
     /// Calls in flight at once.
     #[arg(long, default_value_t = 256, value_parser = crate::figure::count)]
     in_flight: usize,
@@ -26,7 +33,11 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     let mut figures = Vec::new();
     let mut peaks: Vec<Vec<f64>> = Vec::new();
     for &inputs in &options.inputs {
-        let load = Load { inputs, in_flight };
+        let load = Load {
+            inputs,
+            in_flight,
+            elements: None,
+        };
         let repeats =
             (0..options.repeats).map(|_| Ok(mebibytes(load.in_its_own_process()?.peak_kib)));
         let repeats = repeats.collect::<Result<Vec<f64>, Failure>>()?;
@@ -39,6 +50,22 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
         let figure = Figure::new("memory.ratio", "x", ratios.collect());
         let figure = figure.with("from_inputs", *fewest).with("to_inputs", *most);
         figures.push(figure.with("in_flight", in_flight));
+    }
+    for &elements in &options.elements {
+        let load = Load {
+            inputs: 1,
+            in_flight,
+            elements: Some(elements),
+        };
+        let repeats =
+            (0..options.repeats).map(|_| Ok(mebibytes(load.in_its_own_process()?.peak_kib)));
+        let repeats = repeats.collect::<Result<Vec<f64>, Failure>>()?;
+        let figure = Figure::new("memory.map_peak", "MiB", repeats);
+        figures.push(
+            figure
+                .with("elements", elements)
+                .with("in_flight", in_flight),
+        );
     }
     Ok(figures)
 }

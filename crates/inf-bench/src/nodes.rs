@@ -3,10 +3,15 @@
 //! Host functions that return what they are given, on one thread. The CPU time
 //! of a whole run is divided by nodes × inputs: taking an input, its state, its
 //! result are all in it, and so is turning values into Rust types and back.
+//!
+//! The `flow` cases are control flow: what is divided by is the number of branches
+//! behind each other, of elements, of iterations. Each has one node that does
+//! nothing in its arm or body, so that control flow itself is what is left after
+//! the cost of a node; `flow.branch_empty` has arms without nodes.
 
 use inf_engine::Value;
 use inf_engine::execution::{BatchResult, ExecutionError, Pipeline};
-use inf_engine::graph::{GraphError, HostFunction, InferenceGraph};
+use inf_engine::graph::{HostFunction, HostFunctions, InferenceGraph};
 use inf_engine::resources::ResourceConfig;
 use inf_engine::trace::{Pack, Proxy, Tracer, apply};
 use inf_engine::value::Data;
@@ -31,11 +36,13 @@ pub(crate) struct Options {
 }
 
 /// How a graph is made.
-type Trace = fn() -> Result<InferenceGraph, GraphError>;
+type Trace = fn() -> Result<InferenceGraph, Failure>;
 
-/// A graph, how many of its nodes do nothing, and the inputs it is run over.
+/// A graph, how many of its nodes do nothing or are control flow, and the inputs
+/// it is run over.
 struct Case {
     name: &'static str,
+    unit: &'static str,
     trace: Trace,
     nodes: usize,
     input: Value,
@@ -56,8 +63,21 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
         ("nodes.diamond_5", fan::<3>, 5, number(), 10_000),
         ("nodes.diamond_5", fan::<3>, 5, number(), 100_000),
     ];
+    let list = |length: i64| (0..length).map(Value::from).collect::<Value>();
+    let flows: [(_, Trace, _, _, usize); 8] = [
+        ("flow.branch_empty", branches::<false>, 10, number(), 10_000),
+        ("flow.branch", branches::<true>, 10, number(), 10_000),
+        ("flow.map", map, 100, list(100), 1_000),
+        ("flow.map", map, 100_000, list(100_000), 1),
+        ("flow.fold", fold, 100, list(100), 1_000),
+        ("flow.fold_tree", fold_tree, 100, list(100), 1_000),
+        ("flow.repeat", repeat, 100, number(), 1_000),
+        ("flow.fallback", fallbacks, 10, number(), 10_000),
+    ];
+    let cases = cases.into_iter().map(|case| ("us/node", case));
+    let flows = flows.into_iter().map(|case| ("us/run", case));
     let mut figures = Vec::new();
-    for (name, trace, nodes, input, inputs) in cases {
+    for (unit, (name, trace, nodes, input, inputs)) in cases.chain(flows) {
         if options
             .only
             .as_deref()
@@ -66,6 +86,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
             let inputs = inputs.div_ceil(options.divide);
             let case = Case {
                 name,
+                unit,
                 trace,
                 nodes,
                 input,
@@ -87,7 +108,7 @@ fn measure(case: &Case, repeats: usize, runtime: &Runtime) -> Result<Figure, Fai
         runtime.block_on(run_over(&pipeline, &case.input, case.inputs))?;
         each.push(micros_each(stopwatch.stop().cpu, case.inputs * case.nodes));
     }
-    let figure = Figure::new(case.name, "us/node", each);
+    let figure = Figure::new(case.name, case.unit, each);
     Ok(figure.with("nodes", case.nodes).with("inputs", case.inputs))
 }
 
@@ -104,20 +125,100 @@ async fn run_over(pipeline: &Pipeline, input: &Value, count: usize) -> Result<()
 }
 
 /// Ten nodes behind each other.
-fn chain<T: Data>() -> Result<InferenceGraph, GraphError> {
-    Tracer::new("chain").trace(|input: Proxy<T>| (0..10).fold(input, |value, _| no_op(value)))
+fn chain<T: Data>() -> Result<InferenceGraph, Failure> {
+    let trace = |input: Proxy<T>| (0..10).fold(input, |value, _| no_op(value));
+    Ok(Tracer::new("chain").trace(trace)?)
 }
 
 /// One node, `WIDTH` nodes that read it, and one that reads them all.
-fn fan<const WIDTH: usize>() -> Result<InferenceGraph, GraphError> {
-    Tracer::new("fan").trace(|input: Proxy<Value>| {
+fn fan<const WIDTH: usize>() -> Result<InferenceGraph, Failure> {
+    let graph = Tracer::new("fan").trace(|input: Proxy<Value>| {
         let first = no_op(input);
         let middle: Vec<Proxy<Value>> = (0..WIDTH).map(|_| no_op(first)).collect();
         apply::<Vec<Value>, Value>(
             &HostFunction::new("collect", |value: Value| value),
             middle.pack(),
         )
-    })
+    });
+    Ok(graph?)
+}
+
+/// Ten branches behind each other, each with or without a node in its arms.
+fn branches<const HAS_NODE: bool>() -> Result<InferenceGraph, Failure> {
+    let mut nodes = String::new();
+    let mut last = "input".to_owned();
+    for number in 0..10 {
+        let arm = |name: &str| {
+            if HAS_NODE {
+                let node = format!("{name}{number}");
+                format!(
+                    "{{ nodes: {{ {node}: {{ host: no_op, input: {last} }} }}, output: {node} }}"
+                )
+            } else {
+                format!("{{ output: {last} }}")
+            }
+        };
+        let (seven, default) = (arm("seven"), arm("other"));
+        nodes += &format!(
+            "  b{number}: {{ match: input, cases: {{ 7: {seven} }}, default: {default} }}\n"
+        );
+        last = format!("b{number}");
+    }
+    flow(&nodes, &last)
+}
+
+fn map() -> Result<InferenceGraph, Failure> {
+    let body = "nodes: { one: { host: no_op, input: element } }, output: one";
+    flow(
+        &format!("  all: {{ map: input, as: element, {body} }}"),
+        "all",
+    )
+}
+
+const BODY_OF_FOLD: &str = "nodes: { one: { host: no_op, input: right } }, output: one";
+
+fn fold() -> Result<InferenceGraph, Failure> {
+    flow(
+        &format!("  all: {{ fold: input, as: [left, right], {BODY_OF_FOLD} }}"),
+        "all",
+    )
+}
+
+fn fold_tree() -> Result<InferenceGraph, Failure> {
+    flow(
+        &format!("  all: {{ fold: input, tree: true, as: [left, right], {BODY_OF_FOLD} }}"),
+        "all",
+    )
+}
+
+fn repeat() -> Result<InferenceGraph, Failure> {
+    let body =
+        "nodes: { one: { host: no_op, input: state } }, until: { $value: false }, output: one";
+    flow(
+        &format!("  all: {{ repeat: input, as: state, max: 100, {body} }}"),
+        "all",
+    )
+}
+
+fn fallbacks() -> Result<InferenceGraph, Failure> {
+    let mut nodes = String::new();
+    let mut last = "input".to_owned();
+    for number in 0..10 {
+        let tried = format!(
+            "nodes: {{ one{number}: {{ host: no_op, input: {last} }} }}, output: one{number}"
+        );
+        nodes += &format!("  f{number}: {{ try: {{ {tried} }}, fallback: {{ output: input }} }}\n");
+        last = format!("f{number}");
+    }
+    flow(&nodes, &last)
+}
+
+/// A graph of a file, with the function that does nothing.
+fn flow(nodes: &str, output: &str) -> Result<InferenceGraph, Failure> {
+    let text = format!("version: 1\nname: flow\nnodes:\n{nodes}\noutput: {output}\n");
+    let no_op = HostFunction::new("no_op", |value: Value| value);
+    let functions = HostFunctions::new().with(no_op);
+    Ok(InferenceGraph::from_text(&text)?.with_host_functions(&functions))
 }
 
 fn no_op<T: Data>(value: Proxy<T>) -> Proxy<T> {

@@ -21,7 +21,11 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     let (inputs, in_flight) = (options.inputs, options.in_flight);
-    let load = Load { inputs, in_flight };
+    let load = Load {
+        inputs,
+        in_flight,
+        elements: None,
+    };
     let seen = (0..options.repeats).map(|_| load.in_its_own_process());
     let seen = seen.collect::<Result<Vec<Seen>, Failure>>()?;
     let each = |number: &dyn Fn(&Seen) -> f64| seen.iter().map(number).collect();

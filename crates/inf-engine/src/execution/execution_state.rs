@@ -102,27 +102,24 @@ impl ExecutionState {
         let mut arguments = arguments.into_iter();
         // The input, or the arguments, stand first.
         let given = plan.arguments(region);
-        let nodes = plan
-            .nodes_of(region)
-            .iter()
-            .enumerate()
-            .map(|(slot, &node)| {
-                let reads = plan.dependencies(node).len();
-                if reads == 0 && slot >= given {
-                    ready.push(node);
-                }
-                NodeState {
-                    status: if reads == 0 {
-                        TaskStatus::Pending
-                    } else {
-                        TaskStatus::Blocked
-                    },
-                    missing: u32::try_from(reads).unwrap_or(u32::MAX),
-                    consumers: plan.consumers(node),
-                    chosen: RegionRef::ROOT,
-                    value: None,
-                }
-            });
+        let nodes = plan.nodes_of(region).iter().enumerate();
+        let nodes = nodes.map(|(slot, planned)| {
+            let is_ready = planned.reads == 0;
+            if is_ready && slot >= given {
+                ready.push(planned.node);
+            }
+            NodeState {
+                status: if is_ready {
+                    TaskStatus::Pending
+                } else {
+                    TaskStatus::Blocked
+                },
+                missing: planned.reads,
+                consumers: planned.consumers,
+                chosen: RegionRef::ROOT,
+                value: None,
+            }
+        });
         let nodes: Vec<NodeState> = nodes.collect();
         let mut state = Self {
             open: nodes.len(),
@@ -133,7 +130,7 @@ impl ExecutionState {
             failed: false,
         };
         for slot in 0..given {
-            let node = state.plan.nodes_of(region)[slot];
+            let node = state.plan.nodes_of(region)[slot].node;
             state.start(node);
             state.complete(node, arguments.next().unwrap_or_default(), ready);
         }
@@ -166,6 +163,11 @@ impl ExecutionState {
         }
     }
 
+    /// Whether `node`, which is of the region itself, is in a final state.
+    pub(super) fn is_over(&self, node: NodeRef) -> bool {
+        self.nodes[self.plan.slot(node)].status.is_final()
+    }
+
     /// Whether every node is in a final state.
     pub fn is_finished(&self) -> bool {
         self.open == 0
@@ -189,7 +191,7 @@ impl ExecutionState {
     pub(super) fn first_pending(&self) -> Option<NodeRef> {
         let mut nodes = self.nodes.iter();
         let slot = nodes.position(|node| node.status == TaskStatus::Pending)?;
-        Some(self.plan.nodes_of(self.region)[slot])
+        Some(self.plan.nodes_of(self.region)[slot].node)
     }
 
     /// What `region`, which a node of this one runs, reads from outside.
@@ -228,14 +230,15 @@ impl ExecutionState {
     /// In progress → completed; the nodes that this makes ready are added to
     /// `ready`.
     pub fn complete(&mut self, node: NodeRef, value: Value, ready: &mut Vec<NodeRef>) {
-        self.transition(node, &[TaskStatus::InProgress], TaskStatus::Completed);
-        let completed = &mut self.nodes[self.plan.slot(node)];
+        let slot = self.plan.slot(node);
+        self.transition_at(node, slot, &[TaskStatus::InProgress], TaskStatus::Completed);
+        let completed = &mut self.nodes[slot];
         if completed.consumers > 0 {
             completed.value = Some(value);
         }
         self.release_inputs(node);
-        for &dependent in self.plan.dependents(node) {
-            let waiting = &mut self.nodes[self.plan.slot(dependent)];
+        for (dependent, slot) in self.plan.dependents_at(node) {
+            let waiting = &mut self.nodes[slot];
             waiting.missing -= 1;
             if waiting.missing == 0 && waiting.status == TaskStatus::Blocked {
                 waiting.status = TaskStatus::Pending;
@@ -272,7 +275,7 @@ impl ExecutionState {
     fn cancel_those(&mut self, is_meant: impl Fn(TaskStatus) -> bool) {
         for slot in 0..self.nodes.len() {
             if is_meant(self.nodes[slot].status) {
-                self.cancel_node(self.plan.nodes_of(self.region)[slot]);
+                self.cancel_node(self.plan.nodes_of(self.region)[slot].node);
             }
         }
     }
@@ -290,7 +293,11 @@ impl ExecutionState {
     }
 
     fn transition(&mut self, node: NodeRef, from: &[TaskStatus], to: TaskStatus) {
-        let status = &mut self.nodes[self.plan.slot(node)].status;
+        self.transition_at(node, self.plan.slot(node), from, to);
+    }
+
+    fn transition_at(&mut self, node: NodeRef, slot: usize, from: &[TaskStatus], to: TaskStatus) {
+        let status = &mut self.nodes[slot].status;
         assert!(
             from.contains(status),
             "node {} is {status:?} and can't become {to:?}",
@@ -302,8 +309,8 @@ impl ExecutionState {
 
     /// `node` will not read its inputs any more.
     fn release_inputs(&mut self, node: NodeRef) {
-        for &dependency in self.plan.dependencies(node) {
-            let read = &mut self.nodes[self.plan.slot(dependency)];
+        for &slot in self.plan.dependency_slots(node) {
+            let read = &mut self.nodes[slot as usize];
             read.consumers -= 1;
             if read.consumers == 0 {
                 read.value = None;

@@ -1,5 +1,6 @@
 //! [`Plan`]: a graph prepared for running.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::typed_output::TypedOutput;
@@ -22,8 +23,6 @@ pub struct Plan {
     dependencies: Adjacency,
     /// The nodes of its region that wait for each node.
     dependents: Adjacency,
-    /// How many of its region read each node's value; the output counts as one.
-    consumers: Vec<u32>,
     /// The most nodes on a way from each node to the end.
     remaining: Vec<u32>,
     /// What a typed call asks for and how its answer is read.
@@ -42,42 +41,59 @@ struct NodePlace {
     runs_regions: bool,
 }
 
+/// A node of a region before it runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlannedNode {
+    pub(super) node: NodeRef,
+    /// How many nodes of its region it waits for.
+    pub(super) reads: u32,
+    /// How many of its region read its value; the output counts as one.
+    pub(super) consumers: u32,
+}
+
 /// A region prepared for running.
 #[derive(Debug)]
 struct RegionPlan {
-    /// Its nodes, without those of regions inside of it.
-    nodes: Vec<NodeRef>,
+    /// Its nodes, without those of regions inside of it, by slot.
+    nodes: Vec<PlannedNode>,
     /// How many of the first are given their values.
     arguments: usize,
     /// The nodes outside of it that it reads, ascending.
     captures: Vec<NodeRef>,
-    /// How its owner calls it in paths.
-    label: Arc<str>,
 }
 
 /// For each node a list of others, all behind each other.
 #[derive(Debug)]
 struct Adjacency {
     others: Vec<NodeRef>,
+    /// The slot of each of `others`.
+    slots: Vec<u32>,
     /// Where each node's list begins in `others`; one more at the end.
     starts: Vec<usize>,
 }
 
 impl Adjacency {
-    fn new(lists: &[Vec<NodeRef>]) -> Self {
+    fn new(lists: &[Vec<NodeRef>], places: &[NodePlace]) -> Self {
         let mut starts = vec![0];
         starts.extend(lists.iter().scan(0, |end, list| {
             *end += list.len();
             Some(*end)
         }));
+        let others = lists.concat();
+        let slots = others.iter().map(|node| places[node.index()].slot);
         Self {
-            others: lists.concat(),
+            slots: slots.collect(),
+            others,
             starts,
         }
     }
 
+    fn range(&self, node: NodeRef) -> Range<usize> {
+        self.starts[node.index()]..self.starts[node.index() + 1]
+    }
+
     fn of(&self, node: NodeRef) -> &[NodeRef] {
-        &self.others[self.starts[node.index()]..self.starts[node.index() + 1]]
+        &self.others[self.range(node)]
     }
 }
 
@@ -109,7 +125,11 @@ impl Plan {
         let consumers = consumers.map(|(dependents, output)| {
             u32::try_from(dependents.len()).unwrap_or(u32::MAX) + output
         });
-        let consumers: Vec<u32> = consumers.collect();
+        let consumers = consumers.zip(&dependencies).map(|(consumers, reads)| {
+            let reads = u32::try_from(reads.len()).unwrap_or(u32::MAX);
+            (reads, consumers)
+        });
+        let (regions, places) = regions_of(&graph, consumers);
         let typed_outputs = nodes.iter().map(|node| match node.operation() {
             Operation::Llm(call) => {
                 let schema = call.output.as_ref()?;
@@ -126,14 +146,12 @@ impl Plan {
             tools.map(|tool| Arc::clone(tool.spec())).collect()
         };
         let tool_specs = nodes.iter().filter(|_| has_tools).map(specs_of).collect();
-        let (regions, places) = regions_of(&graph);
         Self {
             tool_specs,
             typed_outputs: typed_outputs.collect(),
             remaining: remaining_of(&graph, &dependents),
-            dependencies: Adjacency::new(&dependencies),
-            dependents: Adjacency::new(&dependents),
-            consumers,
+            dependencies: Adjacency::new(&dependencies, &places),
+            dependents: Adjacency::new(&dependents, &places),
             regions,
             places,
             graph,
@@ -146,7 +164,7 @@ impl Plan {
     }
 
     /// The nodes of a region, without those of regions inside of it.
-    pub(super) fn nodes_of(&self, region: RegionRef) -> &[NodeRef] {
+    pub(super) fn nodes_of(&self, region: RegionRef) -> &[PlannedNode] {
         &self.regions[region.index()].nodes
     }
 
@@ -166,11 +184,6 @@ impl Plan {
         self.places[node.index()].runs_regions
     }
 
-    /// How its owner calls a region in paths.
-    pub(super) fn label(&self, region: RegionRef) -> &Arc<str> {
-        &self.regions[region.index()].label
-    }
-
     /// Where `node` stands in [`nodes_of`](Self::nodes_of) its region.
     pub(super) fn slot(&self, node: NodeRef) -> usize {
         self.places[node.index()].slot as usize
@@ -186,14 +199,22 @@ impl Plan {
         self.dependents.of(node)
     }
 
+    /// The nodes of its region that wait for `node`, with their slots.
+    pub(super) fn dependents_at(&self, node: NodeRef) -> impl Iterator<Item = (NodeRef, usize)> {
+        let range = self.dependents.range(node);
+        let slots = self.dependents.slots[range.clone()].iter();
+        let nodes = self.dependents.others[range].iter();
+        nodes.zip(slots).map(|(node, slot)| (*node, *slot as usize))
+    }
+
     /// The nodes of its region that `node` waits for.
     pub(super) fn dependencies(&self, node: NodeRef) -> &[NodeRef] {
         self.dependencies.of(node)
     }
 
-    /// How many of its region read the value of `node`; the output counts as one.
-    pub(super) fn consumers(&self, node: NodeRef) -> u32 {
-        self.consumers[node.index()]
+    /// The slots of the nodes of its region that `node` waits for.
+    pub(super) fn dependency_slots(&self, node: NodeRef) -> &[u32] {
+        &self.dependencies.slots[self.dependencies.range(node)]
     }
 
     /// The most nodes on a way from `node` to the end, itself included. A region
@@ -212,8 +233,12 @@ impl Plan {
     }
 }
 
-/// The regions, and where each node stands.
-fn regions_of(graph: &InferenceGraph) -> (Vec<RegionPlan>, Vec<NodePlace>) {
+/// The regions, and where each node stands; `counts` has what each node reads, and
+/// its consumers.
+fn regions_of(
+    graph: &InferenceGraph,
+    counts: impl Iterator<Item = (u32, u32)>,
+) -> (Vec<RegionPlan>, Vec<NodePlace>) {
     let mut places = Vec::with_capacity(graph.nodes().len());
     let regions = graph.regions().iter().enumerate();
     let regions = regions.map(|(place, region)| RegionPlan {
@@ -223,10 +248,9 @@ fn regions_of(graph: &InferenceGraph) -> (Vec<RegionPlan>, Vec<NodePlace>) {
             Some(_) => region.arguments().len(),
         },
         captures: graph.captures(RegionRef::new(place)),
-        label: region.label().path_text().into(),
     });
     let mut regions: Vec<RegionPlan> = regions.collect();
-    for (node, found) in graph.enumerate() {
+    for ((node, found), (reads, consumers)) in graph.enumerate().zip(counts) {
         let region = found.region();
         let members = &mut regions[region.index()].nodes;
         let slot = u32::try_from(members.len()).expect("a graph has fewer than 2^32 nodes");
@@ -235,7 +259,11 @@ fn regions_of(graph: &InferenceGraph) -> (Vec<RegionPlan>, Vec<NodePlace>) {
             slot,
             runs_regions: !found.operation().regions().is_empty(),
         });
-        members.push(node);
+        members.push(PlannedNode {
+            node,
+            reads,
+            consumers,
+        });
     }
     (regions, places)
 }

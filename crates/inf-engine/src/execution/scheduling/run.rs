@@ -354,7 +354,7 @@ impl Run {
             && let Some(node) = ready.pop()
         {
             // Something else may have failed since it became ready.
-            if execution.state.status(node).is_final() {
+            if execution.state.is_over(node) {
                 continue;
             }
             if self.bound.call_of(node).is_some() {

@@ -1,4 +1,5 @@
-//! Random graphs of calls, prompts, host functions and packed values.
+//! Random graphs of calls, prompts, host functions and packed values; half of
+//! them with control flow, which is drawn in [`flows`](super::flows).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,14 +7,15 @@ use std::time::Duration;
 
 use inf_engine::Value;
 use inf_engine::graph::{
-    GraphBuilder, GraphNode, HostCall, HostFunction, InferenceGraph, LlmCall, NodeRef, Operation,
-    Reference, Shape, Template, TemplatePart, Tool,
+    GraphBuilder, GraphNode, HostCall, HostFunction, InferenceGraph, Keep, LlmCall, NodeRef,
+    Operation, Reference, Shape, Template, TemplatePart, Tool,
 };
 use inf_engine::value::Schema;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_pcg::Pcg64;
 
+use super::flows::{self, Scope};
 use super::peers::{ALIASES, hash};
 
 /// A host function that may say no.
@@ -36,7 +38,10 @@ pub(super) fn think(text: &Value) -> Result<String, String> {
     }
 }
 
-fn host_function(name: &str) -> HostFunction {
+pub(super) fn host_function(name: &str) -> HostFunction {
+    if let Some(function) = flows::host_function(name) {
+        return function;
+    }
     if name == "think" {
         return HostFunction::fallible_async("think", async |text: Value| {
             let took = hash(&[&text.to_string()]) % 700;
@@ -50,42 +55,68 @@ fn host_function(name: &str) -> HostFunction {
 
 pub(super) fn draw(random: &mut Pcg64) -> Drawn {
     let mut builder = GraphBuilder::new("random", Schema::any());
-    let mut nodes = vec![NodeRef::INPUT];
     let most = if random.random_ratio(1, 4) { 14 } else { 5 };
-    for number in 0..random.random_range(1..=most) {
+    let has_flows = random.random_bool(0.5);
+    let mut scope = Scope::new(&mut builder, random, has_flows);
+    for _ in 0..scope.random.random_range(1..=most) {
+        scope.draw_node();
+    }
+    let ends = scope.nodes.iter().rev().take(3);
+    let ends = ends.map(|&node| Shape::from(node)).collect();
+    builder.add_tool(look());
+    Drawn(builder.finish(Shape::List(ends)).unwrap())
+}
+
+impl Scope<'_> {
+    /// Draws a node of this region that calls nothing that others do, or control
+    /// flow.
+    pub(super) fn draw_node(&mut self) {
+        if self.may_branch() {
+            self.draw_flow();
+            return;
+        }
+        let number = self.next_number();
         let mut template = Template::text(format!("node {number}:"));
-        for _ in 0..random.random_range(1..4) {
-            let node = *nodes.choose(random).unwrap();
-            template.push(TemplatePart::Reference(Reference::from(node)));
+        // What is asked in two runs of a region is never the same.
+        for &given in &self.given {
+            template.push(TemplatePart::Reference(Reference::from(given)));
             template.push(TemplatePart::Text(" ".to_owned()));
         }
-        let first = Shape::from(*nodes.choose(random).unwrap());
-        let second = Shape::from(*nodes.choose(random).unwrap());
+        for _ in 0..self.random.random_range(1..4) {
+            template.push(TemplatePart::Reference(Reference::from(self.any())));
+            template.push(TemplatePart::Text(" ".to_owned()));
+        }
+        let first = Shape::from(self.any());
+        let second = Shape::from(self.any());
         let host = |function: &str, input| {
             let function = function.into();
             Operation::Host(HostCall { function, input })
         };
-        let operation = match random.random_range(0..10) {
+        let operation = match self.random.random_range(0..10) {
             0 => Operation::Prompt(template),
             1 => Operation::Pack(Shape::List(vec![first, second])),
             2 => host("shout", first),
             3 => host("think", first),
-            _ => Operation::Llm(call(random, template)),
+            _ => Operation::Llm(call(self.random, template)),
         };
+        let node = self.add(number, operation);
+        self.nodes.push(node);
+    }
+
+    /// Adds a node to this region.
+    pub(super) fn add(&mut self, number: usize, operation: Operation) -> NodeRef {
         let function = match &operation {
             Operation::Host(call) => Some(host_function(&call.function)),
             _ => None,
         };
         let node = GraphNode::new(format!("n{number}"), operation);
-        let node = builder.add(node.with_priority(random.random_range(-1..2)));
+        let node = node.with_priority(self.random.random_range(-1..2));
+        let node = self.builder.add_to(self.region, node);
         if let Some(function) = function {
-            builder.set_host_function(node, function);
+            self.builder.set_host_function(node, function);
         }
-        nodes.push(node);
+        node
     }
-    builder.add_tool(look());
-    let ends = nodes.iter().rev().take(3).map(|&node| Shape::from(node));
-    Drawn(builder.finish(Shape::List(ends.collect())).unwrap())
 }
 
 /// A call that may have a tool, and may want a number.
@@ -133,16 +164,34 @@ impl Drawn {
 
     /// The most nodes on a way from each node to the end.
     pub(super) fn remaining(&self) -> Vec<u32> {
-        let nodes = self.0.nodes();
-        let mut remaining = vec![1; nodes.len()];
-        for (index, node) in nodes.iter().enumerate().rev() {
-            let way = remaining[index] + 1;
-            for read in node.operation().dependencies() {
-                let known = &mut remaining[read.index()];
-                *known = way.max(*known);
-            }
+        let graph = &self.0;
+        let waiting_for = |read: NodeRef| {
+            let region = graph.node(read).region();
+            let others = graph
+                .enumerate()
+                .filter(move |(_, node)| node.region() == region);
+            others.filter(move |(other, _)| graph.dependencies(*other).contains(&read))
+        };
+        let mut remaining = vec![1; graph.nodes().len()];
+        for (node, found) in graph.enumerate().collect::<Vec<_>>().into_iter().rev() {
+            let around = graph.conditions(node).map(|condition| condition.owner);
+            let later = around.chain([node]).flat_map(waiting_for);
+            let later = later.map(|(other, _)| other.index());
+            let regions = found.operation().regions().into_iter();
+            let inside = regions.flat_map(|region| graph.region(region).nodes());
+            let longest = later.chain(inside).map(|other| remaining[other]).max();
+            remaining[node.index()] = longest.unwrap_or(0) + 1;
         }
         remaining
+    }
+
+    /// Whether it has failures that are handled.
+    pub(super) fn handles_failures(&self) -> bool {
+        self.0.nodes().iter().any(|node| match node.operation() {
+            Operation::Fallback(_) => true,
+            Operation::Map(map) => map.keep == Keep::Results,
+            _ => false,
+        })
     }
 }
 
@@ -164,7 +213,13 @@ impl fmt::Debug for Drawn {
                     let tools = call.tools.join(", ");
                     format!("call `{}`{number} with [{tools}]", call.alias.as_str())
                 }
-                _ => "other".to_owned(),
+                Operation::Argument => "argument".to_owned(),
+                other => {
+                    let regions = other.regions().into_iter();
+                    let regions = regions.map(|region| self.0.region(region).nodes());
+                    let regions: Vec<_> = regions.collect();
+                    format!("{other:?} which runs {regions:?}")
+                }
             };
             let reads = node.operation().dependencies();
             let reads: Vec<usize> = reads.into_iter().map(NodeRef::index).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use inf_engine::Value;
 use inf_engine::clients::Usage;
 use inf_engine::execution::{ErrorKind, ErrorPolicy};
+use inf_engine::graph::{Condition, InferenceGraph, Keep, NodeRef, Operation, RegionLabel};
 
 use super::interpreter::{Expected, interpret};
 use super::peers::{ALIASES, Ended, Seen};
@@ -22,6 +23,7 @@ pub(super) fn check(scenario: &Scenario, record: &Record) -> Vec<String> {
     check.only_what_is_needed_is_asked();
     check.nothing_starts_before_its_inputs();
     check.nothing_starts_after_the_end();
+    check.what_is_skipped_never_runs();
     check.calls_stay_within_their_bounds();
     check.inputs_stay_within_their_bounds();
     check.the_most_urgent_goes_first();
@@ -38,6 +40,8 @@ struct Asker {
     run: usize,
     input: usize,
     node: usize,
+    /// The run of its region.
+    place: u64,
 }
 
 /// From when to when, the end not included.
@@ -68,16 +72,23 @@ impl<'c> Check<'c> {
         let mut askers = HashMap::new();
         let mut expected = Vec::new();
         for (run, part) in scenario.runs.iter().enumerate() {
-            let retries = part.settings.retries();
+            let retries = (part.settings.retries(), part.settings.is_exact());
             let inputs = (0..part.inputs).map(|input| {
                 let text = Value::from(part.input(run, input).ok()?);
                 let expected = interpret(&part.graph.0, &scenario.temper, &text, retries);
-                for (node, asks) in expected.asks.iter().enumerate() {
-                    for (alias, prompt) in asks {
-                        let alias = ALIASES.iter().position(|known| known == alias).unwrap();
-                        let asker = Asker { run, input, node };
-                        askers.insert((alias, prompt.clone()), asker);
-                    }
+                for ask in &expected.asks {
+                    let mut aliases = ALIASES.iter();
+                    let alias = aliases.position(|known| *known == ask.alias).unwrap();
+                    let (node, place) = (ask.node, ask.place);
+                    let asker = Asker {
+                        run,
+                        input,
+                        node,
+                        place,
+                    };
+                    let other = askers.insert((alias, ask.prompt.clone()), asker);
+                    // The scenario would be no good: who asks could not be told.
+                    assert!(other.is_none(), "{asker:?} and {other:?} ask the same");
                 }
                 Some(expected)
             });
@@ -199,12 +210,10 @@ impl<'c> Check<'c> {
                 || timed_out && settings.run_timeout_ms.is_some();
             return (!is_right).then(|| format!("unreadable, and came to {:?}", got.output));
         };
-        // Retries and failures are known beforehand unless it depends on time
-        // which request gets which fate.
-        let is_exact = settings.hedging.is_none() && settings.task_timeout_ms.is_none();
+        let is_exact = settings.is_exact() && !expected.is_open;
         match &got.output {
             Ok(output) => {
-                if Some(output) != expected.output.as_ref() {
+                if Some(output) != expected.output.as_ref() && !expected.is_open {
                     return Some(format!("{output} instead of {:?}", expected.output));
                 }
                 let fails = is_exact && !expected.failing.is_empty();
@@ -212,6 +221,9 @@ impl<'c> Check<'c> {
             }
             Err((_, ErrorKind::Budget, message)) => {
                 (part.budgets.is_empty()).then(|| format!("out of budget: {message}"))
+            }
+            Err((Some(_), kind, message)) if expected.is_open => {
+                (*kind == ErrorKind::Cancelled).then(|| format!("cancelled: {message}"))
             }
             Err((Some(node), kind, message)) => {
                 let may_fail = if is_exact {
@@ -265,22 +277,46 @@ impl<'c> Check<'c> {
         let mut completed: HashMap<Asker, Duration> = HashMap::new();
         let mut over: HashSet<Asker> = HashSet::new();
         for attempt in &self.record.attempts {
-            let Attempt {
-                run, input, node, ..
-            } = *attempt;
-            let asker = Asker { run, input, node };
+            let asker = asker_of(attempt);
+            let Asker { run, input, .. } = asker;
+            if attempt.outcome == AttemptOutcome::Skipped {
+                continue;
+            }
             let graph = &self.scenario.runs[run].graph.0;
             let is_in_order = attempt.ready <= attempt.started && attempt.started <= attempt.ended;
             ensure!(self, is_in_order, "times that go backwards: {attempt:?}");
-            for read in graph.nodes()[node].operation().dependencies() {
+            let (node, _) = graph.enumerate().nth(attempt.node).unwrap();
+            for read in graph.dependencies(node) {
+                let place = attempt.places[graph.conditions(read).count()];
                 let node = read.index();
-                let there = completed.get(&Asker { run, input, node });
-                // The input itself is no task.
+                let there = completed.get(&Asker {
+                    run,
+                    input,
+                    node,
+                    place,
+                });
+                // The input itself, and arguments, are no tasks.
+                let operation = graph.node(read).operation();
+                let is_given = matches!(operation, Operation::Input | Operation::Argument);
                 let is_there = there.is_some_and(|there| *there <= attempt.ready);
                 ensure!(
                     self,
-                    node == 0 || is_there,
+                    is_given || is_there,
                     "started before n{node} was there: {attempt:?}"
+                );
+            }
+            // What runs a node has not ended before it.
+            for (depth, around) in (0..attempt.places.len() - 1).zip(owners(graph, node)) {
+                let around = Asker {
+                    run,
+                    input,
+                    node: around.index(),
+                    place: attempt.places[depth],
+                };
+                ensure!(
+                    self,
+                    !over.contains(&around),
+                    "what runs it had ended: {attempt:?}"
                 );
             }
             match attempt.outcome {
@@ -291,7 +327,8 @@ impl<'c> Check<'c> {
                 | AttemptOutcome::Reasked
                 | AttemptOutcome::CalledTools
                 | AttemptOutcome::RateLimited
-                | AttemptOutcome::Cancelled => {}
+                | AttemptOutcome::Cancelled
+                | AttemptOutcome::Skipped => {}
             }
             if attempt.outcome == AttemptOutcome::Completed {
                 completed.insert(asker, attempt.ended);
@@ -302,18 +339,27 @@ impl<'c> Check<'c> {
     /// What ended begins nothing: an input that failed, a run that was stopped,
     /// cancelled or had its time.
     fn nothing_starts_after_the_end(&mut self) {
-        let mut failed: HashMap<(usize, usize), Duration> = HashMap::new();
+        // By input, and what of it has failed.
+        let mut failed: HashMap<(usize, usize, u64), Duration> = HashMap::new();
         for attempt in &self.record.attempts {
-            let input = (attempt.run, attempt.input);
-            if let Some(at) = failed.get(&input) {
-                ensure!(
-                    self,
-                    attempt.started <= *at,
-                    "started after its input had failed: {attempt:?}"
-                );
+            let mut is_late = false;
+            for place in &attempt.places {
+                if let Some(at) = failed.get(&(attempt.run, attempt.input, *place)) {
+                    is_late = true;
+                    ensure!(
+                        self,
+                        attempt.started <= *at || attempt.outcome == AttemptOutcome::Cancelled,
+                        "started after what it is a part of had failed: {attempt:?}"
+                    );
+                }
             }
-            if attempt.outcome == AttemptOutcome::Failed {
-                failed.entry(input).or_insert(attempt.ended);
+            // A second failure of the same counts for nothing.
+            if attempt.outcome == AttemptOutcome::Failed && !is_late {
+                let graph = &self.scenario.runs[attempt.run].graph.0;
+                let place = failed_with(graph, attempt);
+                failed
+                    .entry((attempt.run, attempt.input, place))
+                    .or_insert(attempt.ended);
             }
         }
         for call in &self.record.calls {
@@ -361,6 +407,21 @@ impl<'c> Check<'c> {
         }
     }
 
+    /// Nothing runs in an arm that was told to be skipped.
+    fn what_is_skipped_never_runs(&mut self) {
+        let is_skipped = |attempt: &&Attempt| attempt.outcome == AttemptOutcome::Skipped;
+        let skipped = self.record.attempts.iter().filter(is_skipped);
+        let skipped = skipped.map(|it| (it.run, it.input, it.place()));
+        let skipped: HashSet<(usize, usize, u64)> = skipped.collect();
+        let attempts = self.record.attempts.iter();
+        for attempt in attempts.filter(|attempt| !is_skipped(attempt)) {
+            let mut places = attempt.places.iter();
+            let was_skipped =
+                places.any(|place| skipped.contains(&(attempt.run, attempt.input, *place)));
+            ensure!(self, !was_skipped, "ran in what was skipped: {attempt:?}");
+        }
+    }
+
     /// When the first thing was begun for each input that is not done on the
     /// spot.
     fn begun(&self, run: usize) -> HashMap<usize, Duration> {
@@ -376,7 +437,8 @@ impl<'c> Check<'c> {
         }
         let graph = &self.scenario.runs[run].graph;
         for attempt in self.record.attempts.iter().filter(|it| it.run == run) {
-            if graph.takes_time(attempt.node) {
+            let was_skipped = attempt.outcome == AttemptOutcome::Skipped;
+            if graph.takes_time(attempt.node) && !was_skipped {
                 note(attempt.input, attempt.started);
             }
         }
@@ -533,22 +595,17 @@ impl<'c> Check<'c> {
     fn waits(&self) -> Vec<Wait<'c>> {
         let parts = self.parts();
         let remaining: Vec<Vec<u32>> = parts.map(|(_, part, _)| part.graph.remaining()).collect();
-        let asker = |attempt: &Attempt| Asker {
-            run: attempt.run,
-            input: attempt.input,
-            node: attempt.node,
-        };
         // Reports come in the order of ends, and the second request for a call
         // may end before the first: what a call waited for shows in its times.
         let is_retried = |attempt: &&Attempt| attempt.outcome == AttemptOutcome::Retried;
         let retried = self.record.attempts.iter().filter(is_retried);
         let retried: HashSet<(Asker, Duration)> = retried
-            .map(|attempt| (asker(attempt), attempt.ended))
+            .map(|attempt| (asker_of(attempt), attempt.ended))
             .collect();
         let mut waits = Vec::new();
         for attempt in &self.record.attempts {
             let Attempt { run, node, .. } = *attempt;
-            let was_retried = retried.contains(&(asker(attempt), attempt.ready));
+            let was_retried = retried.contains(&(asker_of(attempt), attempt.ready));
             if attempt.alias.is_none() || attempt.is_inline {
                 continue;
             }
@@ -751,6 +808,46 @@ impl<'c> Check<'c> {
                 "run {run}: charged {charged:?}, told {usage:?}"
             );
         }
+    }
+}
+
+fn asker_of(attempt: &Attempt) -> Asker {
+    Asker {
+        run: attempt.run,
+        input: attempt.input,
+        node: attempt.node,
+        place: attempt.place(),
+    }
+}
+
+/// The nodes of control flow that `node` stands in, the outermost first.
+fn owners(graph: &InferenceGraph, node: NodeRef) -> Vec<NodeRef> {
+    let mut owners: Vec<NodeRef> = graph.conditions(node).map(|it| it.owner).collect();
+    owners.reverse();
+    owners
+}
+
+/// The outermost region run that fails with a node: everything, unless a node of
+/// control flow handles the failure.
+fn failed_with(graph: &InferenceGraph, attempt: &Attempt) -> u64 {
+    let kind = attempt.error.unwrap();
+    let (node, _) = graph.enumerate().nth(attempt.node).unwrap();
+    let is_handled = |around: &Condition<'_>| match graph.node(around.owner).operation() {
+        Operation::Map(map) => map.keep == Keep::Results,
+        Operation::Fallback(fallback) => {
+            let mut on = fallback.on.iter();
+            let is_meant = fallback.on.is_empty() || on.any(|on| on.name() == kind.as_str());
+            is_meant && *around.label == RegionLabel::Try
+        }
+        _ => false,
+    };
+    let is_stopped = matches!(kind, ErrorKind::Budget | ErrorKind::Cancelled);
+    let inner = graph
+        .conditions(node)
+        .position(|around| is_handled(&around));
+    match inner.filter(|_| !is_stopped) {
+        Some(inner) => attempt.places[attempt.places.len() - 1 - inner],
+        None => attempt.places[0],
     }
 }
 

@@ -1,7 +1,7 @@
 //! Deterministic simulation: whole scenarios drawn from a seed, played on a
 //! paused clock and checked against what the engine promises.
 //!
-//! A [`scenario`] is several runs of random [`graphs`] over shared endpoints,
+//! A [`scenario`] is several runs of random [`graphs`], with [`flows`] that nest, over shared endpoints,
 //! with readers, sources, limits, budgets and endings of all kinds; some aliases
 //! have several endpoints and declared rates; models call tools, and
 //! answer what was not asked for. The [`stage`] plays
@@ -14,6 +14,7 @@
 //! plays that one alone, `SIMULATION_SEEDS=n` plays as many, and
 //! `SIMULATION_FROM=n` says with which to begin.
 
+mod flows;
 mod graphs;
 mod interpreter;
 mod invariants;

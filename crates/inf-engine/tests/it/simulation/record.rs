@@ -9,10 +9,11 @@ use inf_engine::execution::{
     Budget, ErrorKind, InputReport, Observer, Progress, RunReport, TaskOutcome, TaskReport,
     ToolReport,
 };
+use inf_engine::graph::{Place, RegionPath};
 use inf_engine::resources::ResourceMetrics;
 use tokio::time::Instant;
 
-use super::peers::Seen;
+use super::peers::{Seen, hash};
 
 /// What an observer was told of an attempt; times since the scenario began.
 #[derive(Debug, Clone)]
@@ -20,6 +21,11 @@ pub(super) struct Attempt {
     pub(super) run: usize,
     pub(super) input: usize,
     pub(super) node: usize,
+    /// The runs of the regions that it stands in, each as [`place_of`] says it;
+    /// that of the whole graph first.
+    pub(super) places: Vec<u64>,
+    /// Why it failed, if it did.
+    pub(super) error: Option<ErrorKind>,
     pub(super) alias: Option<String>,
     /// From 1.
     pub(super) number: u32,
@@ -44,6 +50,31 @@ pub(super) enum AttemptOutcome {
     CalledTools,
     RateLimited,
     Cancelled,
+    Skipped,
+}
+
+impl Attempt {
+    /// The run of its region.
+    pub(super) fn place(&self) -> u64 {
+        *self.places.last().unwrap()
+    }
+}
+
+/// A run of a region, as a number.
+pub(super) fn place_of(path: &RegionPath) -> u64 {
+    hash(&[&path.to_string()])
+}
+
+/// The runs of the regions around a node, that of the whole graph first.
+fn places_of(path: &RegionPath) -> Vec<u64> {
+    let steps: Vec<(&str, &Place)> = path.steps().collect();
+    let mut around = RegionPath::ROOT;
+    let mut places = vec![place_of(&around)];
+    for (owner, place) in steps.into_iter().rev() {
+        around = around.within(&owner.into(), place.clone());
+        places.push(place_of(&around));
+    }
+    places
 }
 
 /// What an observer was told of an input.
@@ -148,6 +179,11 @@ impl Observer for Notary {
             run: self.run,
             input: task.input,
             node: task.node.index(),
+            places: places_of(task.path().region()),
+            error: match task.outcome {
+                TaskOutcome::Failed(error) => Some(error.kind),
+                _ => None,
+            },
             alias: task.alias.map(str::to_owned),
             number: task.attempt,
             is_hedge: task.is_hedge,
@@ -164,6 +200,7 @@ impl Observer for Notary {
                 TaskOutcome::CalledTools => AttemptOutcome::CalledTools,
                 TaskOutcome::RateLimited => AttemptOutcome::RateLimited,
                 TaskOutcome::Cancelled => AttemptOutcome::Cancelled,
+                TaskOutcome::Skipped => AttemptOutcome::Skipped,
                 _ => unreachable!(),
             },
             inputs_in_flight: task.progress().inputs_in_flight,

@@ -189,6 +189,12 @@ impl Settings {
         settings
     }
 
+    /// Whether retries and failures are known beforehand: otherwise it depends on
+    /// time which request gets which fate.
+    pub(super) fn is_exact(&self) -> bool {
+        self.hedging.is_none() && self.task_timeout_ms.is_none()
+    }
+
     /// The retries that passing failures have.
     pub(super) fn retries(&self) -> usize {
         match self.error_policy.unwrap_or_default() {
@@ -234,6 +240,13 @@ impl RunScenario {
         let is_late = chance(random, 3);
         let has_invalid = chance(random, 5);
         let in_order = chance(random, 3);
+        let graph = graphs::draw(random);
+        let mut settings = Settings::draw(random);
+        if graph.handles_failures() {
+            // What fails decides what is asked: it must not depend on time.
+            settings.hedging = None;
+            settings.task_timeout_ms = None;
+        }
         Self {
             begins_ms: if random.random_bool(0.5) {
                 0
@@ -241,11 +254,11 @@ impl RunScenario {
                 random.random_range(0..10_000)
             },
             manager: (manager < managers).then_some(manager),
-            graph: graphs::draw(random),
+            graph,
             inputs,
             invalid: has_invalid.then(|| random.random_range(2..6)),
             late_ms: is_late.then(|| random.random_range(1..4_000)),
-            settings: Settings::draw(random),
+            settings,
             by_scope: random.random_ratio(1, 3),
             reader,
             in_order,

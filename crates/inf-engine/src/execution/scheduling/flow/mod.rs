@@ -77,7 +77,7 @@ pub(crate) enum At {
 impl At {
     pub(crate) fn place(self, plan: &Plan) -> Place {
         match self {
-            Self::Arm(region) => Place::Arm(Arc::clone(plan.label(region))),
+            Self::Arm(region) => Place::Arm(Arc::clone(plan.graph().region(region).arm())),
             Self::Element(index) => Place::Element(index),
             Self::Iteration(index) => Place::Iteration(index),
             Self::Pair(level, pair) => Place::Pair(level, pair),

@@ -90,7 +90,7 @@ impl Run {
             return false;
         };
         let execution = self.executions.get(&head.execution);
-        let waits = execution.is_some_and(|it| !it.state.status(head.node).is_final());
+        let waits = execution.is_some_and(|it| !it.state.is_over(head.node));
         if !waits {
             self.pop_call(board, lane);
         }
@@ -126,7 +126,7 @@ impl Run {
             permit.give_back(&board.waiter);
             return;
         };
-        if execution.state.status(node).is_final() {
+        if execution.state.is_over(node) {
             permit.give_back(&board.waiter);
             self.executions.insert(execution.id, execution);
             return;
@@ -513,7 +513,7 @@ impl Run {
         let Some(mut execution) = self.executions.remove(&task.execution) else {
             return;
         };
-        if !execution.state.status(task.node).is_final() {
+        if !execution.state.is_over(task.node) {
             let wish = Wish {
                 avoid: asked,
                 ..Wish::default()
