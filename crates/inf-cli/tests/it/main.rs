@@ -6,6 +6,7 @@ mod behaviour;
 mod budget;
 mod check;
 mod command;
+mod control_flow;
 mod graph;
 mod help;
 mod interrupt;

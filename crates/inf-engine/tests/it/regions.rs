@@ -347,6 +347,34 @@ fn what_can_never_be_is_told_before_anything_runs() {
     );
 }
 
+#[test]
+fn a_fallback_is_for_the_kinds_that_results_have() {
+    use inf_engine::clients::ClientErrorKind as Client;
+    use inf_engine::execution::ErrorKind;
+    let kinds = [
+        ErrorKind::InvalidInput,
+        ErrorKind::MissingValue,
+        ErrorKind::NoMatch,
+        ErrorKind::HostFunction,
+        ErrorKind::InvalidOutput,
+        ErrorKind::TooManyTurns,
+        ErrorKind::Timeout,
+        ErrorKind::Call(Client::Unreachable),
+        ErrorKind::Call(Client::Authentication),
+        ErrorKind::Call(Client::Refused),
+        ErrorKind::Call(Client::RateLimited),
+        ErrorKind::Call(Client::Server),
+        ErrorKind::Call(Client::MalformedReply),
+    ];
+    for (kind, name) in FailureKind::ALL.into_iter().zip(kinds) {
+        assert_eq!(FailureKind::from_name(name.as_str()), Some(kind));
+    }
+    assert_eq!(kinds.len(), FailureKind::ALL.len());
+    for kind in [ErrorKind::Budget, ErrorKind::Cancelled, ErrorKind::Runtime] {
+        assert_eq!(FailureKind::from_name(kind.as_str()), None);
+    }
+}
+
 /// A file as deep as its text says.
 #[test]
 fn too_deep_is_told() {

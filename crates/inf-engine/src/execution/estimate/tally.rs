@@ -56,15 +56,22 @@ impl Tally {
         &self.0
     }
 
-    /// By what two parts of a pipeline are compared, of which one runs: how many
-    /// calls, and how long their answers.
-    pub(super) fn weight(&self) -> (u64, u64) {
-        let sum = |of: fn(&Calls) -> u64| self.0.iter().map(of).fold(0, u64::saturating_add);
-        (sum(|calls| calls.calls), sum(|calls| calls.output_tokens))
+    /// Of each alias the calls of this or of another part, whichever makes more.
+    pub(super) fn raise_to(&mut self, other: &Self) {
+        for (one, other) in self.0.iter_mut().zip(&other.0) {
+            if other.weight() > one.weight() {
+                *one = *other;
+            }
+        }
     }
 }
 
 impl Calls {
+    /// By what parts of a pipeline are compared of which one runs.
+    fn weight(&self) -> (u64, u64, u64) {
+        (self.calls, self.output_tokens, self.input_tokens)
+    }
+
     fn times(self, times: u64) -> Self {
         Self {
             calls: self.calls.saturating_mul(times),
