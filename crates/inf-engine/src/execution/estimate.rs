@@ -7,7 +7,7 @@ mod walk;
 use std::sync::Arc;
 
 use counter::Counter;
-use tally::{Calls, Tally};
+use tally::{Demand, Tally};
 use walk::Walk;
 
 use crate::graph::{GraphNode, InferenceGraph, Keep, LlmCall, Map, Operation};
@@ -142,8 +142,8 @@ impl Estimate {
             let mut walk = Walk::new(&estimate, counter);
             let tally = walk.run(None);
             let has_assumed_length = walk.has_assumed_length;
-            for (alias, calls) in estimate.aliases.iter_mut().zip(tally.calls()) {
-                alias.calls_per_input = calls.calls;
+            for (alias, made) in estimate.aliases.iter_mut().zip(tally.demands()) {
+                alias.calls_per_input = made.calls;
             }
             estimate.has_assumed_length = has_assumed_length;
         }
@@ -160,12 +160,12 @@ impl Estimate {
             let tally = walk.run(Some(input));
             (counter.tokenizer, tally, walk.has_assumed_length)
         });
-        let made: Vec<(Tokenizer, Tally, bool)> = made.collect();
-        for (tokenizer, tally, has_assumed_length) in made {
+        let tallies: Vec<(Tokenizer, Tally, bool)> = made.collect();
+        for (tokenizer, tally, has_assumed_length) in tallies {
             self.has_assumed_length |= has_assumed_length;
-            for (alias, calls) in self.aliases.iter_mut().zip(tally.calls()) {
+            for (alias, made) in self.aliases.iter_mut().zip(tally.demands()) {
                 if alias.tokenizer == tokenizer {
-                    alias.add(calls);
+                    alias.add(made);
                 }
             }
         }
@@ -236,7 +236,7 @@ impl Estimate {
 }
 
 impl AliasEstimate {
-    fn add(&mut self, made: &Calls) {
+    fn add(&mut self, made: &Demand) {
         self.calls = self.calls.saturating_add(made.calls);
         self.input_tokens = self.input_tokens.saturating_add(made.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(made.output_tokens);

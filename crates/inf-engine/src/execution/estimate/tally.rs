@@ -5,11 +5,11 @@ use crate::resources::{Cost, Price};
 
 /// The calls that a part of a pipeline makes, by alias.
 #[derive(Debug, Clone)]
-pub(super) struct Tally(Vec<Calls>);
+pub(super) struct Tally(Vec<Demand>);
 
-/// The calls of one alias.
+/// What is asked of one alias.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Calls {
+pub(super) struct Demand {
     pub(super) calls: u64,
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
@@ -20,7 +20,7 @@ pub(super) struct Calls {
 
 impl Tally {
     pub(super) fn new(aliases: usize) -> Self {
-        Self(vec![Calls::default(); aliases])
+        Self(vec![Demand::default(); aliases])
     }
 
     /// Adds a call; `answer` is the most tokens of the answer.
@@ -35,7 +35,7 @@ impl Tally {
             output_tokens: answer,
             ..Usage::default()
         };
-        self.0[alias] += Calls {
+        self.0[alias] += Demand {
             calls: 1,
             input_tokens: sent,
             output_tokens: answer,
@@ -52,7 +52,7 @@ impl Tally {
     }
 
     /// The calls by alias.
-    pub(super) fn calls(&self) -> &[Calls] {
+    pub(super) fn demands(&self) -> &[Demand] {
         &self.0
     }
 
@@ -66,7 +66,7 @@ impl Tally {
     }
 }
 
-impl Calls {
+impl Demand {
     /// By what parts of a pipeline are compared of which one runs.
     fn weight(&self) -> (u64, u64, u64) {
         (self.calls, self.output_tokens, self.input_tokens)
@@ -86,7 +86,7 @@ impl Calls {
     }
 }
 
-impl std::ops::AddAssign for Calls {
+impl std::ops::AddAssign for Demand {
     fn add_assign(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);

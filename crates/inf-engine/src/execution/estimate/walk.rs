@@ -170,8 +170,8 @@ impl<'e> Walk<'e> {
                 let element = self.known(element);
                 tokens = tokens.saturating_add(self.run_body(map.body, [element], 1, tally).tokens);
             }
-        } else if length > 0 {
-            let element = Sketch::of_tokens(list.tokens / length);
+        } else if let Some(each) = list.tokens.checked_div(length) {
+            let element = Sketch::of_tokens(each);
             let output = self.run_body(map.body, [element], length, tally);
             tokens = output.tokens.saturating_mul(length);
         }

@@ -88,7 +88,7 @@ fn on_deep_stack<T: Send>(read: impl Fn() -> T + Send + Sync) -> T {
         let thread = std::thread::Builder::new().stack_size(STACK);
         match thread
             .spawn_scoped(scope, &read)
-            .map(|reading| reading.join())
+            .map(std::thread::ScopedJoinHandle::join)
         {
             Ok(Ok(read)) => read,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
