@@ -5,6 +5,7 @@ mod bad_input;
 mod behaviour;
 mod budget;
 mod check;
+mod chosen_calls;
 mod command;
 mod control_flow;
 mod graph;
