@@ -16,16 +16,20 @@ struct RecordField<'f> {
 }
 
 /// The methods of every proxy, which hide accessors of the same name.
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 13] = [
     "clone",
+    "equals",
     "field",
     "named",
+    "not_equals",
     "pack",
     "split",
     "then",
     "then_async",
+    "then_blocking",
     "try_then",
     "try_then_async",
+    "try_then_blocking",
 ];
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {

@@ -235,6 +235,13 @@ fn write_report(
             .collect();
         line(cells.join("  ").trim_end());
     }
+    let assumptions = estimate.assumptions();
+    if inputs.is_none() && !assumptions.is_empty() {
+        line("");
+        for assumption in assumptions {
+            line(&format!("* {assumption}."));
+        }
+    }
     if inputs.is_some() {
         line("");
         match estimate.cost() {

@@ -163,6 +163,15 @@ fn sentence(error: &serde_saphyr::Error, text: &str) -> Option<String> {
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key `{key}` stands here twice: keep one of them")
         }
+        Error::Budget {
+            breach: serde_saphyr::budget::BudgetBreach::Depth { depth },
+            ..
+        } => {
+            let most = depth - 1;
+            format!(
+                "it stands deeper than {most} lists and maps in each other, and no deeper is read"
+            )
+        }
         Error::UnknownAnchor { .. } => "put a text that begins with `*` into quotes".to_owned(),
         Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => {
             if msg.contains("mapping values are not allowed") {

@@ -7,7 +7,7 @@ mod walk;
 use std::sync::Arc;
 
 use counter::Counter;
-use tally::{Calls, Tally};
+use tally::{Demand, Tally};
 use walk::Walk;
 
 use crate::graph::{GraphNode, InferenceGraph, Keep, LlmCall, Map, Operation};
@@ -26,9 +26,9 @@ use crate::value::Value;
 /// each turn in which it calls some is one more call.
 ///
 /// Control flow is followed as far as it depends on inputs alone: an arm that an
-/// input chooses, the elements of a list that an input has. Beyond that the arm
-/// that makes the most calls is taken to run, a loop to run as often as it may, a
-/// filter to keep everything, and a list to have
+/// input chooses, the elements of a list that an input has. Beyond that each alias
+/// is taken to be called as often as in the arm that calls it most, a loop to run
+/// as often as it may, a filter to keep everything, and a list to have
 /// [`ASSUMED_LENGTH`](Self::ASSUMED_LENGTH) elements; only the last may be too
 /// little. [`assumptions`](Self::assumptions) says which of these were needed.
 ///
@@ -139,28 +139,33 @@ impl Estimate {
             has_assumed_length: false,
         };
         if let Some(counter) = estimate.counters.first() {
-            let tally = Walk::new(&estimate, counter).run(None);
-            for (alias, calls) in estimate.aliases.iter_mut().zip(tally.calls()) {
-                alias.calls_per_input = calls.calls;
+            let mut walk = Walk::new(&estimate, counter);
+            let tally = walk.run(None);
+            let has_assumed_length = walk.has_assumed_length;
+            for (alias, made) in estimate.aliases.iter_mut().zip(tally.demands()) {
+                alias.calls_per_input = made.calls;
             }
+            estimate.has_assumed_length = has_assumed_length;
         }
         estimate
     }
 
     /// Adds what one more input takes.
     pub fn add(&mut self, input: &Value) {
+        // Of what was assumed without inputs, they may have decided all.
+        self.has_assumed_length &= self.inputs > 0;
         self.inputs += 1;
         let made = self.counters.iter().map(|counter| {
             let mut walk = Walk::new(self, counter);
             let tally = walk.run(Some(input));
             (counter.tokenizer, tally, walk.has_assumed_length)
         });
-        let made: Vec<(Tokenizer, Tally, bool)> = made.collect();
-        for (tokenizer, tally, has_assumed_length) in made {
+        let tallies: Vec<(Tokenizer, Tally, bool)> = made.collect();
+        for (tokenizer, tally, has_assumed_length) in tallies {
             self.has_assumed_length |= has_assumed_length;
-            for (alias, calls) in self.aliases.iter_mut().zip(tally.calls()) {
+            for (alias, made) in self.aliases.iter_mut().zip(tally.demands()) {
                 if alias.tokenizer == tokenizer {
-                    alias.add(calls);
+                    alias.add(made);
                 }
             }
         }
@@ -189,7 +194,8 @@ impl Estimate {
         };
         assume(
             operations().any(|operation| matches!(operation, Operation::Branch(_))),
-            "Where it is not the input that decides, the arm that makes the most calls is taken to run",
+            "Where it is not the input that decides between arms, each alias is taken to be called as \
+             often as in the arm that calls it most",
         );
         assume(
             operations().any(|operation| matches!(operation, Operation::Repeat(_))),
@@ -208,9 +214,7 @@ impl Estimate {
         let length = Self::ASSUMED_LENGTH;
         assume(
             self.has_assumed_length,
-            &format!(
-                "Lists that models or host functions make are taken to have {length} elements"
-            ),
+            &format!("Lists whose lengths are not known are taken to have {length} elements"),
         );
         assumptions
     }
@@ -232,7 +236,7 @@ impl Estimate {
 }
 
 impl AliasEstimate {
-    fn add(&mut self, made: &Calls) {
+    fn add(&mut self, made: &Demand) {
         self.calls = self.calls.saturating_add(made.calls);
         self.input_tokens = self.input_tokens.saturating_add(made.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(made.output_tokens);

@@ -8,9 +8,9 @@ use super::graph_error::Problem;
 use super::region::{Condition, RegionLabel};
 use super::{GraphNode, NodeRef, Operation, Reference, Region, RegionRef, Shape};
 
-/// How deep regions may stand in each other: as files of them are read, which
-/// take up to four levels for each.
-const DEEPEST: usize = 24;
+/// How deep regions may stand in each other: so that files of them are read, which
+/// take up to four of 64 levels for each.
+const DEEPEST: usize = 12;
 
 /// The regions of a graph that is being put together, with their owners.
 /// References and regions are as the builder numbers them.
@@ -102,7 +102,8 @@ impl<'b> RegionLayout<'b> {
                 } else {
                     continue;
                 };
-                return vec![Problem::new(self.place_of_region(region), message)];
+                let place = self.place_of_region(RegionRef::new(start));
+                return vec![Problem::new(place, message)];
             }
         }
         Vec::new()

@@ -19,7 +19,9 @@ pub type ConditionalProxy<T> = Proxy<T>;
 /// anything.
 ///
 /// Both closures run once, when the module is traced. What is made inside of one
-/// exists there only; what is made before is there for both.
+/// exists there only; what is made before is there for both. An arm that gives
+/// the same always is a `prompt!` without holes, or a
+/// [`constant`](super::constant).
 ///
 /// ```
 /// use inf_engine::prelude::*;
@@ -36,12 +38,11 @@ pub type ConditionalProxy<T> = Proxy<T>;
 /// ```
 #[track_caller]
 pub fn branch<T>(
-    condition: impl IntoProxy<bool>,
+    condition: Proxy<bool>,
     then: impl FnOnce() -> Proxy<T>,
     otherwise: impl FnOnce() -> Proxy<T>,
 ) -> ConditionalProxy<T> {
     let location = SourceLocation::caller();
-    let condition = condition.into_proxy();
     let part = |part: &str| ("branch", part.to_owned());
     let then = record_region(part("`then`"), location, then);
     let otherwise = record_region(part("`else`"), location, otherwise);

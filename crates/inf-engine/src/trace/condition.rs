@@ -138,6 +138,7 @@ impl Proxy<String> {
     }
 
     /// This text without the white space around it.
+    #[must_use]
     #[track_caller]
     pub fn trim(self) -> Proxy<String> {
         compute(Compute::Trim, self)
@@ -152,6 +153,7 @@ impl Proxy<String> {
     }
 
     /// This text in small letters.
+    #[must_use]
     #[track_caller]
     pub fn lowercase(self) -> Proxy<String> {
         compute(Compute::Lowercase, self)
@@ -168,12 +170,14 @@ impl<T> Proxy<Vec<T>> {
 
 impl Proxy<bool> {
     /// Whether both are true. Both have their values: nothing is left out.
+    #[must_use]
     #[track_caller]
     pub fn and(self, other: impl IntoProxy<bool>) -> Proxy<bool> {
         of_two(Compute::And, self, other.into_proxy())
     }
 
     /// Whether one of the two is true.
+    #[must_use]
     #[track_caller]
     pub fn or(self, other: impl IntoProxy<bool>) -> Proxy<bool> {
         of_two(Compute::Or, self, other.into_proxy())

@@ -8,7 +8,12 @@
 //!
 //! What can be done with a proxy: `access` (fields, elements, entries), `pack`
 //! (tuples, lists, maps and structs of proxies), `host` (Rust code as nodes),
-//! `prompt` (text with holes) and `chat` (conversations, also with pictures).
+//! `prompt` (text with holes), `chat` (conversations, also with pictures) and
+//! `condition` (comparisons and the like).
+//!
+//! Control flow: `branch` (arms), `list` (bodies that run for each element) and
+//! `repeat` (loops). Their closures run once; what they record stands in a
+//! region of its own (`trace_region`).
 
 mod access;
 mod branch;

@@ -244,6 +244,42 @@ fn results_and_loops_travel_as_data() {
     assert_eq!((repeated.state, repeated.stopped), (3, Stopped::Max));
 }
 
+#[derive(Serialize, Deserialize, JsonSchema, Record)]
+struct LikeMethods {
+    map: String,
+    filter: String,
+    fold: String,
+    zip: String,
+    length: String,
+    is_empty: String,
+    contains: String,
+    and: String,
+    state: String,
+}
+
+#[test]
+fn fields_may_be_called_like_what_lists_can_do() {
+    let text = file(|record: Proxy<LikeMethods>| {
+        let texts = (record.map(), record.filter(), record.fold(), record.zip());
+        let more = (
+            record.length(),
+            record.is_empty(),
+            record.contains(),
+            record.and(),
+        );
+        let both = (texts, more, record.state()).pack();
+        both.then(
+            "f",
+            |_: (
+                (String, String, String, String),
+                (String, String, String, String),
+                String,
+            )| 1,
+        )
+    });
+    assert!(text.contains("- input.is_empty\n"), "{text}");
+}
+
 // ------------------------------------------------------------------ loops
 
 #[test]

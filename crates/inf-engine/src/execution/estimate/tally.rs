@@ -5,11 +5,11 @@ use crate::resources::{Cost, Price};
 
 /// The calls that a part of a pipeline makes, by alias.
 #[derive(Debug, Clone)]
-pub(super) struct Tally(Vec<Calls>);
+pub(super) struct Tally(Vec<Demand>);
 
-/// The calls of one alias.
+/// What is asked of one alias.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Calls {
+pub(super) struct Demand {
     pub(super) calls: u64,
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
@@ -20,7 +20,7 @@ pub(super) struct Calls {
 
 impl Tally {
     pub(super) fn new(aliases: usize) -> Self {
-        Self(vec![Calls::default(); aliases])
+        Self(vec![Demand::default(); aliases])
     }
 
     /// Adds a call; `answer` is the most tokens of the answer.
@@ -35,7 +35,7 @@ impl Tally {
             output_tokens: answer,
             ..Usage::default()
         };
-        self.0[alias] += Calls {
+        self.0[alias] += Demand {
             calls: 1,
             input_tokens: sent,
             output_tokens: answer,
@@ -52,19 +52,26 @@ impl Tally {
     }
 
     /// The calls by alias.
-    pub(super) fn calls(&self) -> &[Calls] {
+    pub(super) fn demands(&self) -> &[Demand] {
         &self.0
     }
 
-    /// By what two parts of a pipeline are compared, of which one runs: how many
-    /// calls, and how long their answers.
-    pub(super) fn weight(&self) -> (u64, u64) {
-        let sum = |of: fn(&Calls) -> u64| self.0.iter().map(of).fold(0, u64::saturating_add);
-        (sum(|calls| calls.calls), sum(|calls| calls.output_tokens))
+    /// Of each alias the calls of this or of another part, whichever makes more.
+    pub(super) fn raise_to(&mut self, other: &Self) {
+        for (one, other) in self.0.iter_mut().zip(&other.0) {
+            if other.weight() > one.weight() {
+                *one = *other;
+            }
+        }
     }
 }
 
-impl Calls {
+impl Demand {
+    /// By what parts of a pipeline are compared of which one runs.
+    fn weight(&self) -> (u64, u64, u64) {
+        (self.calls, self.output_tokens, self.input_tokens)
+    }
+
     fn times(self, times: u64) -> Self {
         Self {
             calls: self.calls.saturating_mul(times),
@@ -79,7 +86,7 @@ impl Calls {
     }
 }
 
-impl std::ops::AddAssign for Calls {
+impl std::ops::AddAssign for Demand {
     fn add_assign(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);

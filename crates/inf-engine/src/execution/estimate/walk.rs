@@ -135,7 +135,8 @@ impl<'e> Walk<'e> {
         }
     }
 
-    /// The arm that the input decides for, or else the one that takes the most.
+    /// The arm that the input decides for, or else of each alias as many calls as
+    /// the arm makes that calls it most.
     fn branch(&mut self, branch: &Branch, tally: &mut Tally) -> Sketch {
         if let Some(on) = self.value_of(&branch.on) {
             // A value without an arm fails its input.
@@ -145,23 +146,15 @@ impl<'e> Walk<'e> {
             tally.add_times(&self.region(chosen), 1);
             return self.output(chosen);
         }
-        let mut most: Option<(Tally, Sketch)> = None;
+        let mut most = Tally::new(self.prices.len());
+        let mut tokens = 0;
         let arms = branch.arms.iter().map(|arm| arm.region);
         for arm in arms.chain(branch.otherwise) {
-            let made = self.region(arm);
-            if most
-                .as_ref()
-                .is_none_or(|(most, _)| made.weight() > most.weight())
-            {
-                most = Some((made, self.output(arm)));
-            }
+            most.raise_to(&self.region(arm));
+            tokens = self.output(arm).tokens.max(tokens);
         }
-        let (made, output) = most.unwrap_or((Tally::new(self.prices.len()), Sketch::default()));
-        tally.add_times(&made, 1);
-        Sketch {
-            value: None,
-            ..output
-        }
+        tally.add_times(&most, 1);
+        Sketch::of_tokens(tokens)
     }
 
     fn map(&mut self, map: &Map, tally: &mut Tally) -> Sketch {
@@ -177,8 +170,8 @@ impl<'e> Walk<'e> {
                 let element = self.known(element);
                 tokens = tokens.saturating_add(self.run_body(map.body, [element], 1, tally).tokens);
             }
-        } else if length > 0 {
-            let element = Sketch::of_tokens(list.tokens / length);
+        } else if let Some(each) = list.tokens.checked_div(length) {
+            let element = Sketch::of_tokens(each);
             let output = self.run_body(map.body, [element], length, tally);
             tokens = output.tokens.saturating_mul(length);
         }

@@ -19,7 +19,7 @@ pub(in crate::graph) struct PipelineDocument {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub(in crate::graph) parameters: IndexMap<String, ParameterDocument>,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub(in crate::graph) nodes: IndexMap<String, NodeDocument>,
+    pub(in crate::graph) nodes: NodeDocuments,
     /// A shape.
     pub(in crate::graph) output: Json,
 }
@@ -40,12 +40,16 @@ pub(in crate::graph) struct ParameterDocument {
     pub(in crate::graph) requires_grad: bool,
 }
 
+/// Nodes by name. They stand in each other, and reading them takes a stack as
+/// deep: so nothing large is held directly.
+pub(in crate::graph) type NodeDocuments = IndexMap<String, Box<NodeDocument>>;
+
 /// A part of a pipeline that a node of control flow runs.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RegionDocument {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    pub(super) nodes: IndexMap<String, NodeDocument>,
+    pub(super) nodes: NodeDocuments,
     /// A shape.
     pub(super) output: Option<Json>,
 }
@@ -83,7 +87,7 @@ pub(in crate::graph) struct NodeDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) repeat: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) r#try: Option<RegionDocument>,
+    pub(super) r#try: Option<Box<RegionDocument>>,
     /// Of `host` and `compute`: a shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) input: Option<Json>,
@@ -125,16 +129,16 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) max_turns: Option<u32>,
     /// Of `if`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) then: Option<RegionDocument>,
+    pub(super) then: Option<Box<RegionDocument>>,
     /// Of `if`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) r#else: Option<RegionDocument>,
+    pub(super) r#else: Option<Box<RegionDocument>>,
     /// Of `match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cases: Option<IndexMap<String, RegionDocument>>,
     /// Of `match`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) default: Option<RegionDocument>,
+    pub(super) default: Option<Box<RegionDocument>>,
     /// Of what has a body: the names of its arguments, one or a list.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -155,7 +159,7 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) max: Option<u32>,
     /// Of what has a body.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) nodes: Option<IndexMap<String, NodeDocument>>,
+    pub(super) nodes: Option<NodeDocuments>,
     /// Of `repeat`: a shape, a condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Json>,
@@ -164,7 +168,7 @@ pub(in crate::graph) struct NodeDocument {
     pub(super) output: Option<Json>,
     /// Of `try`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) fallback: Option<RegionDocument>,
+    pub(super) fallback: Option<Box<RegionDocument>>,
     /// Of `try`: kinds of failures.
     #[serde(
         skip_serializing_if = "Option::is_none",

@@ -2,14 +2,10 @@
 
 use std::borrow::Cow;
 
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::document::{NodeDocument, RegionDocument};
+use super::document::{NodeDocument, NodeDocuments, RegionDocument};
 use crate::graph::{GraphBuilder, Problem, RegionRef};
-
-/// Stands for the output of a region that is not there at all.
-const NOTHING: &Json = &Json::Array(Vec::new());
 
 /// The nodes and regions of a file. What a node does may refer to nodes that
 /// are further down, so all have their places first.
@@ -43,6 +39,8 @@ pub(super) struct Output<'d> {
 
 /// What is written of an output; nothing where it is missing.
 pub(super) enum Given<'d> {
+    /// Not even the region is there.
+    Nothing,
     Value(Option<&'d Json>),
     /// The next state of a loop, and whether it is done.
     State {
@@ -51,12 +49,9 @@ pub(super) enum Given<'d> {
     },
 }
 
-/// The nodes of a region, or of the whole file.
-type Nodes = IndexMap<String, NodeDocument>;
-
 impl<'d> Outline<'d> {
     /// Of a whole file. The regions are added to `builder`.
-    pub(super) fn new(nodes: &'d Nodes, builder: &mut GraphBuilder) -> Self {
+    pub(super) fn new(nodes: &'d NodeDocuments, builder: &mut GraphBuilder) -> Self {
         let mut outline = Self::default();
         outline.add_nodes(nodes, "nodes", RegionRef::ROOT, builder);
         outline
@@ -70,7 +65,7 @@ impl<'d> Outline<'d> {
 
     fn add_nodes(
         &mut self,
-        nodes: &'d Nodes,
+        nodes: &'d NodeDocuments,
         place: &str,
         region: RegionRef,
         builder: &mut GraphBuilder,
@@ -101,12 +96,12 @@ impl<'d> Outline<'d> {
         };
         match document.kinds()[..] {
             ["if"] => vec![
-                arm("then", document.then.as_ref()),
-                arm("else", document.r#else.as_ref()),
+                arm("then", document.then.as_deref()),
+                arm("else", document.r#else.as_deref()),
             ],
             ["try"] => vec![
-                arm("try", document.r#try.as_ref()),
-                arm("fallback", document.fallback.as_ref()),
+                arm("try", document.r#try.as_deref()),
+                arm("fallback", document.fallback.as_deref()),
             ],
             ["match"] => {
                 let cases = document.cases.iter().flatten();
@@ -137,10 +132,10 @@ impl<'d> Outline<'d> {
         self.outputs.push(Output {
             region,
             place: place.to_owned(),
-            // What is not there at all is told already.
-            given: Given::Value(
-                document.map_or(Some(NOTHING), |document| document.output.as_ref()),
-            ),
+            given: match document {
+                Some(document) => Given::Value(document.output.as_ref()),
+                None => Given::Nothing,
+            },
         });
         if let Some(document) = document {
             self.add_nodes(&document.nodes, &format!("{place}.nodes"), region, builder);

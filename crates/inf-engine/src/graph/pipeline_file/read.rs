@@ -16,7 +16,7 @@ use crate::graph::{
     Shape, Template,
 };
 use crate::parameter::Parameter;
-use crate::value::Schema;
+use crate::value::{Schema, Value};
 
 /// Why the text of a pipeline file is no graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ impl InferenceGraph {
     pub fn from_text(text: &str) -> Result<Self, PipelineFileError> {
         // A later version may have keys that this one does not know: look at
         // the version first.
-        let read: Result<PipelineDocument, _> = DocumentFormat::read(text);
+        let read: Result<PipelineDocument, _> = on_deep_stack(|| DocumentFormat::read(text));
         let version = DocumentFormat::read(text).map(|found: VersionDocument| found.version);
         if let Some(version) = version
             .ok()
@@ -80,6 +80,24 @@ impl InferenceGraph {
     }
 }
 
+/// Reads with a stack of its own: what control flow nests takes one as deep, and
+/// nobody knows how much is left of the caller's.
+fn on_deep_stack<T: Send>(read: impl Fn() -> T + Send + Sync) -> T {
+    const STACK: usize = 16 << 20;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        match thread
+            .spawn_scoped(scope, &read)
+            .map(std::thread::ScopedJoinHandle::join)
+        {
+            Ok(Ok(read)) => read,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // There are no threads here.
+            Err(_) => read(),
+        }
+    })
+}
+
 fn version_message(version: u32) -> String {
     if version > VERSION {
         format!(
@@ -90,6 +108,9 @@ fn version_message(version: u32) -> String {
         format!("there is no version {version} of pipeline files: write `version: {VERSION}`")
     }
 }
+
+/// Stands for a shape that could not be read.
+pub(super) const NOTHING: Shape = Shape::Constant(Value::Null);
 
 /// The nodes that have their body in themselves.
 const WITH_BODY: &[&str] = &["map", "filter", "fold", "repeat"];
@@ -157,7 +178,7 @@ impl Reader<'_> {
                 )
             };
             self.problems.push(Problem::new(place, message));
-            return Operation::Pack(Shape::List(Vec::new()));
+            return Operation::Pack(NOTHING);
         };
         self.refuse_foreign_keys(place, kind, document);
         if let Some(operation) = self.control_flow(place, kind, document, regions) {
@@ -292,7 +313,7 @@ impl Reader<'_> {
         }
         let message = "the node has no `input`: name the value that it gets, as in `input: facts`";
         self.problems.push(Problem::new(place, message));
-        Shape::List(Vec::new())
+        NOTHING
     }
 
     fn template(&mut self, place: &str, text: &str) -> Template {
@@ -302,8 +323,7 @@ impl Reader<'_> {
 
     pub(super) fn shape(&mut self, place: &str, json: &Json) -> Shape {
         let parsed = shape_text::parse(json, &self.names);
-        self.or_problem(place, parsed)
-            .unwrap_or(Shape::List(Vec::new()))
+        self.or_problem(place, parsed).unwrap_or(NOTHING)
     }
 
     fn schema(&mut self, place: &str, expression: &Json) -> Schema {

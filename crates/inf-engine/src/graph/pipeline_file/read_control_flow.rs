@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::document::NodeDocument;
 use super::outline::{Given, Output};
-use super::read::Reader;
+use super::read::{NOTHING, Reader};
 use crate::document::did_you_mean;
 use crate::graph::graph_error::Problem;
 use crate::graph::region::RegionLabel;
@@ -114,11 +114,13 @@ impl Reader<'_> {
             let Some(json) = json else {
                 let message = format!("it has no `{key}`: {what}");
                 self.problems.push(Problem::new(place.as_str(), message));
-                return Shape::List(Vec::new());
+                return NOTHING;
             };
             self.shape(&format!("{place}.{key}"), json)
         };
         match found.given {
+            // It is told already that all of it is missing.
+            Given::Nothing => NOTHING,
             Given::Value(output) => part(
                 "output",
                 output,

@@ -1,8 +1,6 @@
 //! From a graph to the text of a pipeline file.
 
-use indexmap::IndexMap;
-
-use super::document::{NodeDocument, ParameterDocument, PipelineDocument};
+use super::document::{NodeDocument, NodeDocuments, ParameterDocument, PipelineDocument};
 use super::{VERSION, type_expression};
 use crate::conversation::ToolChoice;
 use crate::document::DocumentFormat;
@@ -36,13 +34,13 @@ impl InferenceGraph {
     }
 
     /// The nodes of a region, without what is given to it.
-    pub(super) fn nodes_of(&self, region: RegionRef) -> IndexMap<String, NodeDocument> {
+    pub(super) fn nodes_of(&self, region: RegionRef) -> NodeDocuments {
         let nodes = self.nodes()[self.region(region).nodes()].iter();
         let is_given =
             |node: &GraphNode| matches!(node.operation, Operation::Input | Operation::Argument);
         let nodes = nodes.filter(|node| node.region == region && !is_given(node));
         nodes
-            .map(|node| (node.name.to_string(), self.node_document(node)))
+            .map(|node| (node.name.to_string(), Box::new(self.node_document(node))))
             .collect()
     }
 

@@ -13,8 +13,8 @@ impl InferenceGraph {
         let on = Some(self.shape_json(&branch.on));
         if let Some((then, otherwise)) = branch.as_condition() {
             document.r#if = on;
-            document.then = Some(self.region_document(then));
-            document.r#else = Some(self.region_document(otherwise));
+            document.then = Some(Box::new(self.region_document(then)));
+            document.r#else = Some(Box::new(self.region_document(otherwise)));
             return;
         }
         document.r#match = on;
@@ -24,7 +24,7 @@ impl InferenceGraph {
         });
         document.cases = Some(arms.collect());
         let otherwise = branch.otherwise;
-        document.default = otherwise.map(|region| self.region_document(region));
+        document.default = otherwise.map(|region| Box::new(self.region_document(region)));
     }
 
     pub(super) fn write_map(&self, map: &Map, document: &mut NodeDocument) {
@@ -56,8 +56,8 @@ impl InferenceGraph {
     }
 
     pub(super) fn write_fallback(&self, fallback: &Fallback, document: &mut NodeDocument) {
-        document.r#try = Some(self.region_document(fallback.body));
-        document.fallback = Some(self.region_document(fallback.otherwise));
+        document.r#try = Some(Box::new(self.region_document(fallback.body)));
+        document.fallback = Some(Box::new(self.region_document(fallback.otherwise)));
         let on = fallback.on.iter().map(|kind| kind.name().to_owned());
         document.failures = Some(on.collect()).filter(|on: &Vec<_>| !on.is_empty());
     }
