@@ -25,6 +25,9 @@ enum Outcome<'a> {
     Output(&'a Value),
     Error {
         node: Option<&'a str>,
+        /// Only of a node that a node of control flow runs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<&'a str>,
         /// Only of a node that calls a model.
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<&'a str>,
@@ -44,6 +47,7 @@ impl<'a> ResultLine<'a> {
             Ok(output) => Outcome::Output(output),
             Err(error) => Outcome::Error {
                 node: error.node.as_deref(),
+                path: error.path.as_deref(),
                 alias: error.alias.as_deref(),
                 kind: error.kind.as_str(),
                 message: &error.message,

@@ -7,6 +7,7 @@ mod budget;
 mod check;
 mod command;
 mod control_flow;
+mod flow_checks;
 mod graph;
 mod help;
 mod interrupt;

@@ -58,8 +58,10 @@ impl TaskStatus {
 pub struct ExecutionState {
     plan: Arc<Plan>,
     region: RegionRef,
-    /// Of the nodes of the region itself.
+    /// Of the nodes of the region; those of regions inside of it are skipped here.
     nodes: Vec<NodeState>,
+    /// The place of the first of `nodes` in the graph.
+    first: usize,
     /// The values of what it reads from outside, in the order of the plan.
     captured: Captured,
     /// Nodes that are in no final state.
@@ -102,17 +104,20 @@ impl ExecutionState {
         let mut arguments = arguments.into_iter();
         // The input, or the arguments, stand first.
         let given = plan.arguments(region);
+        let first = plan.first_of(region);
+        let mut open = 0;
         let nodes = plan.nodes_of(region).iter().enumerate();
         let nodes = nodes.map(|(slot, planned)| {
-            let is_ready = planned.reads == 0;
+            let is_ready = planned.reads == 0 && !planned.is_inside;
             if is_ready && slot >= given {
-                ready.push(planned.node);
+                ready.push(NodeRef::new(first + slot));
             }
+            open += usize::from(!planned.is_inside);
             NodeState {
-                status: if is_ready {
-                    TaskStatus::Pending
-                } else {
-                    TaskStatus::Blocked
+                status: match planned.is_inside {
+                    true => TaskStatus::Skipped,
+                    false if is_ready => TaskStatus::Pending,
+                    false => TaskStatus::Blocked,
                 },
                 missing: planned.reads,
                 consumers: planned.consumers,
@@ -122,15 +127,16 @@ impl ExecutionState {
         });
         let nodes: Vec<NodeState> = nodes.collect();
         let mut state = Self {
-            open: nodes.len(),
+            open,
             nodes,
+            first,
             region,
             captured,
             plan,
             failed: false,
         };
         for slot in 0..given {
-            let node = state.plan.nodes_of(region)[slot].node;
+            let node = NodeRef::new(first + slot);
             state.start(node);
             state.complete(node, arguments.next().unwrap_or_default(), ready);
         }
@@ -154,7 +160,7 @@ impl ExecutionState {
             };
             (at, inside) = (owner, Some(region));
         }
-        let found = &self.nodes[self.plan.slot(at)];
+        let found = &self.nodes[at.index() - self.first];
         match inside {
             Some(region) if found.chosen != RegionRef::ROOT && found.chosen != region => {
                 TaskStatus::Skipped
@@ -165,7 +171,7 @@ impl ExecutionState {
 
     /// Whether `node`, which is of the region itself, is in a final state.
     pub(super) fn is_over(&self, node: NodeRef) -> bool {
-        self.nodes[self.plan.slot(node)].status.is_final()
+        self.nodes[node.index() - self.first].status.is_final()
     }
 
     /// Whether every node is in a final state.
@@ -180,8 +186,9 @@ impl ExecutionState {
 
     /// The value of a completed node, while someone has yet to read it.
     pub fn value(&self, node: NodeRef) -> Option<&Value> {
-        if self.plan.region_of(node) == self.region {
-            return self.nodes[self.plan.slot(node)].value.as_ref();
+        let slot = node.index().wrapping_sub(self.first);
+        if let Some(own) = self.nodes.get(slot) {
+            return own.value.as_ref();
         }
         let place = self.plan.captures(self.region).binary_search(&node).ok()?;
         self.captured.as_ref()?.get(place)
@@ -191,7 +198,7 @@ impl ExecutionState {
     pub(super) fn first_pending(&self) -> Option<NodeRef> {
         let mut nodes = self.nodes.iter();
         let slot = nodes.position(|node| node.status == TaskStatus::Pending)?;
-        Some(self.plan.nodes_of(self.region)[slot].node)
+        Some(NodeRef::new(self.first + slot))
     }
 
     /// What `region`, which a node of this one runs, reads from outside.
@@ -218,27 +225,26 @@ impl ExecutionState {
     /// Notes that `node` runs `region` and no other one of its own: what is in
     /// the others is skipped.
     pub fn choose(&mut self, node: NodeRef, region: RegionRef) {
-        self.nodes[self.plan.slot(node)].chosen = region;
+        self.nodes[node.index() - self.first].chosen = region;
     }
 
     /// The only region that `node` runs, if that is known.
     pub(super) fn chosen(&self, node: NodeRef) -> Option<RegionRef> {
-        let chosen = self.nodes[self.plan.slot(node)].chosen;
+        let chosen = self.nodes[node.index() - self.first].chosen;
         (chosen != RegionRef::ROOT).then_some(chosen)
     }
 
     /// In progress → completed; the nodes that this makes ready are added to
     /// `ready`.
     pub fn complete(&mut self, node: NodeRef, value: Value, ready: &mut Vec<NodeRef>) {
-        let slot = self.plan.slot(node);
-        self.transition_at(node, slot, &[TaskStatus::InProgress], TaskStatus::Completed);
-        let completed = &mut self.nodes[slot];
+        self.transition(node, &[TaskStatus::InProgress], TaskStatus::Completed);
+        let completed = &mut self.nodes[node.index() - self.first];
         if completed.consumers > 0 {
             completed.value = Some(value);
         }
         self.release_inputs(node);
-        for (dependent, slot) in self.plan.dependents_at(node) {
-            let waiting = &mut self.nodes[slot];
+        for &dependent in self.plan.dependents(node) {
+            let waiting = &mut self.nodes[dependent.index() - self.first];
             waiting.missing -= 1;
             if waiting.missing == 0 && waiting.status == TaskStatus::Blocked {
                 waiting.status = TaskStatus::Pending;
@@ -255,7 +261,7 @@ impl ExecutionState {
         let mut to_cancel: Vec<NodeRef> = self.plan.dependents(node).to_vec();
         while let Some(dependent) = to_cancel.pop() {
             // Two ways may lead here.
-            if self.nodes[self.plan.slot(dependent)].status == TaskStatus::Blocked {
+            if self.nodes[dependent.index() - self.first].status == TaskStatus::Blocked {
                 self.cancel_node(dependent);
                 to_cancel.extend(self.plan.dependents(dependent));
             }
@@ -275,7 +281,7 @@ impl ExecutionState {
     fn cancel_those(&mut self, is_meant: impl Fn(TaskStatus) -> bool) {
         for slot in 0..self.nodes.len() {
             if is_meant(self.nodes[slot].status) {
-                self.cancel_node(self.plan.nodes_of(self.region)[slot].node);
+                self.cancel_node(NodeRef::new(self.first + slot));
             }
         }
     }
@@ -293,11 +299,7 @@ impl ExecutionState {
     }
 
     fn transition(&mut self, node: NodeRef, from: &[TaskStatus], to: TaskStatus) {
-        self.transition_at(node, self.plan.slot(node), from, to);
-    }
-
-    fn transition_at(&mut self, node: NodeRef, slot: usize, from: &[TaskStatus], to: TaskStatus) {
-        let status = &mut self.nodes[slot].status;
+        let status = &mut self.nodes[node.index() - self.first].status;
         assert!(
             from.contains(status),
             "node {} is {status:?} and can't become {to:?}",
@@ -309,8 +311,8 @@ impl ExecutionState {
 
     /// `node` will not read its inputs any more.
     fn release_inputs(&mut self, node: NodeRef) {
-        for &slot in self.plan.dependency_slots(node) {
-            let read = &mut self.nodes[slot as usize];
+        for &dependency in self.plan.dependencies(node) {
+            let read = &mut self.nodes[dependency.index() - self.first];
             read.consumers -= 1;
             if read.consumers == 0 {
                 read.value = None;

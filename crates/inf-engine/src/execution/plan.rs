@@ -1,6 +1,5 @@
 //! [`Plan`]: a graph prepared for running.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::typed_output::TypedOutput;
@@ -31,12 +30,11 @@ pub struct Plan {
     tool_specs: Vec<Vec<Arc<ToolSpec>>>,
 }
 
-/// Where a node stands: its innermost region, and its place among the nodes of
-/// that, nodes of regions inside of it not counted.
+/// What is looked up of a node while it runs.
 #[derive(Debug, Clone, Copy)]
 struct NodePlace {
+    /// The innermost region that it stands in.
     region: RegionRef,
-    slot: u32,
     /// Whether it is a node of control flow.
     runs_regions: bool,
 }
@@ -44,18 +42,22 @@ struct NodePlace {
 /// A node of a region before it runs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlannedNode {
-    pub(super) node: NodeRef,
     /// How many nodes of its region it waits for.
     pub(super) reads: u32,
     /// How many of its region read its value; the output counts as one.
     pub(super) consumers: u32,
+    /// Whether it is of a region inside of this one: it runs in an execution of
+    /// that, and has a place in this one only to keep the places simple.
+    pub(super) is_inside: bool,
 }
 
 /// A region prepared for running.
 #[derive(Debug)]
 struct RegionPlan {
-    /// Its nodes, without those of regions inside of it, by slot.
+    /// Its nodes, in the order of the graph.
     nodes: Vec<PlannedNode>,
+    /// The place of its first node in the graph.
+    first: usize,
     /// How many of the first are given their values.
     arguments: usize,
     /// The nodes outside of it that it reads, ascending.
@@ -66,34 +68,25 @@ struct RegionPlan {
 #[derive(Debug)]
 struct Adjacency {
     others: Vec<NodeRef>,
-    /// The slot of each of `others`.
-    slots: Vec<u32>,
     /// Where each node's list begins in `others`; one more at the end.
     starts: Vec<usize>,
 }
 
 impl Adjacency {
-    fn new(lists: &[Vec<NodeRef>], places: &[NodePlace]) -> Self {
+    fn new(lists: &[Vec<NodeRef>]) -> Self {
         let mut starts = vec![0];
         starts.extend(lists.iter().scan(0, |end, list| {
             *end += list.len();
             Some(*end)
         }));
-        let others = lists.concat();
-        let slots = others.iter().map(|node| places[node.index()].slot);
         Self {
-            slots: slots.collect(),
-            others,
+            others: lists.concat(),
             starts,
         }
     }
 
-    fn range(&self, node: NodeRef) -> Range<usize> {
-        self.starts[node.index()]..self.starts[node.index() + 1]
-    }
-
     fn of(&self, node: NodeRef) -> &[NodeRef] {
-        &self.others[self.range(node)]
+        &self.others[self.starts[node.index()]..self.starts[node.index() + 1]]
     }
 }
 
@@ -125,11 +118,14 @@ impl Plan {
         let consumers = consumers.map(|(dependents, output)| {
             u32::try_from(dependents.len()).unwrap_or(u32::MAX) + output
         });
-        let consumers = consumers.zip(&dependencies).map(|(consumers, reads)| {
-            let reads = u32::try_from(reads.len()).unwrap_or(u32::MAX);
-            (reads, consumers)
-        });
-        let (regions, places) = regions_of(&graph, consumers);
+        let planned = consumers
+            .zip(&dependencies)
+            .map(|(consumers, reads)| PlannedNode {
+                reads: u32::try_from(reads.len()).unwrap_or(u32::MAX),
+                consumers,
+                is_inside: false,
+            });
+        let planned: Vec<PlannedNode> = planned.collect();
         let typed_outputs = nodes.iter().map(|node| match node.operation() {
             Operation::Llm(call) => {
                 let schema = call.output.as_ref()?;
@@ -150,10 +146,10 @@ impl Plan {
             tool_specs,
             typed_outputs: typed_outputs.collect(),
             remaining: remaining_of(&graph, &dependents),
-            dependencies: Adjacency::new(&dependencies, &places),
-            dependents: Adjacency::new(&dependents, &places),
-            regions,
-            places,
+            dependencies: Adjacency::new(&dependencies),
+            dependents: Adjacency::new(&dependents),
+            regions: regions_of(&graph, &planned),
+            places: graph.nodes().iter().map(NodePlace::of).collect(),
             graph,
         }
     }
@@ -163,9 +159,14 @@ impl Plan {
         &self.graph
     }
 
-    /// The nodes of a region, without those of regions inside of it.
+    /// The nodes of a region, those of regions inside of it included.
     pub(super) fn nodes_of(&self, region: RegionRef) -> &[PlannedNode] {
         &self.regions[region.index()].nodes
+    }
+
+    /// The place in the graph of the first node of a region.
+    pub(super) fn first_of(&self, region: RegionRef) -> usize {
+        self.regions[region.index()].first
     }
 
     /// How many of the first nodes of a region are given their values: the input,
@@ -184,11 +185,6 @@ impl Plan {
         self.places[node.index()].runs_regions
     }
 
-    /// Where `node` stands in [`nodes_of`](Self::nodes_of) its region.
-    pub(super) fn slot(&self, node: NodeRef) -> usize {
-        self.places[node.index()].slot as usize
-    }
-
     /// The innermost region that `node` stands in.
     pub(super) fn region_of(&self, node: NodeRef) -> RegionRef {
         self.places[node.index()].region
@@ -199,22 +195,9 @@ impl Plan {
         self.dependents.of(node)
     }
 
-    /// The nodes of its region that wait for `node`, with their slots.
-    pub(super) fn dependents_at(&self, node: NodeRef) -> impl Iterator<Item = (NodeRef, usize)> {
-        let range = self.dependents.range(node);
-        let slots = self.dependents.slots[range.clone()].iter();
-        let nodes = self.dependents.others[range].iter();
-        nodes.zip(slots).map(|(node, slot)| (*node, *slot as usize))
-    }
-
     /// The nodes of its region that `node` waits for.
     pub(super) fn dependencies(&self, node: NodeRef) -> &[NodeRef] {
         self.dependencies.of(node)
-    }
-
-    /// The slots of the nodes of its region that `node` waits for.
-    pub(super) fn dependency_slots(&self, node: NodeRef) -> &[u32] {
-        &self.dependencies.slots[self.dependencies.range(node)]
     }
 
     /// The most nodes on a way from `node` to the end, itself included. A region
@@ -233,39 +216,34 @@ impl Plan {
     }
 }
 
-/// The regions, and where each node stands; `counts` has what each node reads, and
-/// its consumers.
-fn regions_of(
-    graph: &InferenceGraph,
-    counts: impl Iterator<Item = (u32, u32)>,
-) -> (Vec<RegionPlan>, Vec<NodePlace>) {
-    let mut places = Vec::with_capacity(graph.nodes().len());
-    let regions = graph.regions().iter().enumerate();
-    let regions = regions.map(|(place, region)| RegionPlan {
-        nodes: Vec::new(),
-        arguments: match region.owner() {
-            None => 1,
-            Some(_) => region.arguments().len(),
-        },
-        captures: graph.captures(RegionRef::new(place)),
-    });
-    let mut regions: Vec<RegionPlan> = regions.collect();
-    for ((node, found), (reads, consumers)) in graph.enumerate().zip(counts) {
-        let region = found.region();
-        let members = &mut regions[region.index()].nodes;
-        let slot = u32::try_from(members.len()).expect("a graph has fewer than 2^32 nodes");
-        places.push(NodePlace {
-            region,
-            slot,
-            runs_regions: !found.operation().regions().is_empty(),
-        });
-        members.push(PlannedNode {
-            node,
-            reads,
-            consumers,
-        });
+impl NodePlace {
+    fn of(node: &GraphNode) -> Self {
+        Self {
+            region: node.region(),
+            runs_regions: !node.operation().regions().is_empty(),
+        }
     }
-    (regions, places)
+}
+
+fn regions_of(graph: &InferenceGraph, planned: &[PlannedNode]) -> Vec<RegionPlan> {
+    let regions = graph.regions().iter().enumerate();
+    let regions = regions.map(|(place, region)| {
+        let own = RegionRef::new(place);
+        let nodes = region.nodes().map(|index| PlannedNode {
+            is_inside: graph.nodes()[index].region() != own,
+            ..planned[index]
+        });
+        RegionPlan {
+            nodes: nodes.collect(),
+            first: region.nodes().start,
+            arguments: match region.owner() {
+                None => 1,
+                Some(_) => region.arguments().len(),
+            },
+            captures: graph.captures(own),
+        }
+    });
+    regions.collect()
 }
 
 /// By node, the most nodes on a way to the end: through those that wait for it,

@@ -233,3 +233,69 @@ fn a_finished_node_is_never_started_again() {
     let mut state = ExecutionState::new(plan, Value::Null, &mut Vec::new());
     state.start(NodeRef::INPUT);
 }
+
+// Regions.
+
+/// A branch with a map in one of its arms.
+fn branched() -> InferenceGraph {
+    InferenceGraph::from_text(
+        "{version: 1, name: g, nodes: {
+            first: {prompt: '{input}'},
+            reply: {
+                if: input,
+                then: {
+                    nodes: {all: {map: first, as: one, nodes: {text: {prompt: '{one}'}}, output: text}},
+                    output: all
+                },
+                else: {nodes: {other: {prompt: '{first}'}}, output: other}
+            },
+            last: {prompt: '{reply}'}
+        }, output: last}",
+    )
+    .unwrap()
+}
+
+#[test]
+fn nodes_of_regions_are_where_their_owner_is_or_skipped() {
+    let graph = Arc::new(branched());
+    let plan = Arc::new(Plan::new(Arc::clone(&graph)));
+    let at = |name: &str| graph.node_named(name).unwrap();
+    let [first, reply, last] = ["first", "reply", "last"].map(at);
+    let mut ready = Vec::new();
+    let mut state = ExecutionState::new(plan, Value::from(true), &mut ready);
+    let check = |state: &ExecutionState, expected: [TaskStatus; 4]| {
+        let names = ["reply", "text", "other", "last"];
+        assert_eq!(names.map(|name| state.status(at(name))), expected);
+    };
+    // What an arm reads from outside is waited for, and nothing in the arm is.
+    assert_eq!(ready, [first]);
+    check(&state, [TaskStatus::Blocked; 4]);
+    state.start(first);
+    state.complete(first, Value::from("x"), &mut ready);
+    assert_eq!(ready, [first, reply]);
+    state.start(reply);
+    state.choose(reply, graph.node(at("all")).region());
+    let (running, waiting) = (TaskStatus::InProgress, TaskStatus::Blocked);
+    check(&state, [running, running, TaskStatus::Skipped, waiting]);
+    // It can be read until the branch has its value.
+    assert!(state.value(first).is_some());
+    state.complete(reply, Value::from("y"), &mut ready);
+    assert!(state.value(first).is_none());
+    let (done, pending) = (TaskStatus::Completed, TaskStatus::Pending);
+    check(&state, [done, done, TaskStatus::Skipped, pending]);
+    state.start(last);
+    state.complete(last, Value::Null, &mut ready);
+    assert!(state.is_finished() && !state.has_failed());
+}
+
+#[test]
+fn what_is_cancelled_is_cancelled_in_regions_too() {
+    let graph = Arc::new(branched());
+    let plan = Arc::new(Plan::new(Arc::clone(&graph)));
+    let mut state = ExecutionState::new(plan, Value::from(true), &mut Vec::new());
+    state.cancel();
+    assert!(state.is_finished());
+    for (node, _) in graph.enumerate().skip(1) {
+        assert_eq!(state.status(node), TaskStatus::Cancelled, "{node:?}");
+    }
+}

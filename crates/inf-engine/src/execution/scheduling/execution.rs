@@ -30,7 +30,7 @@ pub(crate) struct Execution {
     /// input is as old as that.
     pub(crate) root: ExecutionId,
     /// What runs it, if that is a node of control flow.
-    pub(crate) within: Option<Within>,
+    pub(crate) within: Option<Box<Within>>,
     /// The place of the input among those of its run.
     pub(crate) index: usize,
     pub(crate) input: Value,
@@ -56,8 +56,6 @@ pub(crate) struct Execution {
     pub(crate) inner: BTreeSet<ExecutionId>,
     /// Whether these were told to begin nothing more.
     pub(crate) is_quiet: bool,
-    /// Made when somebody asks.
-    path: OnceCell<RegionPath>,
 }
 
 /// What runs a region.
@@ -73,6 +71,8 @@ pub(crate) struct Within {
     around: RegionPath,
     /// Of the draws of that execution.
     seed: u64,
+    /// Where the region runs itself; made when somebody asks.
+    path: OnceCell<RegionPath>,
 }
 
 /// An attempt that is under way.
@@ -141,14 +141,15 @@ impl Execution {
         let state = ExecutionState::of_region(Arc::clone(plan), region, arguments, captured, ready);
         Self {
             root: self.root,
-            within: Some(Within {
+            within: Some(Box::new(Within {
                 execution: self.id,
                 node: flow.node,
                 at,
                 is_element: flow.is_parallel(),
                 around: self.region_path(plan).clone(),
                 seed: self.seed(flow.node),
-            }),
+                path: OnceCell::new(),
+            })),
             ..Self::with_state(id, self.index, Value::Null, state, now)
         }
     }
@@ -180,18 +181,17 @@ impl Execution {
             flows: Vec::new(),
             inner: BTreeSet::new(),
             is_quiet: false,
-            path: OnceCell::new(),
         }
     }
 
     /// Where it runs inside of its input.
     pub(crate) fn region_path(&self, plan: &Plan) -> &RegionPath {
-        self.path.get_or_init(|| match &self.within {
-            None => RegionPath::ROOT,
-            Some(within) => {
-                let owner = plan.graph().node(within.node).shared_name();
-                within.around.within(owner, within.at.place(plan))
-            }
+        let Some(within) = &self.within else {
+            return &RegionPath::ROOT;
+        };
+        within.path.get_or_init(|| {
+            let owner = plan.graph().node(within.node).shared_name();
+            within.around.within(owner, within.at.place(plan))
         })
     }
 

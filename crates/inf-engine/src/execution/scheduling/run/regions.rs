@@ -95,7 +95,7 @@ impl Run {
             }
         }
         if execution.error.is_some() && flow.running == 0 {
-            self.end_failed_flow(board, execution, flow);
+            self.end_failed_flow(board, execution, &flow);
         } else {
             execution.keep_flow(flow);
         }
@@ -197,20 +197,17 @@ impl Run {
 
     /// Ends a node of control flow whose execution has failed, when nothing of it
     /// is under way.
-    fn end_failed_flow(&mut self, board: &Board, execution: &mut Execution, flow: Flow) {
+    fn end_failed_flow(&mut self, board: &Board, execution: &mut Execution, flow: &Flow) {
         let node = flow.node;
-        let outcome = match &flow.error {
-            Some(error) => {
-                execution.state.fail(node);
-                let name = self.bound.plan.graph().node(node).name();
-                // What failed inside of it was told there.
-                let is_own = error.node.as_deref() == Some(name);
-                is_own.then_some(TaskOutcome::Failed(error))
-            }
-            None => {
-                execution.state.cancel_node(node);
-                None
-            }
+        let outcome = if let Some(error) = &flow.error {
+            execution.state.fail(node);
+            let name = self.bound.plan.graph().node(node).name();
+            // What failed inside of it was told there.
+            let is_own = error.node.as_deref() == Some(name);
+            is_own.then_some(TaskOutcome::Failed(error))
+        } else {
+            execution.state.cancel_node(node);
+            None
         };
         self.tell_inline(
             board,
@@ -333,7 +330,7 @@ impl Run {
             }
         }
         for flow in execution.take_idle_flows() {
-            self.end_failed_flow(board, execution, flow);
+            self.end_failed_flow(board, execution, &flow);
         }
     }
 
