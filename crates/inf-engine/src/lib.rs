@@ -63,6 +63,7 @@ pub mod execution;
 pub mod files;
 pub mod graph;
 pub mod module;
+pub mod optimization;
 pub mod parameter;
 pub mod resources;
 pub mod telemetry;

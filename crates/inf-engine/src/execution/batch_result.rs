@@ -1,8 +1,9 @@
 //! [`BatchResult`]: how one input ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::ExecutionError;
+use super::{ExecutionError, ForwardRecord};
 use crate::clients::Usage;
 use crate::resources::Cost;
 use crate::value::Value;
@@ -26,6 +27,8 @@ pub struct BatchResult<O> {
     pub cost: Cost,
     /// How long it took.
     pub timings: ExecutionTimings,
+    /// What happened on the way, if the pipeline is in train mode.
+    pub record: Option<Arc<ForwardRecord>>,
 }
 
 /// How long an input took.
@@ -55,6 +58,7 @@ impl<O> BatchResult<O> {
             usage: self.usage,
             cost: self.cost,
             timings: self.timings,
+            record: self.record,
         }
     }
 }

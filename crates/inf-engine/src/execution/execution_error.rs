@@ -45,6 +45,8 @@ pub enum ErrorKind {
     /// The input could not be read or is not of the pipeline's input type, or
     /// what a call is given of it is no conversation.
     InvalidInput,
+    /// The overlay of the run has a text for a parameter that there is not.
+    UnknownParameter,
     /// A node refers to a part that a value does not have.
     MissingValue,
     /// A host function failed or panicked.
@@ -71,6 +73,7 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidInput => "invalid_input",
+            Self::UnknownParameter => "unknown_parameter",
             Self::MissingValue => "missing_value",
             Self::HostFunction => "host_function",
             Self::Call(kind) => kind.as_str(),

@@ -9,6 +9,7 @@ mod conversations;
 mod endings;
 mod endpoint_timeouts;
 mod execution_state;
+mod forward_records;
 mod graph;
 mod json_lines;
 mod layers;
@@ -18,8 +19,10 @@ mod metrics;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
+mod optimization;
 #[cfg(feature = "otel")]
 mod otlp;
+mod overlays;
 mod profile;
 mod providers_page;
 mod running;

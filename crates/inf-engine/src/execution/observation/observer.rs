@@ -11,6 +11,7 @@ use crate::clients::Usage;
 use crate::execution::{Attempt, ExecutionError};
 use crate::graph::{GraphNode, InferenceGraph, NodeRef};
 use crate::resources::Cost;
+use crate::value::Value;
 
 /// Is told what happens in runs; given to them with
 /// [`ExecutionSettings::with_observer`](crate::execution::ExecutionSettings::with_observer).
@@ -186,6 +187,8 @@ pub struct TaskReport<'r> {
     pub cost: Cost,
     /// What became of it.
     pub outcome: TaskOutcome<'r>,
+    /// The value that the node has, where it completed and something reads it.
+    pub value: Option<&'r Value>,
     /// Whether it was done on the spot, so that nobody was told of its start.
     pub is_inline: bool,
     pub(crate) counters: &'r RunCounters,

@@ -236,6 +236,7 @@ impl Execution {
             usage: self.usage,
             cost: self.cost,
             timings: self.timings,
+            record: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Budget, Cancellation, Hedging};
+use super::{Budget, Cancellation, Hedging, Overlay};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
 use crate::execution::tokens::TokenListener;
 use crate::execution::{
@@ -97,6 +97,7 @@ pub struct ExecutionSettings {
     /// recorded on spans and events; not by default. See
     /// [`telemetry`](crate::telemetry).
     pub recorded_content: Option<bool>,
+    overlay: Option<Overlay>,
     tokens: Option<Arc<TokenListener>>,
     cancellations: Vec<Cancellation>,
     budgets: Vec<Budget>,
@@ -199,6 +200,15 @@ impl ExecutionSettings {
     #[must_use]
     pub fn with_recorded_content(mut self, recorded_content: bool) -> Self {
         self.recorded_content = Some(recorded_content);
+        self
+    }
+
+    /// Has runs read the texts of `overlay` in place of those of its parameters,
+    /// which stay as they are. Of several layers that have one, the nearest
+    /// counts. A path that the pipeline does not have fails every input.
+    #[must_use]
+    pub fn with_overlay(mut self, overlay: &Overlay) -> Self {
+        self.overlay = Some(overlay.clone());
         self
     }
 
@@ -312,6 +322,7 @@ impl ExecutionSettings {
             hedging: self.hedging.or(below.hedging),
             manager: self.manager.or_else(|| below.manager.clone()),
             recorded_content: self.recorded_content.or(below.recorded_content),
+            overlay: self.overlay.or_else(|| below.overlay.clone()),
             tokens: self.tokens.or_else(|| below.tokens.clone()),
             cancellations,
             budgets: self.budgets,
@@ -328,6 +339,10 @@ impl ExecutionSettings {
 
     pub(crate) fn is_inside(&self) -> bool {
         self.is_inside
+    }
+
+    pub(crate) fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_ref()
     }
 
     pub(crate) fn tokens(&self) -> Option<&Arc<TokenListener>> {
@@ -363,6 +378,7 @@ impl fmt::Debug for ExecutionSettings {
             .field("hedging", &self.hedging)
             .field("manager", &self.manager)
             .field("recorded_content", &self.recorded_content)
+            .field("overlay", &self.overlay)
             .field("tokens", &self.tokens.is_some())
             .field("cancellations", &self.cancellations.len())
             .field("budgets", &self.budgets)

@@ -4,6 +4,7 @@ mod budget;
 mod cancellation;
 mod execution_settings;
 mod hedging;
+mod overlay;
 mod settings_scope;
 
 pub(super) use budget::{Amount, Need, Shortage};
@@ -11,5 +12,6 @@ pub use budget::{Budget, Remaining, Spent};
 pub use cancellation::Cancellation;
 pub use execution_settings::{ErrorPolicy, ExecutionSettings};
 pub use hedging::Hedging;
+pub use overlay::Overlay;
 pub use settings_scope::spawn;
 pub(super) use settings_scope::{within, within_blocking};

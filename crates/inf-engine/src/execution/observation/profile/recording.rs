@@ -473,6 +473,7 @@ mod tests {
                 usage: Usage::default(),
                 cost: Cost::default(),
                 outcome,
+                value: None,
                 is_inline: false,
                 counters: &self.counters,
             };

@@ -170,6 +170,7 @@ impl Run {
             usage: Usage::default(),
             cost: Cost::default(),
             timings: ExecutionTimings::default(),
+            record: None,
         };
         self.deliver(board, result, now);
     }

@@ -12,6 +12,7 @@ use crate::execution::scheduling::lanes::NewPause;
 use crate::execution::scheduling::scheduler::Board;
 use crate::graph::NodeRef;
 use crate::resources::Cost;
+use crate::value::Value;
 
 impl Run {
     pub(super) fn tell_run(&self, board: &Board, tell: impl Fn(&dyn Observer, &RunReport<'_>)) {
@@ -77,6 +78,7 @@ impl Run {
                 usage: answer.map(|(_, usage)| usage).unwrap_or_default(),
                 cost: running.charge.cost(),
                 outcome,
+                value: value_of(execution, running.node, outcome),
                 is_inline: false,
                 counters: &self.shared.counters,
             });
@@ -135,6 +137,7 @@ impl Run {
                 usage: Usage::default(),
                 cost: Cost::default(),
                 outcome,
+                value: value_of(execution, node, outcome),
                 is_inline: true,
                 counters: &self.shared.counters,
             });
@@ -171,5 +174,17 @@ impl Run {
                 observer.endpoint_spaced(&pause);
             }
         }
+    }
+}
+
+/// What a node that has just completed came to.
+fn value_of<'e>(
+    execution: &'e Execution,
+    node: NodeRef,
+    outcome: TaskOutcome<'_>,
+) -> Option<&'e Value> {
+    match outcome {
+        TaskOutcome::Completed => execution.state.value(node),
+        _ => None,
     }
 }

@@ -1,0 +1,5 @@
+//! Optimization, on models that are functions, on a paused clock.
+
+mod evaluation;
+mod losses;
+mod model;
