@@ -20,8 +20,8 @@ impl Forward for Diamond {
     fn forward(&self, text: Proxy<String>) -> Proxy<String> {
         let left = self.left.call(prompt!("left of {text}"));
         let right = self.right.call(prompt!("right of {text}"));
-        let right = right.then("shout", |text: String| text.to_uppercase());
-        self.join.call(prompt!("{self.style}: {left} + {right}"))
+        let shout = right.then("shout", |text: String| text.to_uppercase());
+        self.join.call(prompt!("{self.style}: {left} + {shout}"))
     }
 }
 

@@ -18,11 +18,15 @@ use super::model::{Model, resources};
 fn classify() -> std::sync::Arc<Model> {
     Model::fallible(|request| match &*request.prompt() {
         "refused" => Err(ClientError::new(ClientErrorKind::Refused, "no").with_retry(Retry::Never)),
-        "garbled" => Ok("{".to_owned()),
-        text => {
-            let number: usize = text.parse().unwrap();
-            Ok(json!({"label": if number.is_multiple_of(2) { "pos" } else { "neg" }}).to_string())
-        }
+        // What it says when it is asked again is no better.
+        text => Ok(text.parse().map_or("{".to_owned(), |number: usize| {
+            let label = if number.is_multiple_of(2) {
+                "pos"
+            } else {
+                "neg"
+            };
+            json!({ "label": label }).to_string()
+        })),
     })
 }
 
@@ -105,12 +109,10 @@ async fn only_the_pipelines_own_faults_have_the_score_0() {
     assert_eq!(evaluation.mean(), Some(0.5));
     assert_eq!(evaluation.unscored().count(), 1);
     let why = evaluation.examples[1].why_unscored().unwrap();
-    assert_eq!(
-        why,
-        "node `llm_inference` (alias `fast`, ".to_owned()
-            + &why["node `llm_inference` (alias `fast`, ".len()..]
+    assert!(
+        why.starts_with("node `llm` (alias `fast`") && why.ends_with(": no"),
+        "{why}"
     );
-    assert!(why.ends_with(": no"), "{why}");
     assert!(
         evaluation
             .to_string()
