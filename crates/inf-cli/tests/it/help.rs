@@ -10,7 +10,7 @@ fn shown(line: &str) -> String {
 
 #[test]
 fn help_of_every_command() {
-    for command in ["", "run ", "check ", "graph ", "simulate "] {
+    for command in ["", "run ", "eval ", "check ", "graph ", "simulate "] {
         let name = format!("help_{}", command.trim());
         assert_snapshot!(name, shown(&format!("{command}--help")));
     }

@@ -6,6 +6,7 @@ mod behaviour;
 mod budget;
 mod check;
 mod command;
+mod eval;
 mod graph;
 mod help;
 mod interrupt;
