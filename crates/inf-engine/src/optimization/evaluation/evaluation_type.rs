@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::interval::mean;
 use super::{ClassReport, Interval};
-use crate::execution::{ExecutionError, ForwardRecord, Spent};
+use crate::execution::{ErrorKind, ExecutionError, ForwardRecord, Spent};
 use crate::optimization::LossError;
 use crate::parameter::Feedback;
 use crate::value::Value;
@@ -86,6 +86,17 @@ impl Evaluation {
     pub fn unscored(&self) -> impl Iterator<Item = &Scored> {
         let examples = self.examples.iter();
         examples.filter(|scored| scored.score().is_none())
+    }
+
+    /// Whether a budget did not allow all calls.
+    pub fn is_cut_short(&self) -> bool {
+        let kind = |scored: &Scored| match (&scored.output, &scored.loss_error) {
+            (Err(error), _) => Some(error.kind),
+            (_, Some(LossError::NoAnswer { error, .. })) => Some(error.kind),
+            _ => None,
+        };
+        let mut kinds = self.examples.iter().filter_map(kind);
+        kinds.any(|kind| kind == ErrorKind::Budget)
     }
 
     /// The `most` examples with the lowest scores, the worst first; those with the

@@ -1,5 +1,9 @@
 //! Optimization, on models that are functions, on a paused clock.
 
+mod backward;
 mod evaluation;
 mod losses;
 mod model;
+mod optimizer;
+mod smooth;
+mod training;

@@ -45,7 +45,11 @@ impl LlmClient for Model {
         let answer = (self.answer)(request);
         Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            answer.map(LlmResponse::from_text)
+            let mut response = LlmResponse::from_text(answer?);
+            // A token of a provider that says what it took.
+            response.usage.input_tokens = 1;
+            response.usage.output_tokens = 1;
+            Ok(response)
         })
     }
 }
