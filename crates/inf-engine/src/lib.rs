@@ -45,6 +45,7 @@
 //! | [`trace`] | `Proxy`, `Tracer`, `prompt!`: from `forward` to a graph |
 //! | [`graph`] | `InferenceGraph`: nodes, validation, drawings, pipeline files |
 //! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
+//! | [`optimization`] | losses, `evaluate`, `backward`, optimizers, training |
 //! | [`resources`] | aliases, endpoints, limits, metrics |
 //! | [`clients`] | providers: OpenAI, Anthropic, Ollama, compatible servers, the simulated one |
 //! | [`telemetry`] | spans and events for `tracing`, traces for OpenTelemetry |
@@ -52,7 +53,8 @@
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |
 //!
 //! To write a provider of your own implement [`clients::LlmClient`] and give it
-//! to [`resources::ResourceManager::with_client`].
+//! to [`resources::ResourceManager::with_client`]; for a loss of your own
+//! implement [`optimization::Loss`].
 // The macros name this crate by its name, also where it uses them itself.
 extern crate self as inf_engine;
 
