@@ -13,6 +13,7 @@
 mod backward;
 mod dataset;
 mod evaluation;
+mod gepa;
 mod loss;
 mod optimizer;
 mod reasoner;
@@ -23,6 +24,7 @@ pub use dataset::{Dataset, Example};
 pub use evaluation::{
     ClassReport, Comparison, Evaluation, Interval, IntervalMethod, Scored, evaluate,
 };
+pub use gepa::{CandidateReport, Components, Gepa, GepaReport};
 pub use loss::{
     BatchLossFuture, CompositeLoss, Criterion, HumanLoss, LlmJudge, Loss, LossError, LossFuture,
     MatchLoss, Person, PreferenceLoss, Rubric, Sample, Terminal, Verdict, VerifierLoss,

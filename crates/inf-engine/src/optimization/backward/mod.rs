@@ -6,4 +6,5 @@ mod report;
 
 pub(crate) use learning::Learning;
 pub use pass::backward;
+pub(crate) use pass::trace_back;
 pub use report::{BackwardReport, BackwardStep, ExampleFlow};

@@ -59,6 +59,24 @@ pub async fn backward<I: Data, O: Data>(
     examples: &[Scored],
     reasoner: Option<&Reasoner>,
 ) -> BackwardReport {
+    let pipeline = pipeline.untyped();
+    let report = trace_back(&pipeline, examples, reasoner).await;
+    for (path, feedback) in report.examples.iter().flat_map(|flow| &flow.parameters) {
+        let mut table = pipeline.graph().parameters().iter();
+        if let Some(found) = table.find(|found| found.path == *path) {
+            found.parameter.accumulate_feedback(feedback.clone());
+        }
+    }
+    report
+}
+
+/// What [`backward`] does, without telling the parameters: those of candidates are
+/// not the pipeline's own.
+pub(crate) async fn trace_back(
+    pipeline: &Pipeline,
+    examples: &[Scored],
+    reasoner: Option<&Reasoner>,
+) -> BackwardReport {
     let modules = pipeline.named_modules();
     let pass = Pass {
         modules: modules
@@ -85,12 +103,6 @@ pub async fn backward<I: Data, O: Data>(
     let flows: Vec<_> = flows.collect();
     let mut report = BackwardReport::default();
     for (flow, unanswered) in join_all(flows).await {
-        for (path, feedback) in &flow.parameters {
-            let mut table = pipeline.graph().parameters().iter();
-            if let Some(found) = table.find(|found| found.path == *path) {
-                found.parameter.accumulate_feedback(feedback.clone());
-            }
-        }
         report.examples.push(flow);
         report.unanswered.extend(unanswered);
     }

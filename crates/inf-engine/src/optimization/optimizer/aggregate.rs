@@ -50,7 +50,7 @@ fn blocks(feedback: &[Feedback]) -> Vec<String> {
 
 /// The feedback as a proposal is shown it: as it is, or, where that is too much,
 /// summed up in parts at once.
-pub(super) async fn aggregate(
+pub(crate) async fn aggregate(
     feedback: &[Feedback],
     reasoner: &Reasoner,
 ) -> Result<String, ExecutionError> {

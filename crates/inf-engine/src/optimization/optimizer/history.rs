@@ -35,7 +35,7 @@ pub enum AttemptOutcome {
 }
 
 /// The last attempts as a model is shown them, oldest first.
-pub(super) fn shown(attempts: &[Attempt], most: usize) -> String {
+pub(crate) fn shown(attempts: &[Attempt], most: usize) -> String {
     let first = attempts.len().saturating_sub(most);
     let lines = attempts[first..].iter().map(|attempt| {
         let outcome = match attempt.outcome {

@@ -5,12 +5,9 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use indexmap::IndexMap;
 
-use super::aggregate::aggregate;
-use super::history::shown;
-use super::proposal::NoProposal;
 use super::{
-    Asked, Attempt, AttemptOutcome, Change, Constraints, Decision, Gate, GateReport, Optimizer,
-    Proposer, StepFuture, Unchanged, Update, Upstream,
+    Asked, Attempt, AttemptOutcome, Change, Constraints, Decision, Gate, GateReport, NoProposal,
+    Optimizer, Proposer, StepFuture, Unchanged, Update, Upstream, aggregate, shown,
 };
 use crate::execution::{Overlay, Pipeline};
 use crate::graph::ParameterRef;

@@ -13,9 +13,11 @@ mod llm_optimizer;
 mod optimizer_trait;
 mod proposal;
 
+pub(crate) use aggregate::aggregate;
 pub use constraints::Constraints;
 pub use gate::{Decision, Gate, GateReport, Trial};
+pub(crate) use history::shown;
 pub use history::{Attempt, AttemptOutcome};
 pub use llm_optimizer::LlmOptimizer;
 pub use optimizer_trait::{Change, Optimizer, StepFuture, Unchanged, Update};
-pub(crate) use proposal::{Asked, Proposer, Upstream};
+pub(crate) use proposal::{Asked, NoProposal, Proposer, Upstream};

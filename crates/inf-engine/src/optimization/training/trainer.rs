@@ -297,16 +297,19 @@ impl<'t> Trainer<'t> {
         let Some(budget) = &self.budget else {
             return true;
         };
-        let nodes = pipeline.graph().nodes().iter();
-        let calls = nodes
-            .filter(|node| matches!(node.operation(), Operation::Llm(_)))
-            .count();
-        let needed = 2 * examples as u64 * calls.max(1) as u64 + 1;
+        let needed = 2 * examples as u64 * calls_per_example(pipeline) + 1;
         let remaining = budget.remaining();
         let is_spent =
             remaining.tokens == Some(0) || remaining.dollars.is_some_and(Dollars::is_zero);
         !is_spent && remaining.calls.is_none_or(|left| left >= needed)
     }
+}
+
+/// The calls that one example takes, if nothing is tried again; 1 at least.
+pub(crate) fn calls_per_example(pipeline: &Pipeline) -> u64 {
+    let nodes = pipeline.graph().nodes().iter();
+    let calls = nodes.filter(|node| matches!(node.operation(), Operation::Llm(_)));
+    (calls.count() as u64).max(1)
 }
 
 impl fmt::Debug for Trainer<'_> {

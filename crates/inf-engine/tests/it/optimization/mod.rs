@@ -2,8 +2,10 @@
 
 mod backward;
 mod evaluation;
+mod gepa;
 mod losses;
 mod model;
 mod optimizer;
 mod smooth;
 mod training;
+mod trap;
