@@ -5,7 +5,11 @@
 //! a pipeline over a [`Dataset`] and says how good it is, with what certainty.
 //! [`backward`] gives what was said of outputs back to the parameters that they
 //! came from; an [`Optimizer`] makes other texts of that, and its [`Gate`] measures
-//! whether they are better before they are applied.
+//! whether they are better before they are applied. [`Trainer`] is the whole loop;
+//! [`Gepa`] keeps a pool of candidates in place of one.
+//!
+//! A candidate is an [`Overlay`](crate::execution::Overlay) and nothing else: many
+//! are tried at once, beside the pipeline as it is.
 //!
 //! Everything here is made of runs like any other, so that it has the same
 //! limits, budgets and settings, and what is independent happens at once.

@@ -14,6 +14,10 @@ use crate::optimization::backward::Learning;
 use crate::optimization::training::calls_per_example;
 use crate::optimization::{Attempt, AttemptOutcome, Scored, StopReason, TextChange, evaluate};
 
+/// For each child of a round, the times that the calls that are left are enough for
+/// all validation examples.
+const VALIDATIONS_LEFT: u64 = 8;
+
 /// The validation examples on which a merge is tried first.
 const TRIED: usize = 5;
 
@@ -145,13 +149,15 @@ impl<'e> Evolution<'e> {
         };
         // Parent and child on the minibatch; a proposal, and its repair.
         let slot = 2 * batch * self.calls + 2 * parameters;
-        let validation = self.gepa.validation.len() as u64 * self.calls;
-        let most = if left > 15 * validation {
-            self.gepa.width
-        } else {
-            self.gepa.width.min(2)
-        };
-        usize::try_from(left / slot).unwrap_or(usize::MAX).min(most)
+        // Wide rounds are quick, and their children know nothing of each other: with few
+        // calls left there have to be enough rounds to build on what was found.
+        let validation = (self.gepa.validation.len() as u64 * self.calls).max(1);
+        let most = (left / (VALIDATIONS_LEFT * validation))
+            .max(1)
+            .min(left / slot);
+        usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .min(self.gepa.width)
     }
 
     async fn evolve_once(&mut self, width: usize) {

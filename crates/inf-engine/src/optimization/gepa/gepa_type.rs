@@ -149,8 +149,8 @@ impl<'g> Gepa<'g> {
     }
 
     /// Sets the most children of a round, 8 by default. More are quicker, and each
-    /// knows less: with fewer calls left than about 15 times the validation examples
-    /// take, a round has 2 at most.
+    /// knows less of the others: a round has one for every eight times that the calls
+    /// that are left are enough for all validation examples.
     #[must_use]
     pub fn with_width(mut self, width: usize) -> Self {
         self.width = width.max(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
 use inf_engine::execution::{Budget, ErrorKind};
 use inf_engine::optimization::{
-    Comparison, Dataset, Example, LlmJudge, MatchLoss, Reasoner, evaluate,
+    Comparison, Dataset, Example, LlmJudge, MatchLoss, Reasoner, Scored, evaluate,
 };
 use inf_engine::prelude::*;
 use insta::assert_snapshot;
@@ -100,11 +100,7 @@ async fn only_the_pipelines_own_faults_have_the_score_0() {
         .into_iter()
         .collect();
     let evaluation = evaluate(&pipeline, &dataset, &MatchLoss::exact().at("label")).await;
-    let scores: Vec<Option<f64>> = evaluation
-        .examples
-        .iter()
-        .map(|scored| scored.score())
-        .collect();
+    let scores: Vec<Option<f64>> = evaluation.examples.iter().map(Scored::score).collect();
     assert_eq!(scores, [Some(1.0), None, Some(0.0)]);
     assert_eq!(evaluation.mean(), Some(0.5));
     assert_eq!(evaluation.unscored().count(), 1);

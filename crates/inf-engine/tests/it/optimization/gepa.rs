@@ -3,7 +3,7 @@
 use inf_engine::execution::{Budget, ExecutionSettings};
 use inf_engine::optimization::{Components, Gepa, GepaReport, LlmOptimizer, StopReason, Trainer};
 
-use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, smooth};
+use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, seeds, smooth, smooth_at};
 use super::trap::trap;
 
 async fn evolve(task: &Smooth, seed: u64, change: impl FnOnce(Gepa<'_>) -> Gepa<'_>) -> GepaReport {
@@ -15,7 +15,7 @@ async fn evolve(task: &Smooth, seed: u64, change: impl FnOnce(Gepa<'_>) -> Gepa<
 #[tokio::test(start_paused = true)]
 async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
     let mut qualities = Vec::new();
-    for seed in 200..220 {
+    for seed in seeds() {
         let task = smooth(seed, Proposes::Imperfectly, [BLANK, BLANK]);
         let budget = Budget::calls(1_500);
         let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
@@ -27,11 +27,14 @@ async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
     assert!(worst >= 0.93, "{qualities:?}");
 }
 
+/// Climbing is as hopeless with every seed: some are enough.
+const CLIMBERS: usize = 6;
+
 #[tokio::test(start_paused = true)]
 async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
     let (mut evolved, mut climbed) = (0, 0);
     let (loss, training, validation) = (loss(), items(0..64), items(1_000..1_024));
-    for seed in 200..220 {
+    for (place, seed) in seeds().enumerate() {
         let task = trap(seed);
         let budget = Budget::calls(1_500);
         let gepa = Gepa::new(&loss, &training, &validation, task.reasoner.clone());
@@ -39,7 +42,9 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
         gepa.evolve(&task.pipeline).await;
         assert!(task.calls() <= 1_500, "{}", task.calls());
         evolved += u32::from(task.is_solved());
-
+        if place >= CLIMBERS {
+            continue;
+        }
         let task = trap(seed);
         let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
         let trainer = Trainer::new(&loss, &training, &validation).with_seed(seed);
@@ -51,13 +56,13 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
         climbed += u32::from(task.is_solved());
     }
     assert!(evolved >= 18, "{evolved} of 20");
-    assert!(climbed <= 3, "{climbed} of 20");
+    assert!(climbed <= 1, "{climbed} of {CLIMBERS}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_same_seed_gives_the_same_candidates_at_any_concurrency() {
     let told = async |most: usize, seed: u64| {
-        let task = smooth(5, Proposes::Imperfectly, [BLANK, BLANK]).with_max_concurrent(most);
+        let task = smooth_at(most, 5, Proposes::Imperfectly, [BLANK, BLANK]);
         let budget = Budget::calls(900);
         let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
         (report.to_string(), report.candidates, report.elapsed)
@@ -70,15 +75,17 @@ async fn the_same_seed_gives_the_same_candidates_at_any_concurrency() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn eight_children_at_once_take_fewer_rounds() {
-    let rounds = async |width: usize| {
-        let task = smooth(8, Proposes::Imperfectly, [BLANK, BLANK]);
-        let report = evolve(&task, 8, |gepa| gepa.with_width(width).with_target(0.8)).await;
-        assert_eq!(report.stopped, StopReason::Target);
-        report.elapsed
+async fn eight_proposals_in_flight_come_to_the_same_much_sooner() {
+    let told = async |most: usize| {
+        let task = smooth_at(most, 8, Proposes::Imperfectly, [BLANK, BLANK]);
+        let report = evolve(&task, 8, |gepa| gepa.with_width(8).with_rounds(4)).await;
+        assert!(report.candidates.len() > 8);
+        (report.candidates, report.elapsed)
     };
-    let (one, eight) = (rounds(1).await, rounds(8).await);
-    assert!(one > 2 * eight, "{one:?} and {eight:?}");
+    let (sequential, at_once) = (told(1).await, told(1_000).await);
+    assert_eq!(sequential.0, at_once.0);
+    let times = sequential.1.as_secs() / at_once.1.as_secs();
+    assert!(times > 20, "{times}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +111,7 @@ async fn frozen_parameters_never_change_and_harm_is_never_kept() {
         (report.stopped, report.candidates.len()),
         (StopReason::Patience, 1)
     );
-    assert_eq!(task.quality(), before);
+    assert!((task.quality() - before).abs() < 1e-9);
 }
 
 #[tokio::test(start_paused = true)]

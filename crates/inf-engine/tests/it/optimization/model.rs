@@ -56,10 +56,18 @@ impl LlmClient for Model {
 
 /// Resources with these models, each with room for 1,000 calls at once.
 pub(super) fn resources<const N: usize>(models: [(&str, &Arc<Model>); N]) -> Arc<ResourceManager> {
+    resources_at(1_000, models)
+}
+
+/// Resources with these models, each with room for so many calls at once.
+pub(super) fn resources_at<const N: usize>(
+    at_once: usize,
+    models: [(&str, &Arc<Model>); N],
+) -> Arc<ResourceManager> {
     let mut resources = ResourceManager::new(&ResourceConfig::new()).unwrap();
     for (alias, model) in models {
         let model: Arc<dyn LlmClient> = Arc::clone(model) as _;
-        resources = resources.with_client(alias, model, 1_000);
+        resources = resources.with_client(alias, model, at_once);
     }
     Arc::new(resources)
 }

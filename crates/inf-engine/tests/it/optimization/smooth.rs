@@ -5,14 +5,23 @@
 use std::sync::Arc;
 
 use inf_engine::clients::LlmRequest;
-use inf_engine::execution::ExecutionSettings;
 use inf_engine::optimization::{Dataset, Example, Reasoner, VerifierLoss};
 use inf_engine::prelude::*;
 use serde_json::json;
 
-use super::model::{Model, resources};
+use super::model::{Model, resources_at};
 
 const RULES: usize = 8;
+
+/// The seeds of the tests that are about all of them: twenty, or, where others are
+/// wanted, as many from `OPTIMIZATION_SEED` on.
+pub(super) fn seeds() -> std::ops::Range<u64> {
+    let first = std::env::var("OPTIMIZATION_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let first = first.unwrap_or(200);
+    first..first + 20
+}
 
 #[derive(Module)]
 pub(super) struct TwoSteps {
@@ -143,6 +152,11 @@ pub(super) struct Smooth {
 pub(super) const BLANK: &str = "Do your step.\nFORMAT wire";
 
 pub(super) fn smooth(seed: u64, how: Proposes, texts: [&str; 2]) -> Smooth {
+    smooth_at(1_000, seed, how, texts)
+}
+
+/// The same with room for so many calls at each model at once.
+pub(super) fn smooth_at(at_once: usize, seed: u64, how: Proposes, texts: [&str; 2]) -> Smooth {
     let student = Model::new(|request| {
         let (text, prompt) = (request.system().unwrap(), request.prompt());
         match prompt.parse() {
@@ -151,7 +165,7 @@ pub(super) fn smooth(seed: u64, how: Proposes, texts: [&str; 2]) -> Smooth {
         }
     });
     let proposer = Model::new(move |request| propose(seed, how, request));
-    let resources = resources([("student", &student), ("proposer", &proposer)]);
+    let resources = resources_at(at_once, [("student", &student), ("proposer", &proposer)]);
     let step = |text: &str, what: &str| {
         let parameter = Parameter::new(text).described(format!("What the {what} step does."));
         LlmInference::new("student").system_prompt(parameter)
@@ -171,13 +185,6 @@ pub(super) fn smooth(seed: u64, how: Proposes, texts: [&str; 2]) -> Smooth {
 }
 
 impl Smooth {
-    pub(super) fn with_max_concurrent(mut self, most: usize) -> Self {
-        let settings = ExecutionSettings::default().with_max_concurrent(most);
-        self.pipeline = self.pipeline.with_settings(settings.clone());
-        self.reasoner = self.reasoner.with_settings(settings);
-        self
-    }
-
     /// How good the texts are on examples that nobody has seen.
     pub(super) fn quality(&self) -> f64 {
         let state = self.pipeline.state_dict();
@@ -197,8 +204,8 @@ impl Smooth {
 /// All rules in both texts.
 pub(super) fn perfect() -> [String; 2] {
     [0..RULES / 2, RULES / 2..RULES].map(|own| {
-        let rules: String = own.map(|rule| format!("\nRULE r{rule}")).collect();
-        format!("{BLANK}{rules}")
+        let rules: Vec<String> = own.map(|rule| format!("RULE r{rule}")).collect();
+        format!("{BLANK}\n{}", rules.join("\n"))
     })
 }
 

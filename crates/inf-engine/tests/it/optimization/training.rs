@@ -3,7 +3,7 @@
 use inf_engine::execution::Budget;
 use inf_engine::optimization::{LlmOptimizer, StopReason, TrainReport, Trainer};
 
-use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, smooth};
+use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, seeds, smooth, smooth_at};
 
 async fn train(
     task: &Smooth,
@@ -22,7 +22,7 @@ async fn train(
 #[tokio::test(start_paused = true)]
 async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
     let mut qualities = Vec::new();
-    for seed in 200..220 {
+    for seed in seeds() {
         let task = smooth(seed, Proposes::Imperfectly, [BLANK, BLANK]);
         assert!(task.quality() < 0.01);
         let budget = Budget::calls(1_500);
@@ -63,7 +63,7 @@ async fn a_misleading_proposer_does_no_harm_behind_the_gate() {
         .filter_map(|step| step.validation)
         .fold(1.0, f64::min);
     assert!(lowest < 0.01, "{lowest}");
-    assert_eq!(task.quality(), before);
+    assert!((task.quality() - before).abs() < 1e-9);
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn frozen_parameters_never_change() {
 #[tokio::test(start_paused = true)]
 async fn the_same_seed_gives_the_same_steps_at_any_concurrency() {
     let told = async |most: usize, seed: u64| {
-        let task = smooth(5, Proposes::Imperfectly, [BLANK, BLANK]).with_max_concurrent(most);
+        let task = smooth_at(most, 5, Proposes::Imperfectly, [BLANK, BLANK]);
         let start = tokio::time::Instant::now();
         let report = train(&task, seed, |trainer| trainer.with_epochs(1)).await;
         let asked = (task.student.asked(), task.proposer.asked());
