@@ -32,6 +32,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArguments),
+    Eval(EvalArguments),
     Check(CheckArguments),
     Graph(GraphArguments),
     Simulate(SimulateArguments),
@@ -100,6 +101,10 @@ pub(crate) struct RunArguments {
     /// fails
     #[arg(long, requires = "checkpoint_dir", conflicts_with = "cache")]
     pub(crate) replay: bool,
+
+    /// Other texts for the pipeline's parameters, by path: YAML or JSON, as an optimization saves them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: Option<PathBuf>,
 
     /// The most calls in flight at once, over all endpoints
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -172,6 +177,108 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
 
     /// Say nothing unless the command itself is wrong
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Say how good a pipeline is, on inputs with known answers.
+///
+/// Each input has the expected answer in a field of its own (`--expect`); the rest of it is what the
+/// pipeline is given. The score of an example is from 0 to 1. Examples whose calls fail have none and are
+/// told apart; an answer of the wrong type has the score 0.
+///
+/// The report goes to stdout: the mean with its confidence interval, a table by expected answer, the
+/// examples with the lowest scores, and what it took.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inf eval classify.yaml --input labelled.jsonl --expect label --resources resources.yaml
+  inf eval answer.yaml --input questions.csv --expect answer --score contains --ignore-case
+  inf eval extract.yaml --input labelled.jsonl --expect year --field facts.year --params better.yaml
+  inf eval summary.yaml --input texts.jsonl --expect summary --resources resources.yaml \\
+    --score judge --judge smart --question 'Does it say the same as the expected summary?'
+
+Exit codes: 0 every example has a score, whatever it is, 1 some have none, 2 the command or a file was
+wrong and nothing was called, 3 a budget did not allow all calls.")]
+pub(crate) struct EvalArguments {
+    /// The pipeline: a saved graph, YAML or JSON
+    pub(crate) pipeline: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+
+    /// The field of each input that holds the expected answer
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) expect: String,
+
+    /// The field that is the input, where the pipeline takes one value and there are several
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) input_field: Option<String>,
+
+    /// What gives the score
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Scoring::Exact)]
+    pub(crate) score: Scoring,
+
+    /// Compare this field of the output, dotted where it lies deeper; an output that is text is read as
+    /// JSON
+    #[arg(long, value_name = "PATH")]
+    pub(crate) field: Option<String>,
+
+    /// Do not tell capitals and small letters apart
+    #[arg(long)]
+    pub(crate) ignore_case: bool,
+
+    /// The alias of the model that judges, with `--score judge`
+    #[arg(long, value_name = "ALIAS", required_if_eq("score", "judge"), conflicts_with_all = ["field", "ignore_case"])]
+    pub(crate) judge: Option<String>,
+
+    /// What the model that judges is asked, with `--score judge`
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_if_eq("score", "judge"),
+        requires = "judge"
+    )]
+    pub(crate) question: Option<String>,
+
+    /// Which endpoint each alias stands for, YAML or JSON; without it every alias is the built-in
+    /// simulated provider
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) resources: Option<PathBuf>,
+
+    /// Other texts for the pipeline's parameters, by path: YAML or JSON, as an optimization saves them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: Option<PathBuf>,
+
+    /// Write the score, the output and the verdict of each example to FILE, one JSON line each
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The most calls in flight at once, over all endpoints
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_concurrent: Option<NonZeroUsize>,
+
+    /// Use only the first N inputs
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<NonZeroUsize>,
+
+    /// The most dollars to spend; needs the price of every model
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true)]
+    pub(crate) budget_usd: Option<f64>,
+
+    /// The most calls to make, those of the model that judges included
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) budget_calls: Option<NonZeroUsize>,
+
+    /// How many of the examples with the lowest scores are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) worst: usize,
+
+    /// Give the report as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -450,6 +557,17 @@ pub(crate) enum Policy {
     Continue,
     /// Stop everything at the first failure; what is under way is cancelled
     FailFast,
+}
+
+/// What gives the score of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scoring {
+    /// It is the expected answer: 1 or 0
+    Exact,
+    /// It contains the expected answer: 1 or 0
+    Contains,
+    /// A model is shown both and asked `--question`
+    Judge,
 }
 
 /// How a graph is shown.

@@ -13,6 +13,7 @@ mod arguments;
 mod command_error;
 mod commands;
 mod console;
+mod evaluation_report;
 mod exit_code;
 mod input;
 mod interrupt;

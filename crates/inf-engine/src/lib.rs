@@ -45,6 +45,7 @@
 //! | [`trace`] | `Proxy`, `Tracer`, `prompt!`: from `forward` to a graph |
 //! | [`graph`] | `InferenceGraph`: nodes, validation, drawings, pipeline files |
 //! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
+//! | [`optimization`] | losses, `evaluate`, `backward`, optimizers, training |
 //! | [`resources`] | aliases, endpoints, limits, metrics |
 //! | [`clients`] | providers: OpenAI, Anthropic, Ollama, compatible servers, the simulated one |
 //! | [`journal`] | what was done, durably: resume, cache, replay, costs |
@@ -53,7 +54,8 @@
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |
 //!
 //! To write a provider of your own implement [`clients::LlmClient`] and give it
-//! to [`resources::ResourceManager::with_client`].
+//! to [`resources::ResourceManager::with_client`]; for a loss of your own
+//! implement [`optimization::Loss`].
 // The macros name this crate by its name, also where it uses them itself.
 extern crate self as inf_engine;
 
@@ -65,6 +67,7 @@ pub mod files;
 pub mod graph;
 pub mod journal;
 pub mod module;
+pub mod optimization;
 pub mod parameter;
 pub mod resources;
 pub mod telemetry;

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod check;
+mod eval;
 mod graph;
 mod journal;
 mod preparation;
@@ -18,6 +19,7 @@ use crate::exit_code::Exit;
 pub(crate) fn execute(command: Command) -> Exit {
     let done = match command {
         Command::Run(arguments) => run::execute(&arguments),
+        Command::Eval(arguments) => eval::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Graph(arguments) => graph::execute(&arguments),
         Command::Simulate(arguments) => simulate::execute(arguments),
@@ -31,9 +33,7 @@ pub(crate) fn execute(command: Command) -> Exit {
 
 /// Runs a command that waits. What it leaves running, such as the look-up of a
 /// host, is not waited for.
-fn block_on(
-    command: impl Future<Output = Result<Exit, CommandError>>,
-) -> Result<Exit, CommandError> {
+fn block_on<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -6,6 +6,7 @@ use inf_engine::clients::simulated::SimulatedSettings;
 use inf_engine::document::Problem;
 use inf_engine::execution::{BindError, Pipeline};
 use inf_engine::graph::{Alias, InferenceGraph};
+use inf_engine::module::StateDict;
 use inf_engine::resources::{ResourceConfig, ResourceManager};
 
 /// Reads a pipeline file.
@@ -39,6 +40,14 @@ pub(super) fn problems_of_resources(path: Option<&Path>) -> Vec<String> {
 
 fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
     ResourceConfig::simulated(aliases, &SimulatedSettings::default())
+}
+
+/// Gives the parameters of a pipeline the texts in a file.
+pub(super) fn load_parameters(pipeline: &Pipeline, path: &Path) -> Result<(), String> {
+    let state = StateDict::load(path).map_err(|error| error.to_string())?;
+    let loaded = pipeline.load_state_dict(&state);
+    loaded.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(())
 }
 
 /// Joins a pipeline with its resources; each problem is told with its file.

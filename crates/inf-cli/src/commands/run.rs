@@ -16,7 +16,7 @@ use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::preparation::{bind, load, problems_of_resources};
+use super::preparation::{bind, load, load_parameters, problems_of_resources};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::CommandError;
 use crate::console::{counted, tell};
@@ -78,6 +78,9 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
             None
         }
     };
+    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.params) {
+        keep(&mut problems, load_parameters(pipeline, path));
+    }
     let InputArguments {
         input,
         input_format,
@@ -86,6 +89,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let sources = [
         Some(&arguments.pipeline),
         arguments.resources.as_ref(),
+        arguments.params.as_ref(),
         file(input),
     ];
     let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();

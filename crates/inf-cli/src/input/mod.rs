@@ -9,10 +9,12 @@ mod csv;
 mod csv_cells;
 mod csv_rows;
 mod jsonl;
+mod labelled;
 mod reader_thread;
 mod records;
 mod source;
 
+pub(crate) use labelled::read_labelled;
 pub(crate) use reader_thread::{Total, count_in_background, read_in_background};
 pub(crate) use records::{Record, Records};
 pub(crate) use source::InputSource;

@@ -10,7 +10,15 @@ fn shown(line: &str) -> String {
 
 #[test]
 fn help_of_every_command() {
-    for command in ["", "run ", "check ", "graph ", "simulate ", "journal "] {
+    for command in [
+        "",
+        "run ",
+        "eval ",
+        "check ",
+        "graph ",
+        "simulate ",
+        "journal ",
+    ] {
         let name = format!("help_{}", command.trim());
         assert_snapshot!(name, shown(&format!("{command}--help")));
     }

@@ -9,6 +9,7 @@ mod checkpoint;
 mod chosen_calls;
 mod command;
 mod control_flow;
+mod eval;
 mod flow_checks;
 mod graph;
 mod help;

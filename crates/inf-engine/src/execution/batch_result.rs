@@ -1,8 +1,9 @@
 //! [`BatchResult`]: how one input ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::ExecutionError;
+use super::{ExecutionError, ForwardRecord};
 use crate::clients::Usage;
 use crate::resources::Cost;
 use crate::value::Value;
@@ -29,6 +30,8 @@ pub struct BatchResult<O> {
     /// Whether it was not run but taken from the journal, with what it took
     /// when it was run.
     pub from_journal: bool,
+    /// What happened on the way, if the pipeline is in train mode.
+    pub record: Option<Arc<ForwardRecord>>,
 }
 
 /// How long an input took.
@@ -59,6 +62,7 @@ impl<O> BatchResult<O> {
             cost: self.cost,
             timings: self.timings,
             from_journal: self.from_journal,
+            record: self.record,
         }
     }
 }

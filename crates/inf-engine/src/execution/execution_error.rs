@@ -48,6 +48,8 @@ pub enum ErrorKind {
     /// The input could not be read or is not of the pipeline's input type, or
     /// what a call is given of it is no conversation.
     InvalidInput,
+    /// The overlay of the run has a text for a parameter that there is not.
+    UnknownParameter,
     /// A node refers to a part that a value does not have, or a value is not of
     /// the kind that a node needs.
     MissingValue,
@@ -82,6 +84,7 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidInput => "invalid_input",
+            Self::UnknownParameter => "unknown_parameter",
             Self::MissingValue => "missing_value",
             Self::NoMatch => "no_match",
             Self::HostFunction => "host_function",
@@ -100,9 +103,11 @@ impl ErrorKind {
 
 impl ErrorKind {
     /// All of them.
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::InvalidInput,
+        Self::UnknownParameter,
         Self::MissingValue,
+        Self::NoMatch,
         Self::HostFunction,
         Self::Call(ClientErrorKind::Unreachable),
         Self::Call(ClientErrorKind::Timeout),

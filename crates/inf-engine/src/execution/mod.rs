@@ -35,16 +35,16 @@ pub use execution_state::{ExecutionState, TaskStatus};
 pub use in_background::in_background;
 pub use inputs::Inputs;
 pub use observation::{
-    BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, IdleBubble,
-    InputReport, NodeMetrics, NodeReport, NodeSummary, Observer, PauseReport, Profile,
-    ProfileSummary, Progress, RunId, RunReport, SlowAttempt, TaskOutcome, TaskReport, TaskStart,
-    ToolOutcome, ToolReport, Waits,
+    BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, ForwardRecord,
+    IdleBubble, InputReport, NodeMetrics, NodeRecord, NodeReport, NodeSummary, Observer,
+    PauseReport, Profile, ProfileSummary, Progress, RecordedParameter, RunId, RunReport,
+    SlowAttempt, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport, Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use result_stream::ResultStream;
 pub use scheduling::ExecutionManager;
 pub use settings::{
-    Budget, Cancellation, ErrorPolicy, ExecutionSettings, Hedging, Remaining, Spent, spawn,
+    Budget, Cancellation, ErrorPolicy, ExecutionSettings, Hedging, Overlay, Remaining, Spent, spawn,
 };
 pub use tokens::{TokenEvent, TokenPiece, TokenStream};

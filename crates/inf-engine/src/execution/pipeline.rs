@@ -11,17 +11,18 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::inputs::{InputStream, Inputs};
-use super::observation::RunCounters;
+use super::observation::{Recorder, RunCounters};
 use super::runtime::block_on;
-use super::scheduling::{Bound, Input, RunRequest, RunShared};
+use super::scheduling::{Bound, Input, ParameterTexts, RunRequest, RunShared};
 use super::settings::within;
 use super::{
     BatchResult, ErrorKind, Estimate, ExecutionError, ExecutionManager, ExecutionSettings,
-    ExecutionTimings, Plan, ResultStream,
+    ExecutionTimings, Observer, Plan, RecordedParameter, ResultStream,
 };
 use crate::clients::Usage;
-use crate::graph::InferenceGraph;
-use crate::module::Module;
+use crate::document::did_you_mean;
+use crate::graph::{GraphParameter, InferenceGraph};
+use crate::module::{Mode, Module};
 use crate::resources::{Cost, EndpointGroup, ResourceManager};
 use crate::value::{Data, Value};
 
@@ -52,6 +53,8 @@ pub struct Pipeline<I = Value, O = Value> {
     bound: Arc<Bound>,
     module: Arc<dyn Module>,
     settings: ExecutionSettings,
+    /// The modes of the module and all in it, gathered once.
+    modes: Arc<[Mode]>,
     ends: PhantomData<fn(I) -> O>,
 }
 
@@ -64,9 +67,12 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         checks_inputs: bool,
     ) -> Self {
         let plan = Arc::new(Plan::new(Arc::new(graph)));
+        let modes = module.modules().into_iter().filter_map(Module::mode);
+        let modes = modes.cloned().collect();
         Self {
             bound: Arc::new(Bound::new(plan, resources, endpoints, checks_inputs)),
             module,
+            modes,
             settings: ExecutionSettings::default(),
             ends: PhantomData,
         }
@@ -81,6 +87,19 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         Self {
             settings: settings.over(&self.settings),
             ..self.clone()
+        }
+    }
+
+    /// The same pipeline without the types of its ends: inputs and outputs are
+    /// [`Value`]s. An input of another type fails where something of it is
+    /// missing.
+    pub fn untyped(&self) -> Pipeline {
+        Pipeline {
+            bound: Arc::clone(&self.bound),
+            module: Arc::clone(&self.module),
+            settings: self.settings.clone(),
+            modes: Arc::clone(&self.modes),
+            ends: PhantomData,
         }
     }
 
@@ -145,6 +164,7 @@ impl<I: Data, O: Data> Pipeline<I, O> {
                 cost: Cost::default(),
                 timings: ExecutionTimings::default(),
                 from_journal: false,
+                record: None,
             })
         };
         results.map(result_of).collect()
@@ -221,18 +241,30 @@ impl<I: Data, O: Data> Pipeline<I, O> {
 
     fn start(&self, inputs: InputStream<Input>) -> ResultStream<O> {
         let scope = ExecutionSettings::current();
-        let settings = self.settings.clone().over(&scope);
+        let mut settings = self.settings.clone().over(&scope);
+        let recorder = self.recorder(&settings);
+        if let Some(recorder) = &recorder {
+            settings = settings.with_observer(Arc::clone(recorder) as Arc<dyn Observer>);
+        }
+        let (parameters, inputs) = match self.parameter_texts(&settings) {
+            Ok(parameters) => (parameters, inputs),
+            // A run that can't be as it was asked for is not made at all.
+            Err(error) => {
+                let refused = inputs.map(move |input| input.and_then(|_| Err(error.clone())));
+                (Arc::default(), refused.boxed())
+            }
+        };
         let manager = settings.manager.clone();
         let manager = manager.unwrap_or_else(|| ExecutionManager::global().clone());
         let (least, most) = inputs.size_hint();
         let total = most.filter(|most| *most == least);
         let (sender, results) = mpsc::unbounded_channel();
-        let parameters = self.graph().parameters().iter();
         let request = RunRequest {
             id: ExecutionManager::new_run(),
             bound: Arc::clone(&self.bound),
-            parameters: parameters.map(|found| found.parameter.value()).collect(),
+            parameters,
             settings,
+            keeps_records: recorder.is_some(),
             scope,
             source: inputs,
             caller: Span::current(),
@@ -245,7 +277,59 @@ impl<I: Data, O: Data> Pipeline<I, O> {
             ))),
             journal: None,
         };
-        ResultStream::new(Box::new(request), manager, results)
+        ResultStream::new(Box::new(request), manager, results).recorded_by(recorder)
+    }
+
+    /// The texts of the graph's parameters for a run that begins now.
+    fn parameter_texts(
+        &self,
+        settings: &ExecutionSettings,
+    ) -> Result<ParameterTexts, ExecutionError> {
+        let parameters = self.graph().parameters();
+        let Some(overlay) = settings.overlay() else {
+            return Ok(parameters
+                .iter()
+                .map(|found| found.parameter.value())
+                .collect());
+        };
+        for (path, _) in overlay.iter() {
+            if parameters.iter().any(|known| known.path == *path) {
+                continue;
+            }
+            // One that no node reads is a parameter all the same.
+            let known = self.module.named_parameters();
+            let known = || known.iter().map(|(path, _)| path.as_str());
+            if !known().any(|known| known == path.as_str()) {
+                let hint = did_you_mean(path.as_str(), known());
+                let message = format!(
+                    "the run's overlay has a text for the parameter `{path}`, which the pipeline does not \
+                     have; {hint}"
+                );
+                return Err(ExecutionError::new(ErrorKind::UnknownParameter, message));
+            }
+        }
+        let text = |found: &GraphParameter| {
+            let text = overlay.get(found.path.as_str());
+            text.cloned().unwrap_or_else(|| found.parameter.value())
+        };
+        Ok(parameters.iter().map(text).collect())
+    }
+
+    /// Who keeps what happens in a run, if the module trains.
+    fn recorder(&self, settings: &ExecutionSettings) -> Option<Arc<Recorder>> {
+        if !self.modes.iter().any(Mode::is_training) {
+            return None;
+        }
+        let overlay = settings.overlay();
+        let parameters = self.graph().parameters().iter().map(|found| {
+            let text = overlay.and_then(|overlay| overlay.get(found.path.as_str()));
+            RecordedParameter {
+                path: found.path.clone(),
+                version: text.is_none().then(|| found.parameter.version()),
+                text: text.cloned().unwrap_or_else(|| found.parameter.value()),
+            }
+        });
+        Some(Arc::new(Recorder::new(self.graph(), parameters)))
     }
 }
 
@@ -262,6 +346,7 @@ impl<I, O> Clone for Pipeline<I, O> {
             bound: Arc::clone(&self.bound),
             module: Arc::clone(&self.module),
             settings: self.settings.clone(),
+            modes: Arc::clone(&self.modes),
             ends: PhantomData,
         }
     }

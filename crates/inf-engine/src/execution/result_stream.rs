@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::inputs::InputStream;
+use super::observation::Recorder;
 use super::scheduling::{Delivery, Event, EventSender, Input, RunRequest, RunShared};
 use super::{
     BatchResult, ErrorKind, ExecutionError, ExecutionManager, ExecutionTimings, Progress, RunId,
@@ -38,6 +39,8 @@ pub struct ResultStream<O> {
     changes: watch::Receiver<()>,
     shared: Arc<RunShared>,
     order: Option<InOrder>,
+    /// Keeps what happens, in train mode.
+    recorder: Option<Arc<Recorder>>,
     output: PhantomData<fn() -> O>,
 }
 
@@ -73,6 +76,7 @@ impl<O: Data> ResultStream<O> {
             results,
             state: State::Ended,
             order: None,
+            recorder: None,
             output: PhantomData,
         };
         stream.state = match manager.begin(request) {
@@ -80,6 +84,12 @@ impl<O: Data> ResultStream<O> {
             Err(request) => State::Unbegun(request, manager),
         };
         stream
+    }
+
+    /// The same results with what `recorder` was told of each.
+    pub(super) fn recorded_by(mut self, recorder: Option<Arc<Recorder>>) -> Self {
+        self.recorder = recorder;
+        self
     }
 
     /// The same results in the order of their inputs: a result waits for those
@@ -285,7 +295,10 @@ impl<O: Data> Stream for ResultStream<O> {
         };
         self.note_taken();
         let had_output = result.output.is_ok();
-        let result = result.and_then(|value| decode(&value));
+        let mut result = result.and_then(|value| decode(&value));
+        if let Some(recorder) = &self.recorder {
+            result.record = Some(Arc::new(recorder.take(result.index, &result.input)));
+        }
         if had_output && result.output.is_err() {
             self.note_failed(result.index);
         }
@@ -319,6 +332,7 @@ fn without_runtime(index: usize, input: Input) -> BatchResult<Value> {
         cost: Cost::default(),
         timings: ExecutionTimings::default(),
         from_journal: false,
+        record: None,
     }
 }
 

@@ -161,6 +161,23 @@ impl Operation {
         nodes
     }
 
+    /// The prompt that this operation asks a model, or that it is.
+    pub fn prompt(&self) -> Option<&Template> {
+        match self {
+            Self::Llm(call) => Some(&call.prompt),
+            Self::Prompt(template) => Some(template),
+            _ => None,
+        }
+    }
+
+    /// The system prompt of this operation, if it calls a model with one.
+    pub fn system_prompt(&self) -> Option<&Template> {
+        match self {
+            Self::Llm(call) => call.system.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The names of the tools that this operation gives to a model.
     pub(crate) fn tools(&self) -> &[Arc<str>] {
         match self {

@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Forward, Members, Mode, Module};
+use super::{BackwardContext, BackwardResult, Forward, Members, Mode, Module};
 use crate::conversation::{Conversation, ReasoningEffort, ToolChoice};
 use crate::graph::{Alias, LlmCall, Template, TemplatePart, Tool};
-use crate::parameter::Parameter;
+use crate::parameter::{Feedback, Parameter};
 use crate::trace::context::Asked;
 use crate::trace::{Proxy, context};
 use crate::value::{Data, Schema};
@@ -257,6 +257,12 @@ impl<T: Data, I: Data> Module for LlmInference<T, I> {
 
     fn mode(&self) -> Option<&Mode> {
         Some(&self.mode)
+    }
+
+    /// Attributes feedback to the system prompt, to the parameters in the prompt,
+    /// and to what the prompt was made of.
+    fn backward(&self, feedback: &Feedback, context: &BackwardContext<'_>) -> BackwardResult {
+        BackwardResult::attributed(feedback, context)
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! [`Parameter`]: crate::Parameter
 
+mod backward;
 mod containers;
 mod forward;
 mod llm_inference;
@@ -21,6 +22,10 @@ pub mod registration;
 mod sequential;
 mod state_dict;
 
+pub use backward::{
+    BackwardContext, BackwardInput, BackwardParameter, BackwardQuestion, BackwardResult,
+    BackwardTarget,
+};
 pub use containers::Identity;
 pub use forward::{Forward, ForwardExt};
 pub use llm_inference::{LlmInference, SystemPrompt};

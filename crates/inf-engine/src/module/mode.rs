@@ -1,10 +1,13 @@
 //! [`Mode`]: whether a module trains.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a module is in training mode; it starts in evaluation mode.
-#[derive(Debug, Default)]
-pub struct Mode(AtomicBool);
+///
+/// Cloning gives another handle to the same mode.
+#[derive(Debug, Clone, Default)]
+pub struct Mode(Arc<AtomicBool>);
 
 impl Mode {
     /// Whether this is training mode.

@@ -1,8 +1,10 @@
 //! [`Module`]: a part of a pipeline that has parts.
 
-use super::{LoadReport, Member, Members, Mode, StateDict, StateDictError};
+use super::{
+    BackwardContext, BackwardResult, LoadReport, Member, Members, Mode, StateDict, StateDictError,
+};
 use crate::document::nearest;
-use crate::parameter::{Parameter, ParameterPath};
+use crate::parameter::{Feedback, Parameter, ParameterPath};
 
 /// A part of a pipeline: it may have child modules and parameters.
 ///
@@ -47,6 +49,13 @@ pub trait Module: Send + Sync {
     /// The training mode that this module itself keeps, if it does.
     fn mode(&self) -> Option<&Mode> {
         None
+    }
+
+    /// Says who gets what was said of the output of a node that this module made:
+    /// the parameters and inputs of the node, unless written. See
+    /// [`BackwardResult`].
+    fn backward(&self, feedback: &Feedback, context: &BackwardContext<'_>) -> BackwardResult {
+        BackwardResult::passed_on(feedback, context)
     }
 
     /// The name of the type.

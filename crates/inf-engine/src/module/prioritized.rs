@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use super::{Forward, Members, Mode, Module};
+use super::{BackwardContext, BackwardResult, Forward, Members, Mode, Module};
+use crate::parameter::Feedback;
 use crate::trace::{Proxy, context};
 
 /// A module with a priority, as [`with_priority`] makes it.
@@ -75,6 +76,10 @@ impl<M: Module> Module for Prioritized<M> {
 
     fn mode(&self) -> Option<&Mode> {
         self.module.mode()
+    }
+
+    fn backward(&self, feedback: &Feedback, context: &BackwardContext<'_>) -> BackwardResult {
+        self.module.backward(feedback, context)
     }
 
     fn type_name(&self) -> &'static str {

@@ -10,6 +10,7 @@ mod conversations;
 mod endings;
 mod endpoint_timeouts;
 mod execution_state;
+mod forward_records;
 mod graph;
 mod journal_runs;
 mod json_lines;
@@ -20,8 +21,10 @@ mod metrics;
 mod misbehaving_peer;
 mod module_tree;
 mod openai_client;
+mod optimization;
 #[cfg(feature = "otel")]
 mod otlp;
+mod overlays;
 mod profile;
 mod providers_page;
 mod regions;

@@ -1,11 +1,14 @@
 //! Observation: what happens in runs, told while it happens.
 
+mod forward_record;
 mod node_metrics;
 mod observer;
 mod profile;
 mod progress;
 mod spans;
 
+pub(super) use forward_record::Recorder;
+pub use forward_record::{ForwardRecord, NodeRecord, RecordedParameter};
 pub use node_metrics::{NodeMetrics, NodeReport};
 pub use observer::{
     InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport, TaskStart,

@@ -11,6 +11,7 @@ use crate::clients::Usage;
 use crate::execution::{Attempt, ExecutionError};
 use crate::graph::{GraphNode, InferenceGraph, NodePath, NodeRef, RegionPath};
 use crate::resources::Cost;
+use crate::value::Value;
 
 /// Is told what happens in runs; given to them with
 /// [`ExecutionSettings::with_observer`](crate::execution::ExecutionSettings::with_observer).
@@ -196,6 +197,8 @@ pub struct TaskReport<'r> {
     pub cost: Cost,
     /// What became of it.
     pub outcome: TaskOutcome<'r>,
+    /// The value that the node has, where it completed and something reads it.
+    pub value: Option<&'r Value>,
     /// Whether it was done on the spot, so that nobody was told of its start.
     pub is_inline: bool,
     /// Whether it is a call that was not made, because the journal had its answer.

@@ -477,6 +477,7 @@ fn may_quote(kind: ErrorKind) -> bool {
             | ClientErrorKind::RateLimited
             | ClientErrorKind::Server,
         )
+        | ErrorKind::UnknownParameter
         | ErrorKind::TooManyTurns
         | ErrorKind::Timeout
         | ErrorKind::Budget

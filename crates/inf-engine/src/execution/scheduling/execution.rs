@@ -456,6 +456,7 @@ impl Execution {
             cost: self.cost,
             timings: self.timings,
             from_journal: false,
+            record: None,
         }
     }
 

@@ -23,6 +23,7 @@ mod task;
 mod timers;
 
 pub(super) use bound::Bound;
+pub(super) use evaluate::ParameterTexts;
 pub use manager::ExecutionManager;
 pub(super) use run::{Delivery, Input, RunRequest, RunShared};
 pub(super) use scheduler::{Event, EventSender};

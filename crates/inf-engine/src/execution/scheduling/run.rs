@@ -69,6 +69,9 @@ pub(crate) struct RunRequest {
     pub(crate) id: RunId,
     pub(crate) bound: Arc<Bound>,
     pub(crate) settings: ExecutionSettings,
+    /// Whether what happens to each input is kept, so that every input has to be
+    /// gone through.
+    pub(crate) keeps_records: bool,
     /// The settings around the program that began the run.
     pub(crate) scope: ExecutionSettings,
     pub(crate) parameters: ParameterTexts,
@@ -235,6 +238,7 @@ impl Run {
             id,
             bound,
             settings,
+            keeps_records,
             scope,
             parameters,
             source,
@@ -251,7 +255,9 @@ impl Run {
             let _ = shared.journal.set(journal.clone());
         }
         let journal = journal.map(|journal| {
-            RunJournal::begin(journal, id, &bound, &parameters, &settings, &board.events)
+            let journal =
+                RunJournal::begin(journal, id, &bound, &parameters, &settings, &board.events);
+            journal.without_ends(keeps_records)
         });
         bound.resources.register(&board.waiter);
         let limits = Limits {

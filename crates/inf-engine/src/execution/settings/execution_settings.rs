@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Budget, Cancellation, Hedging, JournalChoice};
+use super::{Budget, Cancellation, Hedging, JournalChoice, Overlay};
 use crate::execution::observation::{OnComplete, OnFailed, OnProgress};
 use crate::execution::tokens::TokenListener;
 use crate::execution::{
@@ -117,6 +117,7 @@ pub struct ExecutionSettings {
     /// aliases are bound to does not matter.
     pub replay: Option<bool>,
     journal: Option<JournalChoice>,
+    overlay: Option<Overlay>,
     tokens: Option<Arc<TokenListener>>,
     cancellations: Vec<Cancellation>,
     budgets: Vec<Budget>,
@@ -313,6 +314,15 @@ impl ExecutionSettings {
         self
     }
 
+    /// Has runs read the texts of `overlay` in place of those of its parameters,
+    /// which stay as they are. Of several layers that have one, the nearest
+    /// counts. A path that the pipeline does not have fails every input.
+    #[must_use]
+    pub fn with_overlay(mut self, overlay: &Overlay) -> Self {
+        self.overlay = Some(overlay.clone());
+        self
+    }
+
     /// Gives the answers of runs to `tokens`, piece by piece. Of several layers
     /// that have one, the nearest counts.
     #[must_use]
@@ -427,6 +437,7 @@ impl ExecutionSettings {
             cached_requests: self.cached_requests.or(below.cached_requests),
             replay: self.replay.or(below.replay),
             journal: self.journal.or_else(|| below.journal.clone()),
+            overlay: self.overlay.or_else(|| below.overlay.clone()),
             tokens: self.tokens.or_else(|| below.tokens.clone()),
             cancellations,
             budgets: self.budgets,
@@ -447,6 +458,10 @@ impl ExecutionSettings {
 
     pub(crate) fn journal(&self) -> Option<&JournalChoice> {
         self.journal.as_ref()
+    }
+
+    pub(crate) fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_ref()
     }
 
     pub(crate) fn tokens(&self) -> Option<&Arc<TokenListener>> {
@@ -486,6 +501,7 @@ impl fmt::Debug for ExecutionSettings {
             .field("cached_requests", &self.cached_requests)
             .field("replay", &self.replay)
             .field("journal", &self.journal)
+            .field("overlay", &self.overlay)
             .field("tokens", &self.tokens.is_some())
             .field("cancellations", &self.cancellations.len())
             .field("budgets", &self.budgets)

@@ -481,6 +481,7 @@ mod tests {
                 usage: Usage::default(),
                 cost: Cost::default(),
                 outcome,
+                value: None,
                 is_inline: false,
                 from_journal: false,
                 region: &RegionPath::ROOT,

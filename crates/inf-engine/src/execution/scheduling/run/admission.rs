@@ -177,6 +177,7 @@ impl Run {
             cost: Cost::default(),
             timings: ExecutionTimings::default(),
             from_journal: false,
+            record: None,
         };
         self.deliver(board, result, now);
     }

@@ -161,6 +161,7 @@ impl Run {
                 calling: ended.timings.calling,
             },
             from_journal: true,
+            record: None,
         };
         self.deliver(board, result, execution.started);
     }

@@ -57,6 +57,8 @@ pub(super) struct RunJournal {
     /// it as it is.
     recorded: Option<Recorded>,
     retries_failed: bool,
+    /// Whether inputs are gone through that have ended before.
+    ignores_ends: bool,
     /// How often each request was asked, if answers to the same one are looked
     /// for.
     asked: Option<FxHashMap<RequestDigest, usize>>,
@@ -113,12 +115,22 @@ impl RunJournal {
         Self {
             pipeline: bound.plan.graph().name().to_owned(),
             recorded,
+            ignores_ends: false,
             retries_failed: settings.retry_failed.unwrap_or(false),
             asked: caches.then(FxHashMap::default),
             occurrences: FxHashMap::default(),
             inputs: FxHashMap::default(),
             _changes: journal.on_change(move || events.send(Event::JournalChanged(run))),
             journal,
+        }
+    }
+
+    /// Whether inputs that have ended before are gone through all the same: what
+    /// was called for them is there, so that nothing is paid for it.
+    pub(super) fn without_ends(self, ignores_ends: bool) -> Self {
+        Self {
+            ignores_ends,
+            ..self
         }
     }
 
@@ -158,7 +170,11 @@ impl RunJournal {
     /// Which ends of inputs still hold.
     pub(super) fn wanted(&self) -> Wanted {
         Wanted {
-            pipeline: self.recorded.as_ref().map(|it| it.pipeline.number),
+            pipeline: self
+                .recorded
+                .as_ref()
+                .filter(|_| !self.ignores_ends)
+                .map(|it| it.pipeline.number),
             retries_failed: self.retries_failed,
         }
     }

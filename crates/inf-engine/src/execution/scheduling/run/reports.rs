@@ -13,6 +13,7 @@ use crate::execution::scheduling::lanes::NewPause;
 use crate::execution::scheduling::scheduler::Board;
 use crate::graph::{NodeRef, RegionPath, RegionRef};
 use crate::resources::Cost;
+use crate::value::Value;
 
 impl Run {
     pub(super) fn tell_run(&self, board: &Board, tell: impl Fn(&dyn Observer, &RunReport<'_>)) {
@@ -82,6 +83,7 @@ impl Run {
                 outcome,
                 is_inline: running.is_recalled,
                 from_journal: running.is_recalled,
+                value: value_of(execution, running.node, outcome),
                 counters: &self.shared.counters,
             });
         }
@@ -124,7 +126,8 @@ impl Run {
     ) {
         if self.is_observed() {
             let region = execution.region_path(&self.bound.plan);
-            self.tell_at_once(board, (execution.index, region), node, outcome);
+            let value = value_of(execution, node, outcome);
+            self.tell_at_once(board, (execution.index, region), (node, value), outcome);
         }
     }
 
@@ -144,7 +147,7 @@ impl Run {
             let path = execution.region_path(plan).within(name, arm);
             for skipped in plan.graph().region(region).nodes().map(NodeRef::new) {
                 let outcome = TaskOutcome::Skipped;
-                self.tell_at_once(board, (execution.index, &path), skipped, outcome);
+                self.tell_at_once(board, (execution.index, &path), (skipped, None), outcome);
             }
         }
     }
@@ -153,7 +156,7 @@ impl Run {
         &self,
         board: &Board,
         (input, region): (usize, &RegionPath),
-        node: NodeRef,
+        (node, value): (NodeRef, Option<&Value>),
         outcome: TaskOutcome<'_>,
     ) {
         for observer in &self.observers {
@@ -175,6 +178,7 @@ impl Run {
                 usage: Usage::default(),
                 cost: Cost::default(),
                 outcome,
+                value,
                 is_inline: true,
                 from_journal: false,
                 counters: &self.shared.counters,
@@ -212,5 +216,17 @@ impl Run {
                 observer.endpoint_spaced(&pause);
             }
         }
+    }
+}
+
+/// What a node that has just completed came to.
+fn value_of<'e>(
+    execution: &'e Execution,
+    node: NodeRef,
+    outcome: TaskOutcome<'_>,
+) -> Option<&'e Value> {
+    match outcome {
+        TaskOutcome::Completed => execution.state.value(node),
+        _ => None,
     }
 }

@@ -1,0 +1,281 @@
+//! `inf eval`: how good a pipeline is on inputs with known answers.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Mutex;
+
+use inf_engine::execution::{Budget, ErrorKind, ExecutionSettings, Pipeline};
+use inf_engine::optimization::{
+    Dataset, Evaluation, LlmJudge, Loss, MatchLoss, Reasoner, Scored, evaluate,
+};
+use serde_json::{Value as Json, json};
+
+use super::preparation::{bind, load, load_parameters, problems_of_resources};
+use crate::arguments::{EvalArguments, Place, Scoring};
+use crate::command_error::{CommandError, io_reason};
+use crate::console::tell;
+use crate::evaluation_report::EvaluationReport;
+use crate::exit_code::Exit;
+use crate::input::{InputSource, read_labelled};
+use crate::output::check_file;
+use crate::progress::ProgressDisplay;
+
+pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
+    let prepared = prepare(arguments)?;
+    if arguments.resources.is_none() && !arguments.quiet && !arguments.json {
+        tell(
+            "no --resources: every alias is the built-in simulated provider, and its answers are made up",
+        );
+    }
+    let Prepared {
+        pipeline,
+        dataset,
+        loss,
+        budget,
+    } = prepared;
+    let evaluation = super::block_on(async {
+        let evaluation = run(arguments, &pipeline, &dataset, &*loss, budget.as_ref()).await;
+        Ok(evaluation)
+    })?;
+    if let Some(path) = &arguments.output {
+        write_lines(path, &evaluation).map_err(|error| {
+            CommandError::new(format!(
+                "can't write {}: {}",
+                path.display(),
+                io_reason(&error)
+            ))
+        })?;
+    }
+    let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
+    let text = if arguments.json {
+        format!("{}\n", report.to_json())
+    } else {
+        report.to_string()
+    };
+    super::print(&text)?;
+    let is_out_of_budget = evaluation.examples.iter().any(|scored| {
+        let error = scored.output.as_ref().err();
+        error.is_some_and(|error| error.kind == ErrorKind::Budget)
+    });
+    Ok(if is_out_of_budget {
+        Exit::OutOfBudget
+    } else if evaluation.unscored().next().is_some() {
+        Exit::SomeFailed
+    } else {
+        Exit::Success
+    })
+}
+
+/// Everything that an evaluation needs, checked; nothing was called.
+struct Prepared {
+    pipeline: Pipeline,
+    dataset: Dataset,
+    loss: Box<dyn Loss>,
+    budget: Option<Budget>,
+}
+
+/// Checks everything, and tells all that is wrong at once.
+fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
+    let mut problems = Vec::new();
+    let resources = arguments.resources.as_deref();
+    if arguments.judge.is_some() && arguments.score != Scoring::Judge {
+        problems.push("--judge names who judges: add `--score judge`".to_owned());
+    }
+    let mut pipeline = None;
+    let mut schema = None;
+    match load(&arguments.pipeline) {
+        Ok(graph) => {
+            schema = Some(graph.input().clone());
+            match bind(graph, &arguments.pipeline, resources) {
+                Ok(bound) => pipeline = Some(bound),
+                Err(more) => problems.extend(more),
+            }
+        }
+        Err(problem) => {
+            problems.push(problem);
+            problems.extend(problems_of_resources(resources));
+        }
+    }
+    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.params)
+        && let Err(problem) = load_parameters(pipeline, path)
+    {
+        problems.push(problem);
+    }
+    let source = InputSource::open(&arguments.input.input, arguments.input.input_format);
+    let dataset = match (source, schema) {
+        (Err(problem), _) => Err(vec![problem]),
+        (Ok(source), Some(schema)) => {
+            let limit = arguments.limit.map_or(usize::MAX, NonZeroUsize::get);
+            let field = arguments.input_field.as_deref();
+            read_labelled(source, &schema, &arguments.expect, field, limit)
+        }
+        // What the pipeline takes is not known.
+        (Ok(_), None) => Err(Vec::new()),
+    };
+    let dataset = dataset.map_err(|more| problems.extend(more)).ok();
+    if let Some(output) = &arguments.output {
+        let input = match &arguments.input.input {
+            Place::File(path) => Some(path),
+            Place::Standard => None,
+        };
+        let sources = [
+            Some(&arguments.pipeline),
+            arguments.resources.as_ref(),
+            arguments.params.as_ref(),
+            input,
+        ];
+        let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
+        if let Err(problem) = check_file("output", output, &sources) {
+            problems.push(problem);
+        }
+    }
+    let loss = match pipeline.as_ref().map(|pipeline| loss(arguments, pipeline)) {
+        Some(Ok(loss)) => Some(loss),
+        Some(Err(problem)) => {
+            problems.push(problem);
+            None
+        }
+        None => None,
+    };
+    let budget = match (arguments.budget_usd, arguments.budget_calls) {
+        (None, None) => None,
+        (Some(dollars), None) => Some(Budget::dollars(dollars)),
+        (None, Some(calls)) => Some(Budget::calls(calls.get() as u64)),
+        (Some(dollars), Some(calls)) => {
+            Some(Budget::dollars(dollars).and_calls(calls.get() as u64))
+        }
+    };
+    match (pipeline, dataset, loss) {
+        (Some(pipeline), Some(dataset), Some(loss)) if problems.is_empty() => Ok(Prepared {
+            pipeline,
+            dataset,
+            loss,
+            budget,
+        }),
+        _ => Err(problems.into()),
+    }
+}
+
+/// What gives the scores.
+fn loss(arguments: &EvalArguments, pipeline: &Pipeline) -> Result<Box<dyn Loss>, String> {
+    let refine = |mut loss: MatchLoss| -> Box<dyn Loss> {
+        if let Some(field) = &arguments.field {
+            loss = loss.at(field);
+        }
+        if arguments.ignore_case {
+            loss = loss.ignoring_case();
+        }
+        Box::new(loss)
+    };
+    match arguments.score {
+        Scoring::Exact => Ok(refine(MatchLoss::exact())),
+        Scoring::Contains => Ok(refine(MatchLoss::contains())),
+        Scoring::Judge => {
+            // clap sees to it that both are there.
+            let alias = arguments.judge.as_deref().unwrap_or_default();
+            let question = arguments.question.as_deref().unwrap_or_default();
+            let resources = pipeline.resources().clone();
+            let judge =
+                Reasoner::new(alias, resources).map_err(|error| match &arguments.resources {
+                    Some(path) => format!("{}: {error}", path.display()),
+                    None => format!(
+                        "--judge {alias}: {error}; give the resources that have it with --resources"
+                    ),
+                })?;
+            Ok(Box::new(LlmJudge::new(judge, question)))
+        }
+    }
+}
+
+/// How scores are given, in a few words.
+fn scoring(arguments: &EvalArguments) -> String {
+    let field = arguments
+        .field
+        .as_ref()
+        .map(|field| format!(" in the field `{field}` of the output"));
+    let field = field.unwrap_or_default();
+    let case = if arguments.ignore_case {
+        ", capitals or not"
+    } else {
+        ""
+    };
+    let expect = &arguments.expect;
+    match arguments.score {
+        Scoring::Exact => format!("exactly `{expect}`{field}{case}"),
+        Scoring::Contains => format!("contains `{expect}`{field}{case}"),
+        Scoring::Judge => {
+            let alias = arguments.judge.as_deref().unwrap_or_default();
+            format!("judged by `{alias}`, who is shown `{expect}`")
+        }
+    }
+}
+
+async fn run(
+    arguments: &EvalArguments,
+    pipeline: &Pipeline,
+    dataset: &Dataset,
+    loss: &dyn Loss,
+    budget: Option<&Budget>,
+) -> Evaluation {
+    let mut settings = ExecutionSettings::default();
+    if let Some(most) = arguments.max_concurrent {
+        settings = settings.with_max_concurrent(most.get());
+    }
+    if let Some(budget) = budget {
+        settings = settings.with_budget(budget);
+    }
+    let total = dataset.len() as u64;
+    let is_silent = arguments.quiet || arguments.json;
+    let display = Mutex::new(Some(ProgressDisplay::new(is_silent, false)));
+    let display = std::sync::Arc::new(display);
+    let shown = std::sync::Arc::clone(&display);
+    // Of the pipeline alone: a judge's calls are no inputs.
+    let told =
+        ExecutionSettings::default().on_progress(ProgressDisplay::INTERVAL, move |progress| {
+            if let Ok(mut display) = shown.lock()
+                && let Some(display) = &mut *display
+            {
+                display.show(progress, Some(total));
+            }
+        });
+    let pipeline = pipeline.with_settings(told);
+    let evaluating = evaluate(&pipeline, dataset, loss);
+    let evaluation = Box::pin(settings.scope(evaluating)).await;
+    if let Ok(mut display) = display.lock()
+        && let Some(display) = display.take()
+    {
+        display.finish();
+    }
+    evaluation
+}
+
+/// Writes one JSON line for each example.
+fn write_lines(path: &Path, evaluation: &Evaluation) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for scored in &evaluation.examples {
+        writeln!(file, "{}", line(scored))?;
+    }
+    file.flush()
+}
+
+fn line(scored: &Scored) -> Json {
+    let mut line = json!({
+        "index": scored.index,
+        "score": scored.score(),
+        "expected": scored.expected,
+    });
+    match &scored.output {
+        Ok(output) => line["output"] = json!(output),
+        Err(error) => {
+            line["error"] = json!({"kind": error.kind.as_str(), "message": error.to_string()});
+        }
+    }
+    if let Some(feedback) = &scored.feedback {
+        line["feedback"] = json!(feedback.text);
+    }
+    if let Some(error) = &scored.loss_error {
+        line["not_scored"] = json!(error.to_string());
+    }
+    line
+}

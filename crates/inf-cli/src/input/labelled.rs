@@ -1,0 +1,123 @@
+//! Inputs that have the expected answer beside them.
+
+use inf_engine::optimization::{Dataset, Example};
+use inf_engine::value::Schema;
+use serde_json::{Value as Json, json};
+
+use super::{InputSource, Records};
+
+/// The bad records that are told.
+const TOLD: usize = 5;
+
+/// Reads all records of a source, up to `limit`. The field `expect` of each is the
+/// expected answer; what remains is the input. Where the pipeline takes no object,
+/// the input is the field `input_field`, or the only other one.
+///
+/// The errors are sentences: what can't be read can't be scored, and a score of
+/// the rest would be another one.
+pub(crate) fn read_labelled(
+    source: InputSource,
+    schema: &Schema,
+    expect: &str,
+    input_field: Option<&str>,
+    limit: usize,
+) -> Result<Dataset, Vec<String>> {
+    let takes_fields = schema.as_json().get("type").and_then(Json::as_str) == Some("object");
+    let with_answer = if takes_fields && input_field.is_none() {
+        with_field(schema.as_json(), expect)
+    } else {
+        let required: Vec<&str> = [Some(expect), input_field].into_iter().flatten().collect();
+        // One property at least, so that a single column is a field and no input by itself.
+        json!({"type": "object", "properties": {expect: true}, "required": required})
+    };
+    let name = source.name.clone();
+    let records =
+        Records::new(source, &Schema::from_json(with_answer)).map_err(|problem| vec![problem])?;
+    let is_input_too = schema.as_json()["properties"].get(expect).is_some();
+    let mut examples = Vec::new();
+    let mut problems = Vec::new();
+    let mut more = 0;
+    for (index, record) in records.take(limit).enumerate() {
+        let example = record.and_then(|record| {
+            let example = example(
+                Json::from(&record),
+                expect,
+                input_field,
+                schema,
+                is_input_too,
+            );
+            example.map_err(|problem| format!("{name}, input {index}: {problem}"))
+        });
+        match example {
+            Ok(example) => examples.push(example),
+            Err(problem) if problems.len() < TOLD => problems.push(problem),
+            Err(_) => more += 1,
+        }
+    }
+    if more > 0 {
+        problems.push(format!("{name}: {more} more inputs can't be scored"));
+    }
+    if problems.is_empty() {
+        Ok(examples.into())
+    } else {
+        Err(problems)
+    }
+}
+
+/// The schema with a field more, of any kind.
+fn with_field(schema: &Json, field: &str) -> Json {
+    let mut schema = schema.clone();
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.entry(field).or_insert(Json::Bool(true));
+    } else {
+        schema["properties"] = json!({field: true});
+    }
+    match schema["required"].as_array_mut() {
+        Some(required) if required.iter().any(|known| known == field) => {}
+        Some(required) => required.push(field.into()),
+        None => schema["required"] = json!([field]),
+    }
+    schema
+}
+
+fn example(
+    record: Json,
+    expect: &str,
+    input_field: Option<&str>,
+    schema: &Schema,
+    is_input_too: bool,
+) -> Result<Example, String> {
+    let Json::Object(mut fields) = record else {
+        return Err(format!("it is no object with the field `{expect}`"));
+    };
+    let expected = if is_input_too {
+        fields.get(expect).cloned()
+    } else {
+        fields.shift_remove(expect)
+    };
+    let expected = expected.ok_or_else(|| format!("it has no field `{expect}`"))?;
+    let takes_fields = schema.as_json().get("type").and_then(Json::as_str) == Some("object");
+    let input = match input_field {
+        Some(name) => fields
+            .shift_remove(name)
+            .ok_or_else(|| format!("it has no field `{name}`"))?,
+        None if takes_fields || schema.is_any() => Json::Object(fields),
+        None if fields.len() == 1 => fields
+            .into_iter()
+            .next()
+            .map(|(_, only)| only)
+            .unwrap_or_default(),
+        None => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+            return Err(format!(
+                "the pipeline takes one value, and besides `{expect}` there is `{}`: say which is the input with \
+                 `--input-field`",
+                names.join("`, `")
+            ));
+        }
+    };
+    schema
+        .check(&input)
+        .map_err(|error| format!("the input does not fit the pipeline: {error}"))?;
+    Ok(Example::new(input).expecting(expected))
+}

@@ -1,0 +1,65 @@
+//! [`BackwardReport`]: which way feedback took.
+
+use std::fmt;
+
+use crate::document::shorten;
+use crate::execution::ExecutionError;
+use crate::parameter::{Feedback, ParameterPath};
+
+/// Which way feedback took; made by [`backward`](super::backward). As text it is
+/// one line for each that got some.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct BackwardReport {
+    /// The examples that were given back, in their order.
+    pub examples: Vec<ExampleFlow>,
+    /// Questions to the reasoner that had no answer; the feedback went on as it was.
+    pub unanswered: Vec<ExecutionError>,
+}
+
+/// The way of the feedback on one example.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ExampleFlow {
+    /// The place of the example.
+    pub index: usize,
+    /// From the output back.
+    pub steps: Vec<BackwardStep>,
+    /// What parameters got.
+    pub parameters: Vec<(ParameterPath, Feedback)>,
+}
+
+/// One node on the way.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BackwardStep {
+    /// The name of the node.
+    pub node: String,
+    /// What was said of its output, merged where several had something to say.
+    pub feedback: Feedback,
+    /// Who got something of it: paths of parameters, names of nodes.
+    pub to: Vec<String>,
+    /// Whether a model was asked what it means for each.
+    pub is_reasoned: bool,
+}
+
+impl fmt::Display for BackwardReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 80;
+        for (place, example) in self.examples.iter().enumerate() {
+            let line_break = if place == 0 { "" } else { "\n" };
+            write!(formatter, "{line_break}example {}", example.index)?;
+            for step in &example.steps {
+                let text = shorten(&step.feedback.text, SHOWN);
+                let how = if step.is_reasoned { " (reasoned)" } else { "" };
+                write!(
+                    formatter,
+                    "\n  {}: {text}{how}\n    → {}",
+                    step.node,
+                    step.to.join(", ")
+                )?;
+            }
+        }
+        Ok(())
+    }
+}

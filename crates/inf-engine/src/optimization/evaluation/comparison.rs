@@ -1,0 +1,79 @@
+//! [`Comparison`]: two evaluations on the same examples.
+
+use super::interval::mean;
+use super::{Evaluation, Interval, Scored};
+
+/// Two evaluations on the same examples, example by example: pairs show much
+/// smaller differences than two means with their intervals.
+///
+/// ```no_run
+/// # use inf_engine::optimization::{Comparison, Evaluation};
+/// # fn show(before: &Evaluation, after: &Evaluation) {
+/// let change = Comparison::of(before, after);
+/// println!("{:+.3} on {} examples", change.mean, change.pairs);
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The examples that have a score in both.
+    pub pairs: usize,
+    /// Those whose score rose.
+    pub better: usize,
+    /// Those whose score fell.
+    pub worse: usize,
+    /// The mean of the differences, after minus before; 0 without pairs.
+    pub mean: f64,
+    /// How sure that is; `None` without pairs.
+    pub interval: Option<Interval>,
+}
+
+impl Comparison {
+    /// What changed from one evaluation to another of the same dataset.
+    pub fn of(before: &Evaluation, after: &Evaluation) -> Self {
+        Self::of_scored(&before.examples, &after.examples)
+    }
+
+    /// The same for examples in the same order.
+    pub(crate) fn of_scored(before: &[Scored], after: &[Scored]) -> Self {
+        let scores = |examples: &[Scored]| -> Vec<Option<f64>> {
+            examples.iter().map(Scored::score).collect()
+        };
+        Self::of_scores(&scores(before), &scores(after))
+    }
+
+    pub(crate) fn of_scores(before: &[Option<f64>], after: &[Option<f64>]) -> Self {
+        let pairs = before.iter().zip(after);
+        let differences = pairs.filter_map(|(before, after)| Some((*after)? - (*before)?));
+        let differences: Vec<f64> = differences.collect();
+        let count = |test: fn(&f64) -> bool| differences.iter().filter(|one| test(one)).count();
+        Self {
+            pairs: differences.len(),
+            better: count(|difference| *difference > 0.0),
+            worse: count(|difference| *difference < 0.0),
+            mean: if differences.is_empty() {
+                0.0
+            } else {
+                mean(&differences)
+            },
+            interval: (!differences.is_empty()).then(|| Interval::bootstrap(&differences)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_examples_with_both_scores_are_pairs() {
+        let compared = Comparison::of_scores(
+            &[Some(0.0), Some(1.0), Some(0.5), None, Some(1.0)],
+            &[Some(1.0), Some(0.5), Some(0.5), Some(1.0), None],
+        );
+        assert_eq!((compared.pairs, compared.better, compared.worse), (3, 1, 1));
+        assert!((compared.mean - 0.5 / 3.0).abs() < 1e-12);
+        let nothing = Comparison::of_scores(&[None], &[Some(1.0)]);
+        assert_eq!((nothing.pairs, nothing.interval), (0, None));
+    }
+}

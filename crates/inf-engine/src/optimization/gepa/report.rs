@@ -1,0 +1,96 @@
+//! [`GepaReport`]: what an evolution came to.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::execution::{Overlay, Spent};
+use crate::optimization::{StopReason, TextChange};
+
+/// What an evolution came to. As text it is a summary with what changed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct GepaReport {
+    /// All candidates in the order of their birth; the first is what there was.
+    pub candidates: Vec<CandidateReport>,
+    /// The place of the best one, whose texts the pipeline has now.
+    pub best: usize,
+    /// What changed.
+    pub changes: Vec<TextChange>,
+    /// Rounds, each of which waits for the one before.
+    pub rounds: usize,
+    /// Children that were no better than their parents on their minibatch.
+    pub rejected: usize,
+    /// Why it ended.
+    pub stopped: StopReason,
+    /// What all calls took together.
+    pub spent: Spent,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// One candidate.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CandidateReport {
+    /// The texts of all parameters that learn.
+    pub texts: Overlay,
+    /// The places of those that it is made of: none, one, or two for a merge.
+    pub parents: Vec<usize>,
+    /// The score on each validation example.
+    pub scores: Vec<Option<f64>>,
+    /// Their mean.
+    pub mean: f64,
+    /// The calls that were made up to its birth.
+    pub born: u64,
+}
+
+impl GepaReport {
+    /// The mean of the best candidate on the validation examples.
+    pub fn score(&self) -> f64 {
+        self.candidates[self.best].mean
+    }
+}
+
+impl fmt::Display for GepaReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spent {
+            calls,
+            tokens,
+            cost,
+        } = self.spent;
+        let before = self.candidates[0].mean;
+        writeln!(formatter, "before   {before:.3}")?;
+        writeln!(
+            formatter,
+            "after    {:.3} (candidate {})",
+            self.score(),
+            self.best
+        )?;
+        writeln!(formatter, "spent    {calls} calls, {tokens} tokens, {cost}")?;
+        writeln!(
+            formatter,
+            "ended    after {} rounds, {} rejected children: {}",
+            self.rounds, self.rejected, self.stopped
+        )?;
+        writeln!(formatter, "\nthe candidates")?;
+        for (place, candidate) in self.candidates.iter().enumerate() {
+            let parents: Vec<String> = candidate.parents.iter().map(ToString::to_string).collect();
+            let from = match &parents[..] {
+                [] => "what there was".to_owned(),
+                parents => format!("from {}", parents.join(" and ")),
+            };
+            writeln!(
+                formatter,
+                "  {place:>3}  {:.3}, {from}, after {} calls",
+                candidate.mean, candidate.born
+            )?;
+        }
+        if self.changes.is_empty() {
+            write!(formatter, "\nno parameter changed")?;
+        }
+        for change in &self.changes {
+            write!(formatter, "\n{change}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! [`MatchLoss`]: compares with the expected answer.
+
+use super::{Loss, LossError, LossFuture, Sample};
+use crate::document::shorten;
+use crate::parameter::{Feedback, FeedbackType};
+use crate::value::Value;
+
+/// The most characters of a value in a message.
+const SHOWN: usize = 200;
+
+/// Compares an output, or a field of it, with the expected answer: 1 or 0.
+///
+/// Numbers are compared as numbers, and texts without the space around them; a
+/// text and something else by their texts, so that `"5"` is `5`.
+///
+/// ```
+/// use inf_engine::optimization::MatchLoss;
+///
+/// let label = MatchLoss::exact().at("label").ignoring_case();
+/// let mentions = MatchLoss::contains();
+/// # let _ = (label, mentions);
+/// ```
+#[derive(Debug, Clone)]
+pub struct MatchLoss {
+    is_exact: bool,
+    ignores_case: bool,
+    /// The way into the output.
+    path: Vec<String>,
+}
+
+impl MatchLoss {
+    /// The output is the expected answer.
+    pub fn exact() -> Self {
+        Self {
+            is_exact: true,
+            ignores_case: false,
+            path: Vec::new(),
+        }
+    }
+
+    /// The text of the output contains that of the expected answer.
+    pub fn contains() -> Self {
+        Self {
+            is_exact: false,
+            ..Self::exact()
+        }
+    }
+
+    /// The same for a field of the output, dotted where it lies deeper
+    /// (`answer.label`, `tags.0`). An output that is text is read as JSON then.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.path = path.split('.').map(str::to_owned).collect();
+        self
+    }
+
+    /// The same where capitals and small letters are not told apart.
+    #[must_use]
+    pub fn ignoring_case(mut self) -> Self {
+        self.ignores_case = true;
+        self
+    }
+
+    /// The part of an output that is compared, or a sentence that says why there
+    /// is none.
+    pub(crate) fn part<'o>(
+        &self,
+        output: &'o Value,
+    ) -> Result<std::borrow::Cow<'o, Value>, String> {
+        use std::borrow::Cow;
+        let mut part = Cow::Borrowed(output);
+        if let (Value::String(text), false) = (output, self.path.is_empty()) {
+            let json: Result<serde_json::Value, _> = serde_json::from_str(text.trim());
+            let json = json.map_err(|error| {
+                let text = shorten(text, SHOWN);
+                format!(
+                    "the output is to be JSON with `{}`, and it is none ({error}): {text}",
+                    self.path.join(".")
+                )
+            })?;
+            part = Cow::Owned(Value::from(json));
+        }
+        for (depth, step) in self.path.iter().enumerate() {
+            let inside = match (part.get(step), step.parse().ok()) {
+                (Some(inside), _) => Some(inside),
+                (None, Some(index)) => part.at(index),
+                (None, None) => None,
+            };
+            let inside = inside.cloned().ok_or_else(|| {
+                let path = self.path[..=depth].join(".");
+                format!(
+                    "the output has no `{path}`: it is {}",
+                    shorten(&output.to_string(), SHOWN)
+                )
+            })?;
+            part = Cow::Owned(inside);
+        }
+        Ok(part)
+    }
+
+    fn matches(&self, found: &Value, expected: &Value) -> bool {
+        let text = |value: &Value| {
+            let text = value.to_string();
+            let text = text.trim();
+            if self.ignores_case {
+                text.to_lowercase()
+            } else {
+                text.to_owned()
+            }
+        };
+        if !self.is_exact {
+            return text(found).contains(&text(expected));
+        }
+        match (found, expected) {
+            (Value::Number(found), Value::Number(expected)) => {
+                found == expected || found.as_f64() == expected.as_f64()
+            }
+            (Value::String(_), _) | (_, Value::String(_)) => text(found) == text(expected),
+            (found, expected) => found == expected,
+        }
+    }
+
+    fn verdict(&self, sample: &Sample) -> Result<Feedback, LossError> {
+        let Some(expected) = &sample.expected else {
+            let loss = if self.is_exact {
+                "exact match"
+            } else {
+                "contains"
+            };
+            return Err(LossError::NothingExpected {
+                loss: loss.to_owned(),
+            });
+        };
+        let (score, text) = match self.part(&sample.output) {
+            Err(why) => (0.0, why),
+            Ok(found) if self.matches(&found, expected) => (1.0, String::new()),
+            Ok(found) => {
+                let shown = |value: &Value| shorten(&value.to_string(), SHOWN);
+                let expected = shown(expected);
+                let wanted = if self.is_exact {
+                    format!("`{expected}`")
+                } else {
+                    format!("a text that contains `{expected}`")
+                };
+                (
+                    0.0,
+                    format!("expected {wanted}, and the output is `{}`", shown(&found)),
+                )
+            }
+        };
+        Ok(Feedback::new(FeedbackType::Verifier, text).with_score(score))
+    }
+}
+
+impl Loss for MatchLoss {
+    fn evaluate<'a>(&'a self, sample: &'a Sample) -> LossFuture<'a> {
+        Box::pin(async move { self.verdict(sample) })
+    }
+}

@@ -1,0 +1,305 @@
+//! [`LlmOptimizer`]: feedback descent.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use indexmap::IndexMap;
+
+use super::{
+    Asked, Attempt, AttemptOutcome, Change, Constraints, Decision, Gate, GateReport, NoProposal,
+    Optimizer, Proposer, StepFuture, Unchanged, Update, Upstream, aggregate, shown,
+};
+use crate::execution::{Overlay, Pipeline};
+use crate::graph::ParameterRef;
+use crate::optimization::Reasoner;
+use crate::optimization::backward::Learning;
+use crate::parameter::{Feedback, Parameter, ParameterPath};
+use crate::value::{Data, Value};
+
+/// Has a model rewrite parameters by their feedback.
+///
+/// A step is one transaction. Parameters are rewritten in the order in which they
+/// depend on each other, those that do not at once, each with sight of what
+/// changes before it; then the gate decides on all of them together. What was
+/// tried is remembered and shown to the model the next time, rejected texts, too:
+/// that is what momentum is here.
+///
+/// ```
+/// use inf_engine::optimization::{
+///     Dataset, Example, Gate, LlmOptimizer, MatchLoss, Optimizer, Reasoner, backward, evaluate,
+/// };
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let resources = ResourceConfig::simulated(["fast", "smart"], &Default::default());
+/// # let batches: Vec<Dataset> = vec![(0..4).map(|n| Example::new(format!("{n}")).expecting("even")).collect()];
+/// let rule = Parameter::new("Even or odd?").described("What to do with the number.");
+/// let pipeline = LlmInference::new("fast").system_prompt(&rule).bind(resources)?;
+/// let reasoner = Reasoner::new("smart", pipeline.resources().clone())?;
+/// let loss = MatchLoss::exact();
+/// let mut optimizer = LlmOptimizer::new(&pipeline, reasoner.clone());
+/// pipeline.train();
+/// for batch in &batches {
+///     optimizer.zero_feedback();
+///     let outputs = evaluate(&pipeline, batch, &loss).await;
+///     backward(&pipeline, &outputs.examples, Some(&reasoner)).await;
+///     let update = optimizer.step(&Gate::minibatch(&loss, batch, &outputs)).await;
+///     println!("{:?}", update.gate.map(|gate| gate.why));
+/// }
+/// pipeline.eval();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LlmOptimizer {
+    pipeline: Pipeline,
+    parameters: Vec<(ParameterPath, Parameter)>,
+    proposer: Proposer,
+    shown_attempts: usize,
+    history: IndexMap<ParameterPath, Vec<Attempt>>,
+}
+
+impl LlmOptimizer {
+    /// The attempts that a model is shown, unless something else is said.
+    pub const DEFAULT_SHOWN_ATTEMPTS: usize = 5;
+
+    /// An optimizer of all parameters of `pipeline`; `reasoner` rewrites them.
+    pub fn new<I: Data, O: Data>(pipeline: &Pipeline<I, O>, reasoner: Reasoner) -> Self {
+        let table = pipeline.graph().parameters().iter();
+        let parameters = table.map(|found| (found.path.clone(), found.parameter.clone()));
+        Self {
+            parameters: parameters.collect(),
+            pipeline: pipeline.untyped(),
+            proposer: Proposer {
+                reasoner,
+                constraints: Constraints::default(),
+                conservatism: 0.5,
+                is_in_two_calls: false,
+            },
+            shown_attempts: Self::DEFAULT_SHOWN_ATTEMPTS,
+            history: IndexMap::new(),
+        }
+    }
+
+    /// Sets what new texts have to keep to.
+    #[must_use]
+    pub fn with_constraints(mut self, constraints: Constraints) -> Self {
+        self.proposer.constraints = constraints;
+        self
+    }
+
+    /// Sets how much of a text stays, from 0 (it may be written anew) to 1 (one rule
+    /// is changed); ½ by default.
+    #[must_use]
+    pub fn with_conservatism(mut self, conservatism: f64) -> Self {
+        self.proposer.conservatism = conservatism.clamp(0.0, 1.0);
+        self
+    }
+
+    /// Sets whether rules are asked for first, in a call of their own, which helps
+    /// small models; not by default.
+    #[must_use]
+    pub fn with_two_calls(mut self, is_in_two_calls: bool) -> Self {
+        self.proposer.is_in_two_calls = is_in_two_calls;
+        self
+    }
+
+    /// Sets how many of the last attempts a model is shown.
+    #[must_use]
+    pub fn with_shown_attempts(mut self, most: usize) -> Self {
+        self.shown_attempts = most;
+        self
+    }
+
+    /// The model that rewrites.
+    pub fn reasoner(&self) -> &Reasoner {
+        &self.proposer.reasoner
+    }
+
+    /// What was tried for the parameter at `path`, oldest first.
+    pub fn history(&self, path: &str) -> &[Attempt] {
+        self.history.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    async fn take_step(&mut self, gate: &Gate<'_>) -> Update {
+        let mut update = Update {
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            gate: None,
+        };
+        let graph = Arc::clone(self.pipeline.graph());
+        for level in Learning::of(&graph).levels(&graph) {
+            let upstream: Vec<Upstream> = update
+                .changes
+                .iter()
+                .map(|change| Upstream {
+                    path: change.path.clone(),
+                    before: Arc::clone(&change.before),
+                    after: Arc::clone(&change.after),
+                })
+                .collect();
+            let proposals = level
+                .into_iter()
+                .map(|parameter| self.propose(parameter, &upstream));
+            let proposals = join_all(proposals).await;
+            for (path, proposed) in proposals.into_iter().flatten() {
+                match proposed {
+                    Ok(change) => update.changes.push(change),
+                    Err(why) => self.note_unchanged(&mut update, path, why),
+                }
+            }
+        }
+        if update.changes.is_empty() {
+            return update;
+        }
+        let changes = update.changes.iter();
+        let changes = changes.map(|change| (change.path.clone(), Arc::clone(&change.after)));
+        let candidate: Overlay = changes.collect();
+        let report = gate.decide(&self.pipeline, &candidate).await;
+        self.settle(&mut update, report);
+        update
+    }
+
+    /// A change of one parameter; `None` if nothing was said of it.
+    async fn propose(
+        &self,
+        parameter: ParameterRef,
+        upstream: &[Upstream],
+    ) -> Option<(ParameterPath, Result<Change, NoProposal>)> {
+        let (path, parameter) = &self.parameters[parameter.index()];
+        let feedback: Vec<Feedback> = parameter.feedback();
+        if !feedback.iter().any(Feedback::is_wanting) {
+            return None;
+        }
+        let current = parameter.value();
+        let reasoner = &self.proposer.reasoner;
+        let shown_feedback = match aggregate(&feedback, reasoner).await {
+            Ok(text) => text,
+            Err(error) => return Some((path.clone(), Err(NoProposal::NoAnswer(error)))),
+        };
+        let excerpts = feedback.iter().flat_map(|one| {
+            let keys = ["prompt", "output"].into_iter();
+            keys.filter_map(|key| one.metadata.get(key).and_then(Value::as_str))
+        });
+        let excerpts: Vec<&str> = excerpts.collect();
+        let history = shown(self.history(path.as_str()), self.shown_attempts);
+        let description = parameter.description();
+        let asked = Asked {
+            path,
+            description: description.as_deref().unwrap_or("a part of a prompt"),
+            current: &current,
+            feedback: &shown_feedback,
+            history: &history,
+            upstream,
+            examples: &excerpts,
+        };
+        let change = self.proposer.propose(&asked).await.map(|text| Change {
+            path: path.clone(),
+            before: current,
+            after: text.into(),
+        });
+        let change = change.and_then(|change| {
+            let is_old = change.after == change.before || self.is_settled(path, &change.after);
+            if is_old {
+                let problem = "it is what there is, or was worse before".to_owned();
+                let text = change.after.to_string();
+                return Err(NoProposal::Unfit { text, problem });
+            }
+            Ok(change)
+        });
+        Some((path.clone(), change))
+    }
+
+    /// Whether it need not be measured again that `text` is no good: it was clearly
+    /// worse by itself, or it was worse often. A few examples say little, and a text
+    /// that had bad luck once is the right one now and then.
+    fn is_settled(&self, path: &ParameterPath, text: &str) -> bool {
+        const OFTEN: usize = 3;
+        // What was undecided is not known to be worse.
+        let is_worse = |attempt: &&Attempt| {
+            attempt.outcome == AttemptOutcome::NotApplied
+                && &*attempt.text == text
+                && attempt.change.is_some_and(|change| change < 0.0)
+        };
+        let mut tried = self.history(path.as_str()).iter().filter(is_worse);
+        let mut count = 0;
+        tried.any(|attempt| {
+            count += 1;
+            count >= OFTEN || (attempt.is_clearly_worse && !attempt.is_joint)
+        })
+    }
+
+    fn note_unchanged(&mut self, update: &mut Update, path: ParameterPath, why: NoProposal) {
+        let why = match why {
+            NoProposal::NoAnswer(error) => format!("there is no proposal: {error}"),
+            NoProposal::Unfit { text, problem } => {
+                let attempt = Attempt {
+                    text: text.into(),
+                    change: None,
+                    outcome: AttemptOutcome::Unfit,
+                    is_joint: false,
+                    is_clearly_worse: false,
+                    why: problem.clone(),
+                };
+                self.history.entry(path.clone()).or_default().push(attempt);
+                format!("the proposal is not allowed: {problem}")
+            }
+        };
+        update.unchanged.push(Unchanged { path, why });
+    }
+
+    /// Applies what was decided on, and remembers it.
+    fn settle(&mut self, update: &mut Update, mut report: GateReport) {
+        let is_frozen = |change: &Change| {
+            let mut parameters = self.parameters.iter();
+            let found = parameters.find(|(path, _)| *path == change.path);
+            found.is_none_or(|(_, parameter)| !parameter.requires_grad())
+        };
+        if report.decision == Decision::Accepted && update.changes.iter().any(is_frozen) {
+            report.decision = Decision::Rejected;
+            report.why = String::from("a parameter was frozen in the meantime");
+        }
+        let is_applied = report.decision == Decision::Accepted;
+        let measured = report.validation.or(report.minibatch);
+        let interval = measured.and_then(|compared| compared.interval);
+        let is_clearly_worse = interval.is_some_and(|interval| interval.high < 0.0);
+        for change in &update.changes {
+            if is_applied
+                && let Some((_, parameter)) = self
+                    .parameters
+                    .iter()
+                    .find(|(path, _)| *path == change.path)
+            {
+                parameter.set_value(Arc::clone(&change.after));
+            }
+            let attempt = Attempt {
+                text: Arc::clone(&change.after),
+                change: measured.map(|compared| compared.mean),
+                outcome: if is_applied {
+                    AttemptOutcome::Applied
+                } else {
+                    AttemptOutcome::NotApplied
+                },
+                is_joint: update.changes.len() > 1,
+                is_clearly_worse: is_clearly_worse && !is_applied,
+                why: report.why.clone(),
+            };
+            self.history
+                .entry(change.path.clone())
+                .or_default()
+                .push(attempt);
+        }
+        update.gate = Some(report);
+    }
+}
+
+impl Optimizer for LlmOptimizer {
+    fn parameters(&self) -> &[(ParameterPath, Parameter)] {
+        &self.parameters
+    }
+
+    fn step<'a>(&'a mut self, gate: &'a Gate<'a>) -> StepFuture<'a> {
+        Box::pin(self.take_step(gate))
+    }
+}

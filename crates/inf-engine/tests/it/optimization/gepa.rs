@@ -1,0 +1,145 @@
+//! GEPA, on the smooth and the trap task.
+
+use inf_engine::execution::{Budget, ExecutionSettings};
+use inf_engine::optimization::{Components, Gepa, GepaReport, LlmOptimizer, StopReason, Trainer};
+
+use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, seeds, smooth, smooth_at};
+use super::trap::trap;
+
+async fn evolve(task: &Smooth, seed: u64, change: impl FnOnce(Gepa<'_>) -> Gepa<'_>) -> GepaReport {
+    let (loss, training, validation) = (loss(), items(0..64), items(1_000..1_024));
+    let gepa = Gepa::new(&loss, &training, &validation, task.reasoner.clone()).with_seed(seed);
+    change(gepa).evolve(&task.pipeline).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
+    let mut qualities = Vec::new();
+    for seed in seeds() {
+        let task = smooth(seed, Proposes::Imperfectly, [BLANK, BLANK]);
+        let budget = Budget::calls(1_500);
+        let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
+        assert!(task.calls() <= 1_500, "{}", task.calls());
+        assert_eq!(report.spent.calls, task.calls() as u64);
+        qualities.push(task.quality());
+    }
+    let worst = qualities.iter().copied().fold(1.0, f64::min);
+    assert!(worst >= 0.93, "{qualities:?}");
+}
+
+/// Climbing is as hopeless with every seed: some are enough.
+const CLIMBERS: usize = 6;
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
+    let (mut evolved, mut climbed) = (0, 0);
+    let (loss, training, validation) = (loss(), items(0..64), items(1_000..1_024));
+    for (place, seed) in seeds().enumerate() {
+        let task = trap(seed);
+        let budget = Budget::calls(1_500);
+        let gepa = Gepa::new(&loss, &training, &validation, task.reasoner.clone());
+        let gepa = gepa.with_seed(seed).with_budget(&budget);
+        gepa.evolve(&task.pipeline).await;
+        assert!(task.calls() <= 1_500, "{}", task.calls());
+        evolved += u32::from(task.is_solved());
+        if place >= CLIMBERS {
+            continue;
+        }
+        let task = trap(seed);
+        let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
+        let trainer = Trainer::new(&loss, &training, &validation).with_seed(seed);
+        let trainer = trainer
+            .with_budget(&Budget::calls(1_500))
+            .with_epochs(100)
+            .with_patience(100);
+        trainer.train(&task.pipeline, &mut optimizer).await;
+        climbed += u32::from(task.is_solved());
+    }
+    assert!(evolved >= 18, "{evolved} of 20");
+    assert!(climbed <= 1, "{climbed} of {CLIMBERS}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_gives_the_same_candidates_at_any_concurrency() {
+    let told = async |most: usize, seed: u64| {
+        let task = smooth_at(most, 5, Proposes::Imperfectly, [BLANK, BLANK]);
+        let budget = Budget::calls(900);
+        let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
+        (report.to_string(), report.candidates, report.elapsed)
+    };
+    let (one, many, other) = (told(1, 5).await, told(64, 5).await, told(64, 6).await);
+    assert_eq!(one.0, many.0);
+    assert_eq!(one.1, many.1);
+    assert_ne!(many.0, other.0);
+    assert!(one.2 > 5 * many.2, "{:?} and {:?}", one.2, many.2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_proposals_in_flight_come_to_the_same_much_sooner() {
+    let told = async |most: usize| {
+        let task = smooth_at(most, 8, Proposes::Imperfectly, [BLANK, BLANK]);
+        let report = evolve(&task, 8, |gepa| gepa.with_width(8).with_rounds(4)).await;
+        assert!(report.candidates.len() > 8);
+        (report.candidates, report.elapsed)
+    };
+    let (sequential, at_once) = (told(1).await, told(1_000).await);
+    assert_eq!(sequential.0, at_once.0);
+    let times = sequential.1.as_secs() / at_once.1.as_secs();
+    assert!(times > 20, "{times}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn frozen_parameters_never_change_and_harm_is_never_kept() {
+    let task = smooth(3, Proposes::Imperfectly, [BLANK, BLANK]);
+    let second = task.pipeline.named_parameters()[1].1.clone();
+    second.requires_grad_(false);
+    let report = evolve(&task, 3, |gepa| gepa.with_budget(&Budget::calls(600))).await;
+    assert_eq!((&*second.value(), second.version()), (BLANK, 0));
+    assert!(report.score() > 0.3);
+    assert!(
+        report
+            .candidates
+            .iter()
+            .all(|candidate| candidate.texts.iter().count() == 1)
+    );
+
+    let [first, second] = perfect();
+    let task = smooth(3, Proposes::Harm, [&first, &second]);
+    let before = task.quality();
+    let report = evolve(&task, 3, |gepa| gepa.with_patience(5)).await;
+    assert_eq!(
+        (report.stopped, report.candidates.len()),
+        (StopReason::Patience, 1)
+    );
+    assert!((task.quality() - before).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn components_may_take_turns() {
+    let task = smooth(4, Proposes::Imperfectly, [BLANK, BLANK]);
+    let report = evolve(&task, 4, |gepa| {
+        let gepa = gepa.with_components(Components::RoundRobin);
+        gepa.with_merges(0).with_rounds(8)
+    });
+    let report = report.await;
+    assert!(report.candidates.len() > 2);
+    for candidate in &report.candidates[1..] {
+        let parent = &report.candidates[candidate.parents[0]];
+        let texts = candidate.texts.iter().zip(parent.texts.iter());
+        assert_eq!(texts.filter(|(own, before)| own != before).count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_money_for_a_round_nothing_is_begun() {
+    let task = smooth(4, Proposes::Imperfectly, [BLANK, BLANK]);
+    let budget = Budget::calls(60);
+    let report = evolve(&task, 4, |gepa| gepa.with_budget(&budget)).await;
+    assert_eq!((report.stopped, report.rounds), (StopReason::Budget, 0));
+    assert_eq!(task.calls(), 48);
+    let nothing = ExecutionSettings::default().with_budget(&Budget::calls(1));
+    let report = nothing
+        .scope(evolve(&task, 4, |gepa| gepa.with_patience(2)))
+        .await;
+    assert_eq!(report.candidates.len(), 1);
+}
