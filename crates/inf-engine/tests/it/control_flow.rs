@@ -881,7 +881,7 @@ fn nest(depth: usize, deepest: usize) -> (serde_json::Value, String) {
 
 #[tokio::test(start_paused = true)]
 async fn regions_nest_as_deep_as_graphs_allow() {
-    let (nodes, output) = nest(0, 24);
+    let (nodes, output) = nest(0, 12);
     let text = json!({"version": 1, "name": "nest", "nodes": nodes, "output": output});
     let graph = InferenceGraph::from_text(&text.to_string()).unwrap();
     let peer = echo();
