@@ -40,7 +40,9 @@ impl Listeners {
             let state = self.state();
             state.all.iter().map(|(_, tell)| Arc::clone(tell)).collect()
         };
-        all.iter().for_each(|tell| tell());
+        for tell in all {
+            tell();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

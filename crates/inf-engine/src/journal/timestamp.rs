@@ -76,6 +76,7 @@ pub(super) mod milliseconds {
         #[derive(Serialize, Deserialize)]
         struct Milliseconds(#[serde(with = "super")] Duration);
 
+        #[expect(clippy::ref_option, reason = "serde passes a reference")]
         pub(in crate::journal) fn serialize<S: Serializer>(
             duration: &Option<Duration>,
             serializer: S,

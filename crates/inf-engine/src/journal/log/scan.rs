@@ -50,10 +50,9 @@ pub(in crate::journal) fn scan(
             let offset = start + place as u64;
             match piece {
                 Piece::Line(line) => {
-                    damage
-                        .take()
-                        .into_iter()
-                        .for_each(|damage| visitor.damage(damage));
+                    if let Some(damage) = damage.take() {
+                        visitor.damage(damage);
+                    }
                     visitor.line(offset, line);
                 }
                 Piece::Damaged(bytes) => {
@@ -93,7 +92,9 @@ pub(in crate::journal) fn scan(
     if takes_unended {
         tell(offset, line_number, &block[..filled]);
     }
-    damage.into_iter().for_each(|damage| visitor.damage(damage));
+    if let Some(damage) = damage {
+        visitor.damage(damage);
+    }
     Ok(End {
         length: offset + filled as u64,
         unended: (filled > 0).then_some(offset),

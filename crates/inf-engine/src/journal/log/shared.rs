@@ -47,6 +47,10 @@ pub(super) struct Shared {
 }
 
 /// Counts are of records since the journal was opened.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the two threads and their users each have states of their own"
+)]
 pub(super) struct State {
     /// Handed over and not yet written; those in the hands of the writer are in neither.
     pub(super) queue: VecDeque<Record>,

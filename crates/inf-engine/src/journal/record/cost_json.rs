@@ -37,8 +37,8 @@ pub(super) fn serialize<S: Serializer>(cost: &Cost, serializer: S) -> Result<S::
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cost, D::Error> {
     let json = CostJson::deserialize(deserializer)?;
-    let mut cost = Cost::default();
-    cost.known = json.usd;
-    cost.unknown = json.unknown;
-    Ok(cost)
+    Ok(Cost {
+        known: json.usd,
+        unknown: json.unknown,
+    })
 }

@@ -1,4 +1,8 @@
 //! [`InputRecord`]: how an input ended.
+#![expect(
+    clippy::result_large_err,
+    reason = "a failure is what is recorded, not what is returned"
+)]
 
 use std::time::Duration;
 

@@ -133,12 +133,7 @@ fn records() -> Vec<Record> {
             input: identity(1),
             path: "chunks[2]/parse".into(),
             arguments: ArgumentsDigest::of(&Value::from("x")),
-            outcome: Ok(Value::from(
-                vec![1_i64, 2]
-                    .into_iter()
-                    .map(Value::from)
-                    .collect::<Value>(),
-            )),
+            outcome: Ok([1_i64, 2].into_iter().map(Value::from).collect()),
             began_at: Timestamp::from_millis(at + 500),
             took: Duration::from_micros(7),
         }
@@ -263,39 +258,33 @@ fn what_is_not_known_is_passed_over_and_a_newer_version_refused() {
 fn digests_of_requests_never_change_and_count_all_that_is_asked() {
     let mut request = LlmRequest::from_prompt("Hello.");
     let mut digests = vec![RequestDigest::of(&request)];
-    let mut changes: Vec<Box<dyn Fn(&mut LlmRequest)>> = Vec::new();
-    changes.push(Box::new(|request| request.temperature = Some(0.1 + 0.2)));
-    changes.push(Box::new(|request| request.max_tokens = Some(7)));
-    changes.push(Box::new(|request| request.stop = vec!["\n".into()]));
-    changes.push(Box::new(|request| request.top_p = Some(0.5)));
-    changes.push(Box::new(|request| request.seed = Some(u64::MAX)));
-    changes.push(Box::new(|request| {
-        request.reasoning_effort = Some(ReasoningEffort::Low)
-    }));
-    changes.push(Box::new(|request| {
-        request.output_schema = Some(Arc::new(OutputSchema {
-            name: "n".into(),
-            schema: json!({"b": 1, "a": 2}),
-        }));
-    }));
-    changes.push(Box::new(|request| {
-        request.tools = vec![Arc::new(ToolSpec {
-            name: "t".into(),
-            description: "d".into(),
-            parameters: json!({}),
-        })];
-    }));
-    changes.push(Box::new(|request| {
-        request.tool_choice = ToolChoice::Tool("t".into())
-    }));
-    changes.push(Box::new(|request| {
-        request.extra = Some(Arc::new(serde_json::Map::new()))
-    }));
-    changes.push(Box::new(|request| {
-        request
-            .messages
-            .insert(0, Message::new(Role::System, "Be brief."));
-    }));
+    let changes: [fn(&mut LlmRequest); 11] = [
+        |request| request.temperature = Some(0.1 + 0.2),
+        |request| request.max_tokens = Some(7),
+        |request| request.stop = vec!["\n".into()],
+        |request| request.top_p = Some(0.5),
+        |request| request.seed = Some(u64::MAX),
+        |request| request.reasoning_effort = Some(ReasoningEffort::Low),
+        |request| {
+            request.output_schema = Some(Arc::new(OutputSchema {
+                name: "n".into(),
+                schema: json!({"b": 1, "a": 2}),
+            }));
+        },
+        |request| {
+            request.tools = vec![Arc::new(ToolSpec {
+                name: "t".into(),
+                description: "d".into(),
+                parameters: json!({}),
+            })];
+        },
+        |request| request.tool_choice = ToolChoice::Tool("t".into()),
+        |request| request.extra = Some(Arc::new(serde_json::Map::new())),
+        |request| {
+            let system = Message::new(Role::System, "Be brief.");
+            request.messages.insert(0, system);
+        },
+    ];
     for change in changes {
         change(&mut request);
         digests.push(RequestDigest::of(&request));

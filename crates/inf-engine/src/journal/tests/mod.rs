@@ -24,8 +24,10 @@ fn identity(number: u64) -> InputIdentity {
 }
 
 fn call(run: RunNumber, input: u64, path: &str) -> CallRecord {
-    let mut cost = Cost::default();
-    cost.known = Dollars::new(0.000_123_4);
+    let cost = Cost {
+        known: Dollars::new(0.000_123_4),
+        unknown: 0,
+    };
     let mut response =
         LlmResponse::from_text(format!("Answer \"{input}\" of {path}\nin two lines"));
     response.usage = Usage {
