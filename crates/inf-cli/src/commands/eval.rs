@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Mutex;
 
-use inf_engine::execution::{Budget, ErrorKind, ExecutionSettings, Pipeline};
+use inf_engine::execution::{Budget, ExecutionSettings, Pipeline};
 use inf_engine::optimization::{
     Dataset, Evaluation, LlmJudge, Loss, MatchLoss, Reasoner, Scored, evaluate,
 };
@@ -54,11 +54,7 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         report.to_string()
     };
     super::print(&text)?;
-    let is_out_of_budget = evaluation.examples.iter().any(|scored| {
-        let error = scored.output.as_ref().err();
-        error.is_some_and(|error| error.kind == ErrorKind::Budget)
-    });
-    Ok(if is_out_of_budget {
+    Ok(if evaluation.is_cut_short() {
         Exit::OutOfBudget
     } else if evaluation.unscored().next().is_some() {
         Exit::SomeFailed

@@ -31,7 +31,8 @@ pub use evaluation::{
 pub use gepa::{CandidateReport, Components, Gepa, GepaReport};
 pub use loss::{
     BatchLossFuture, CompositeLoss, Criterion, HumanLoss, LlmJudge, Loss, LossError, LossFuture,
-    MatchLoss, Person, PreferenceLoss, Rubric, Sample, Terminal, Verdict, VerifierLoss,
+    MatchLoss, Person, PreferenceLoss, RankingLoss, Rubric, Sample, Terminal, Verdict,
+    VerifierLoss,
 };
 pub use optimizer::{
     Attempt, AttemptOutcome, Change, Constraints, Decision, Gate, GateReport, LlmOptimizer,

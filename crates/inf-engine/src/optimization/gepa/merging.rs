@@ -104,9 +104,15 @@ mod tests {
             Some(["1", "1"]),
         );
         // Both changed the first: the better one gives it.
+        let better = candidate(["1", "0"], &[0], [1.0, 0.6]);
+        check(
+            vec![root(), better, candidate(["2", "1"], &[0], [0.5, 1.0])],
+            Some(["1", "1"]),
+        );
+        // What comes of it is there already.
         check(
             vec![root(), left(), candidate(["2", "1"], &[0], [0.5, 1.0])],
-            Some(["2", "1"]),
+            None,
         );
         // An ancestor that is better than one of them.
         let good = candidate(["0", "0"], &[], [0.9, 0.9]);

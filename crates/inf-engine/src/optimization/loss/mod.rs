@@ -2,7 +2,7 @@
 //!
 //! [`Loss`] is open: implement it for what is not here. Each file has one:
 //! functions that check ([`VerifierLoss`], [`MatchLoss`]), models that judge
-//! ([`LlmJudge`], [`PreferenceLoss`]), people ([`HumanLoss`]), and several
+//! ([`LlmJudge`], [`PreferenceLoss`], [`RankingLoss`]), people ([`HumanLoss`]), and several
 //! together ([`CompositeLoss`]).
 
 mod composite;
@@ -12,6 +12,7 @@ mod loss_error;
 mod loss_trait;
 mod match_loss;
 mod preference;
+mod ranking;
 mod rubric;
 mod verifier;
 mod wording;
@@ -23,5 +24,6 @@ pub use loss_error::LossError;
 pub use loss_trait::{BatchLossFuture, Loss, LossFuture, Sample};
 pub use match_loss::MatchLoss;
 pub use preference::PreferenceLoss;
+pub use ranking::RankingLoss;
 pub use rubric::{Criterion, Rubric};
 pub use verifier::{Verdict, VerifierLoss};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
 use inf_engine::optimization::{
-    CompositeLoss, Criterion, Example, HumanLoss, LlmJudge, Loss, LossError, MatchLoss,
-    PreferenceLoss, Reasoner, Rubric, Sample, Terminal, VerifierLoss,
+    CompositeLoss, Criterion, Evaluation, Example, Gepa, HumanLoss, LlmJudge, LlmOptimizer, Loss,
+    LossError, MatchLoss, Optimizer, PreferenceLoss, RankingLoss, Reasoner, Rubric, Sample,
+    Terminal, Trainer, VerifierLoss,
 };
 use inf_engine::{Feedback, FeedbackType, Value};
 use insta::assert_snapshot;
@@ -263,6 +264,71 @@ async fn a_preference_is_asked_in_both_orders() {
     .await;
     check(|_| "a", 0.5).await;
     check(|_| "equal", 0.5).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn outputs_for_the_same_input_are_ranked_and_groups_at_once() {
+    // The longest is the best.
+    let model = Model::new(|request| {
+        let prompt = request.prompt();
+        let lengths = prompt.split("<answer ").skip(1).map(|answer| {
+            let (number, rest) = answer.split_once(">\n").unwrap();
+            (
+                rest.split_once("\n<").unwrap().0.len(),
+                number.parse::<usize>().unwrap(),
+            )
+        });
+        let mut lengths: Vec<(usize, usize)> = lengths.collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let order: Vec<usize> = lengths.into_iter().map(|(_, number)| number).collect();
+        json!({"reason": "longer", "order": order}).to_string()
+    });
+    let loss = RankingLoss::new(judge(&model), "Which is longer?");
+    let of = |input: &str, output: &str| Sample::new(&Example::new(input), output);
+    let samples = [
+        of("x", "aa"),
+        of("y", "b"),
+        of("x", "a"),
+        of("x", "aaa"),
+        of("y", "bbb"),
+        of("x", "a"),
+        of("z", "c"),
+    ];
+    let start = Instant::now();
+    let verdicts = loss.evaluate_batch(&samples).await;
+    assert_eq!((start.elapsed().as_secs(), model.asked().len()), (1, 2));
+    let scores = verdicts
+        .iter()
+        .map(|verdict| verdict.as_ref().ok().and_then(|verdict| verdict.score));
+    let scores: Vec<Option<f64>> = scores.collect();
+    assert_eq!(
+        scores,
+        [
+            Some(0.5),
+            Some(0.0),
+            Some(0.0),
+            Some(1.0),
+            Some(1.0),
+            Some(0.0),
+            None
+        ]
+    );
+    assert_eq!(verdicts[0].as_ref().unwrap().text, "number 2 of 3: longer");
+    assert_eq!(
+        verdicts[6].as_ref().unwrap_err().to_string(),
+        "`ranking` failed: there is nothing to compare with: it takes several different outputs for an input"
+    );
+}
+
+#[test]
+fn traits_that_are_open_are_object_safe_and_handles_are_shared() {
+    fn shared<T: Send + Sync + ?Sized>() {}
+    shared::<dyn Loss>();
+    shared::<dyn Optimizer>();
+    shared::<LlmOptimizer>();
+    shared::<Gepa<'_>>();
+    shared::<Trainer<'_>>();
+    shared::<Evaluation>();
 }
 
 #[tokio::test(start_paused = true)]
