@@ -220,7 +220,6 @@ impl Journal {
     }
 
     /// Whether anything was recorded of `input`; nothing is read for it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "execution will use it"))]
     pub(crate) fn find(&self, input: InputIdentity) -> Option<Found> {
         let appended = match &*self.0 {
             Store::InMemory { records, .. } => records.knows(input).then_some(0)?,
@@ -233,7 +232,6 @@ impl Journal {
     ///
     /// # Errors
     /// It can't be read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "execution will use it"))]
     pub(crate) fn read(&self, found: Found) -> Result<Vec<Record>, JournalError> {
         self.read_newest(found, usize::MAX)
     }
@@ -260,14 +258,12 @@ impl Journal {
     ///
     /// # Errors
     /// It can't be read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "execution will use it"))]
     pub(crate) fn index_requests(&self) -> Result<(), JournalError> {
         self.0.log().map_or(Ok(()), Log::index_requests)
     }
 
     /// The answer number `n`, from 0, to any of `keys`, if there are as many and
     /// they are written; nothing is read for it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "execution will use it"))]
     pub(crate) fn find_request(&self, keys: &[RequestKey], n: usize) -> Option<FoundCall> {
         let place = match &*self.0 {
             Store::InMemory { records, .. } => records.find_request(keys, n),
@@ -281,7 +277,6 @@ impl Journal {
     ///
     /// # Errors
     /// It can't be read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "execution will use it"))]
     pub(crate) fn read_call(&self, found: FoundCall) -> Result<Option<CallRecord>, JournalError> {
         let record = match &*self.0 {
             Store::InMemory { records, .. } => records.read_at(found.0),
