@@ -28,7 +28,7 @@ async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
 }
 
 /// Climbing is as hopeless with every seed: some are enough.
-const CLIMBERS: usize = 6;
+const CLIMBERS: usize = 4;
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
@@ -41,7 +41,7 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
         let gepa = gepa.with_seed(seed).with_budget(&budget);
         gepa.evolve(&task.pipeline).await;
         assert!(task.calls() <= 1_500, "{}", task.calls());
-        evolved += u32::from(task.is_solved());
+        evolved += usize::from(task.is_solved());
         if place >= CLIMBERS {
             continue;
         }
@@ -53,9 +53,10 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
             .with_epochs(100)
             .with_patience(100);
         trainer.train(&task.pipeline, &mut optimizer).await;
-        climbed += u32::from(task.is_solved());
+        climbed += usize::from(task.is_solved());
     }
-    assert!(evolved >= 18, "{evolved} of 20");
+    let seeds = seeds().count();
+    assert!(10 * evolved >= 9 * seeds, "{evolved} of {seeds}");
     assert!(climbed <= 1, "{climbed} of {CLIMBERS}");
 }
 
