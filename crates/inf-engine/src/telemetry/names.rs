@@ -27,6 +27,9 @@ pub const INPUTS_FAILED: &str = "inputs_failed";
 pub const INPUT: &str = "input";
 /// The name of a node, which begins with the path of its module.
 pub const NODE: &str = "node";
+/// Where a node runs inside of its input, if a node of control flow runs it:
+/// `summaries[17]/summary`.
+pub const PATH: &str = "path";
 /// The alias of the endpoint that a node calls.
 pub const ENDPOINT: &str = "endpoint";
 /// Which attempt of its node it is, from 1; refusals for a limit do not count.

@@ -853,3 +853,69 @@ output: again.state
     let results = run_all(&pipeline, [json!(numbers), json!([1, 2])]).await;
     assert_eq!(texts(&results), ["50005000", "10003"]);
 }
+
+/// A nest of so many regions from `depth` on, with a call in the innermost: the
+/// nodes, and which of them gives something.
+fn nest(depth: usize, deepest: usize) -> (serde_json::Value, String) {
+    if depth == deepest {
+        let call = json!({"last": {"llm": "a", "prompt": "{e0}"}});
+        return (call, "last".to_owned());
+    }
+    let (nodes, output) = nest(depth + 1, deepest);
+    let (argument, always) = (format!("e{depth}"), json!({"$value": true}));
+    let node = match depth % 3 {
+        0 => json!({"map": "input", "as": argument, "nodes": nodes, "output": output}),
+        1 => json!({
+            "if": always,
+            "then": {"nodes": nodes, "output": output},
+            "else": {"output": "input"},
+        }),
+        _ => json!({
+            "repeat": "input", "as": argument, "max": 2,
+            "nodes": nodes, "until": always, "output": output,
+        }),
+    };
+    let name = format!("n{depth}");
+    (json!({name.clone(): node}), name)
+}
+
+#[tokio::test(start_paused = true)]
+async fn regions_nest_as_deep_as_graphs_allow() {
+    let (nodes, output) = nest(0, 12);
+    let text = json!({"version": 1, "name": "nest", "nodes": nodes, "output": output});
+    let graph = InferenceGraph::from_text(&text.to_string()).unwrap();
+    let peer = echo();
+    let results = run_all(&bind(graph, &peer), [json!(["x"])]).await;
+    assert!(results[0].output.is_ok(), "{:?}", results[0].output);
+    assert_eq!(asked(&peer), ["x"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_on_the_spot_takes_turns_however_it_nests() {
+    let text = r#"
+input: [integer]
+nodes:
+  all:
+    map: input
+    as: a
+    nodes:
+      inner:
+        map: input
+        as: b
+        nodes:
+          sum:
+            fold: input
+            as: [left, right]
+            nodes: { both: { compute: add, input: [left, right] } }
+            output: both
+        output: sum
+    output: inner
+output: all
+"#;
+    let numbers: Vec<u32> = (0..40).collect();
+    let results = run_all(&bind(graph(text), &echo()), [json!(numbers)]).await;
+    assert_eq!(
+        results[0].output.as_ref().unwrap(),
+        &Value::from(json!(vec![vec![780; 40]; 40]))
+    );
+}

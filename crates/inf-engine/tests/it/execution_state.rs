@@ -240,7 +240,7 @@ fn a_finished_node_is_never_started_again() {
 fn branched() -> InferenceGraph {
     InferenceGraph::from_text(
         "{version: 1, name: g, nodes: {
-            first: {prompt: '{input}'},
+            first: {host: list, input: input},
             reply: {
                 if: input,
                 then: {

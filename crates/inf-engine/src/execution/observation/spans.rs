@@ -20,6 +20,7 @@ use crate::clients::{
     ToolCall,
 };
 use crate::execution::{ErrorKind, ExecutionError};
+use crate::graph::RegionPath;
 use crate::telemetry::names;
 
 /// The target of all spans and events of execution.
@@ -41,10 +42,21 @@ pub(crate) struct RunSpans {
 pub(crate) struct About<'a> {
     pub(crate) input: usize,
     pub(crate) node: &'a str,
+    /// Where it runs inside of the input.
+    pub(crate) region: &'a RegionPath,
     pub(crate) alias: &'a str,
     pub(crate) attempt: u32,
     pub(crate) turn: u32,
     pub(crate) is_hedge: bool,
+}
+
+impl About<'_> {
+    /// Where the node runs, if a node of control flow runs it.
+    fn path(&self) -> Option<impl fmt::Display> {
+        let is_inside = !self.region.is_root();
+        is_inside
+            .then(|| fmt::from_fn(|formatter| write!(formatter, "{}/{}", self.region, self.node)))
+    }
 }
 
 impl RunSpans {
@@ -113,6 +125,7 @@ impl RunSpans {
             { names::RUN } = whole(self.run.number()),
             { names::INPUT } = whole(about.input),
             { names::NODE } = about.node,
+            { names::PATH } = about.path().map(display),
             { names::ENDPOINT } = about.alias,
             { names::ATTEMPT } = whole(about.attempt),
             { names::TURN } = whole(about.turn),
@@ -375,6 +388,7 @@ impl RunSpans {
                 { names::RUN } = whole(self.run.number()),
                 { names::INPUT } = whole(input),
                 { names::NODE } = error.node.as_deref(),
+                { names::PATH } = error.path.as_deref(),
                 { names::ENDPOINT } = error.alias.as_deref(),
                 { names::ATTEMPT } = whole(error.attempts()),
                 { names::ERROR_TYPE } = error.kind.as_str(),

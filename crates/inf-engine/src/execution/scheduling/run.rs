@@ -336,6 +336,7 @@ impl Run {
         mut execution: Box<Execution>,
         mut ready: Vec<NodeRef>,
     ) {
+        self.flows.begin_turn();
         self.work(board, &mut execution, &mut ready, 0);
         board.ready = ready;
         self.settle(board, execution);

@@ -124,7 +124,7 @@ impl<'d> Scope<'d> {
             depth: self.depth + 1,
             has_flows: self.has_flows,
         };
-        for _ in 0..inner.random.random_range(0..4) {
+        for _ in 0..inner.random.random_range(0..3) {
             inner.draw_node();
         }
         let last = *inner.nodes.last().unwrap();

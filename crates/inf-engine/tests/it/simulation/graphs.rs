@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use inf_engine::Value;
@@ -64,7 +65,7 @@ pub(super) fn draw(random: &mut Pcg64) -> Drawn {
     let ends = scope.nodes.iter().rev().take(3);
     let ends = ends.map(|&node| Shape::from(node)).collect();
     builder.add_tool(look());
-    Drawn(builder.finish(Shape::List(ends)).unwrap())
+    Drawn::new(builder.finish(Shape::List(ends)).unwrap())
 }
 
 impl Scope<'_> {
@@ -150,7 +151,13 @@ fn look() -> Tool {
 
 /// A graph that prints as one line for each node.
 #[derive(Clone)]
-pub(super) struct Drawn(pub(super) InferenceGraph);
+pub(super) struct Drawn(pub(super) InferenceGraph, Arc<Waits>);
+
+/// Who waits for whom: found out once, because it is asked for every call.
+struct Waits {
+    dependencies: Vec<Vec<NodeRef>>,
+    remaining: Vec<u32>,
+}
 
 impl Drawn {
     /// Whether a node is not done on the spot.
@@ -162,27 +169,25 @@ impl Drawn {
         }
     }
 
-    /// The most nodes on a way from each node to the end.
-    pub(super) fn remaining(&self) -> Vec<u32> {
-        let graph = &self.0;
-        let waiting_for = |read: NodeRef| {
-            let region = graph.node(read).region();
-            let others = graph
-                .enumerate()
-                .filter(move |(_, node)| node.region() == region);
-            others.filter(move |(other, _)| graph.dependencies(*other).contains(&read))
+    fn new(graph: InferenceGraph) -> Self {
+        let dependencies = graph.enumerate().map(|(node, _)| graph.dependencies(node));
+        let dependencies: Vec<Vec<NodeRef>> = dependencies.collect();
+        let remaining = remaining(&graph, &dependencies);
+        let waits = Waits {
+            dependencies,
+            remaining,
         };
-        let mut remaining = vec![1; graph.nodes().len()];
-        for (node, found) in graph.enumerate().collect::<Vec<_>>().into_iter().rev() {
-            let around = graph.conditions(node).map(|condition| condition.owner);
-            let later = around.chain([node]).flat_map(waiting_for);
-            let later = later.map(|(other, _)| other.index());
-            let regions = found.operation().regions().into_iter();
-            let inside = regions.flat_map(|region| graph.region(region).nodes());
-            let longest = later.chain(inside).map(|other| remaining[other]).max();
-            remaining[node.index()] = longest.unwrap_or(0) + 1;
-        }
-        remaining
+        Self(graph, Arc::new(waits))
+    }
+
+    /// The nodes that must have their values before a node can begin.
+    pub(super) fn dependencies(&self, node: usize) -> &[NodeRef] {
+        &self.1.dependencies[node]
+    }
+
+    /// The most nodes on a way from each node to the end.
+    pub(super) fn remaining(&self) -> &[u32] {
+        &self.1.remaining
     }
 
     /// Whether it has failures that are handled.
@@ -193,6 +198,28 @@ impl Drawn {
             _ => false,
         })
     }
+}
+
+/// The most nodes on a way from each node to the end: through those that wait for
+/// it, or for what it stands in.
+fn remaining(graph: &InferenceGraph, dependencies: &[Vec<NodeRef>]) -> Vec<u32> {
+    let waiting_for = |read: NodeRef| {
+        let region = graph.node(read).region();
+        let others = graph.enumerate();
+        let others = others.filter(move |(_, node)| node.region() == region);
+        others.filter(move |(other, _)| dependencies[other.index()].contains(&read))
+    };
+    let mut remaining = vec![1; graph.nodes().len()];
+    for (node, found) in graph.enumerate().collect::<Vec<_>>().into_iter().rev() {
+        let around = graph.conditions(node).map(|condition| condition.owner);
+        let later = around.chain([node]).flat_map(waiting_for);
+        let later = later.map(|(other, _)| other.index());
+        let regions = found.operation().regions().into_iter();
+        let inside = regions.flat_map(|region| graph.region(region).nodes());
+        let longest = later.chain(inside).map(|other| remaining[other]).max();
+        remaining[node.index()] = longest.unwrap_or(0) + 1;
+    }
+    remaining
 }
 
 impl fmt::Debug for Drawn {

@@ -9,7 +9,7 @@ use inf_engine::graph::{
 };
 
 use super::flows;
-use super::graphs::{shout, think};
+use super::graphs::{Drawn, shout, think};
 use super::peers::{Course, Fate, Says, Temper, turn_key};
 use super::record::place_of;
 
@@ -50,6 +50,7 @@ struct Outcome {
 }
 
 struct Interpreter<'i> {
+    drawn: &'i Drawn,
     graph: &'i InferenceGraph,
     temper: &'i Temper,
     max_retries: usize,
@@ -61,17 +62,18 @@ struct Interpreter<'i> {
 }
 
 pub(super) fn interpret(
-    graph: &InferenceGraph,
+    drawn: &Drawn,
     temper: &Temper,
     input: &Value,
     (max_retries, is_exact): (usize, bool),
 ) -> Expected {
     let mut interpreter = Interpreter {
-        graph,
+        drawn,
+        graph: &drawn.0,
         temper,
         max_retries,
         is_exact,
-        values: vec![None; graph.nodes().len()],
+        values: vec![None; drawn.0.nodes().len()],
         expected: Expected {
             output: None,
             failing: Vec::new(),
@@ -106,7 +108,7 @@ impl Interpreter<'_> {
         let mut arguments = arguments.iter();
         let mut failures = Vec::new();
         for &node in &nodes {
-            let needs = graph.dependencies(node);
+            let needs = self.drawn.dependencies(node.index());
             if needs.iter().all(|it| self.values[it.index()].is_some()) {
                 let came = match graph.node(node).operation() {
                     Operation::Input | Operation::Argument => Outcome {

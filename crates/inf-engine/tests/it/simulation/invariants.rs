@@ -75,7 +75,7 @@ impl<'c> Check<'c> {
             let retries = (part.settings.retries(), part.settings.is_exact());
             let inputs = (0..part.inputs).map(|input| {
                 let text = Value::from(part.input(run, input).ok()?);
-                let expected = interpret(&part.graph.0, &scenario.temper, &text, retries);
+                let expected = interpret(&part.graph, &scenario.temper, &text, retries);
                 for ask in &expected.asks {
                     let mut aliases = ALIASES.iter();
                     let alias = aliases.position(|known| *known == ask.alias).unwrap();
@@ -282,11 +282,12 @@ impl<'c> Check<'c> {
             if attempt.outcome == AttemptOutcome::Skipped {
                 continue;
             }
-            let graph = &self.scenario.runs[run].graph.0;
+            let drawn = &self.scenario.runs[run].graph;
+            let graph = &drawn.0;
             let is_in_order = attempt.ready <= attempt.started && attempt.started <= attempt.ended;
             ensure!(self, is_in_order, "times that go backwards: {attempt:?}");
             let (node, _) = graph.enumerate().nth(attempt.node).unwrap();
-            for read in graph.dependencies(node) {
+            for &read in drawn.dependencies(attempt.node) {
                 let place = attempt.places[graph.conditions(read).count()];
                 let node = read.index();
                 let there = completed.get(&Asker {
@@ -594,7 +595,7 @@ impl<'c> Check<'c> {
     /// The calls that were made, and since when they could have been.
     fn waits(&self) -> Vec<Wait<'c>> {
         let parts = self.parts();
-        let remaining: Vec<Vec<u32>> = parts.map(|(_, part, _)| part.graph.remaining()).collect();
+        let remaining: Vec<&[u32]> = parts.map(|(_, part, _)| part.graph.remaining()).collect();
         // Reports come in the order of ends, and the second request for a call
         // may end before the first: what a call waited for shows in its times.
         let is_retried = |attempt: &&Attempt| attempt.outcome == AttemptOutcome::Retried;

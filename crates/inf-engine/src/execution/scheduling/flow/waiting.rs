@@ -26,7 +26,13 @@ pub(crate) struct WaitingFlows {
     /// Elements that have begun and not ended.
     elements: usize,
     most: usize,
+    /// The region runs that may still begin in this turn.
+    left: usize,
 }
+
+/// The region runs that begin in a turn: a loop over what is done on the spot
+/// would otherwise keep the thread until it is through.
+const REGIONS_A_TURN: usize = 128;
 
 impl WaitingFlows {
     /// None yet, where up to `most` elements may be under way.
@@ -36,7 +42,22 @@ impl WaitingFlows {
             for_turn: BTreeSet::new(),
             elements: 0,
             most,
+            left: REGIONS_A_TURN,
         }
+    }
+
+    pub(crate) fn begin_turn(&mut self) {
+        self.left = REGIONS_A_TURN;
+    }
+
+    /// Whether no more region runs may begin in this turn.
+    pub(crate) fn is_turn_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Counts a region run that begins in this turn.
+    pub(crate) fn region_begins(&mut self) {
+        self.left -= 1;
     }
 
     pub(crate) fn is_full(&self) -> bool {

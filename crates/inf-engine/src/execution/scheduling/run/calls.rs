@@ -224,6 +224,7 @@ impl Run {
         let about = About {
             input: execution.index,
             node: bound.plan.graph().node(node).name(),
+            region: execution.region_path(&bound.plan),
             alias: bound.endpoints[start.place].alias(),
             attempt,
             turn,
@@ -486,15 +487,16 @@ impl Run {
         }
     }
 
-    pub(super) fn about(
-        &self,
-        execution: &Execution,
+    pub(super) fn about<'a>(
+        &'a self,
+        execution: &'a Execution,
         node: NodeRef,
         running: &Running,
-    ) -> About<'_> {
+    ) -> About<'a> {
         About {
             input: execution.index,
             node: self.bound.plan.graph().node(node).name(),
+            region: execution.region_path(&self.bound.plan),
             alias: self.bound.endpoints[self.bound.endpoint_of[node.index()]].alias(),
             attempt: running.attempt,
             turn: running.turn,

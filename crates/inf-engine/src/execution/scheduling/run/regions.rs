@@ -19,10 +19,6 @@ use crate::execution::{ErrorKind, ExecutionError};
 use crate::graph::{NodeRef, RegionRef};
 use crate::value::Value;
 
-/// The region runs that begin without others having their turn: a loop over what
-/// is done on the spot would otherwise keep the thread until it is through.
-const REGIONS_A_TURN: usize = 128;
-
 /// What a region run came to.
 type Outcome = Result<Value, ExecutionError>;
 
@@ -40,7 +36,7 @@ impl Run {
                 if let Some(region) = flow.chosen() {
                     self.skip_others(board, execution, node, region);
                 }
-                self.drive(board, execution, flow, ready, REGIONS_A_TURN);
+                self.drive(board, execution, flow, ready);
             }
             Err(failure) => {
                 let error = execution.fail(&self.bound.plan, node, failure);
@@ -49,16 +45,15 @@ impl Run {
         }
     }
 
-    /// Begins what `flow` has to begin, as far as there is room and no more than
-    /// `most`, and ends it if nothing is left. Returns how much began.
+    /// Begins what `flow` has to begin, as far as there is room in this turn, and
+    /// ends it if nothing is left.
     fn drive(
         &mut self,
         board: &mut Board,
         execution: &mut Execution,
         mut flow: Flow,
         ready: &mut Vec<NodeRef>,
-        most: usize,
-    ) -> usize {
+    ) {
         let key = FlowKey {
             input: execution.root,
             execution: execution.id,
@@ -67,14 +62,13 @@ impl Run {
         if std::mem::take(&mut flow.is_waiting) {
             self.flows.forget(key);
         }
-        let mut begun = 0;
         while execution.error.is_none() {
             let Some(region) = flow.upcoming() else {
                 if flow.running > 0 {
                     break;
                 }
                 self.finish_flow(board, execution, flow, ready);
-                return begun;
+                return;
             };
             // One is always under way, so that none waits for good: the room may
             // be taken by what is around it.
@@ -84,12 +78,12 @@ impl Run {
                 self.flows.wait_for_room(region, key);
                 break;
             }
-            if begun == most {
+            if self.flows.is_turn_over() {
                 flow.is_waiting = true;
                 self.flows.wait_for_turn(key);
                 break;
             }
-            begun += 1;
+            self.flows.region_begins();
             if let Some((at, outcome)) = self.begin_region(board, execution, &mut flow, ready) {
                 self.take_outcome(execution, &mut flow, at, outcome);
             }
@@ -99,7 +93,6 @@ impl Run {
         } else {
             execution.keep_flow(flow);
         }
-        begun
     }
 
     /// Whether another element may begin.
@@ -260,7 +253,7 @@ impl Run {
         let mut ready = std::mem::take(&mut board.ready);
         if let Some(mut flow) = execution.take_flow(node) {
             self.take_outcome(&mut execution, &mut flow, at, outcome);
-            self.drive(board, &mut execution, flow, &mut ready, REGIONS_A_TURN);
+            self.drive(board, &mut execution, flow, &mut ready);
         }
         self.work(board, &mut execution, &mut ready, 0);
         board.ready = ready;
@@ -341,8 +334,8 @@ impl Run {
 
     /// Begins what there is room for, that of the oldest inputs first.
     pub(crate) fn begin_regions(&mut self, board: &mut Board) {
-        let mut left = REGIONS_A_TURN;
-        while left > 0
+        self.flows.begin_turn();
+        while !self.flows.is_turn_over()
             && let Some(key) = self.flows.next(|region| self.needs_calls(region))
         {
             self.flows.forget(key);
@@ -352,7 +345,7 @@ impl Run {
             let mut ready = std::mem::take(&mut board.ready);
             if let Some(mut flow) = execution.take_flow(key.node) {
                 flow.is_waiting = false;
-                left -= self.drive(board, &mut execution, flow, &mut ready, left);
+                self.drive(board, &mut execution, flow, &mut ready);
             }
             self.work(board, &mut execution, &mut ready, 0);
             board.ready = ready;
