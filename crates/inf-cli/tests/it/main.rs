@@ -10,7 +10,6 @@ mod chosen_calls;
 mod command;
 mod control_flow;
 mod eval;
-mod flow_checks;
 mod graph;
 mod help;
 mod interrupt;

@@ -33,10 +33,10 @@ use crate::graph::{Accessor, Reference, Repeat, Shape, SourceLocation};
 ///             let text = write.call(prompt!("{text}\n\nBetter, please: {critique}"));
 ///             (text, critic.call(text)).pack()
 ///         },
-///         |state| state.index(1).accepted(),
+///         |state| state.split().1.accepted(),
 ///         3,
 ///     );
-///     revised.state().index(0)
+///     revised.state().split().0
 /// })?;
 /// # Ok::<(), inf_engine::graph::GraphError>(())
 /// ```
