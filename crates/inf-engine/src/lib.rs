@@ -42,7 +42,7 @@
 //! |---|---|
 //! | [`module`] | `Module`, `Forward`, `LlmInference`, containers, state dicts |
 //! | [`parameter`] | `Parameter`: learnable text that gathers feedback |
-//! | [`trace`] | `Proxy`, `Tracer`, `prompt!`: from `forward` to a graph |
+//! | [`trace`] | `Proxy`, `Tracer`, `prompt!`, `branch`, `map`, …: from `forward` to a graph |
 //! | [`graph`] | `InferenceGraph`: nodes, validation, drawings, pipeline files |
 //! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
 //! | [`resources`] | aliases, endpoints, limits, metrics |

@@ -1,5 +1,4 @@
-//! Pipelines that decide: `inf run`, `inf check` and `inf graph` with control
-//! flow.
+//! `inf check` of pipelines that decide, and the examples of such.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -38,7 +37,7 @@ output: reply
 "#;
 
 #[test]
-fn only_the_calls_of_chosen_arms_are_made() {
+fn where_inputs_decide_the_estimate_has_exactly_the_calls_that_are_made() {
     let server = Server::start("");
     let workplace = Workplace::new();
     workplace.write("pipeline.yaml", ROUTER);

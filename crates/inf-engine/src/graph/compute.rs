@@ -596,12 +596,8 @@ mod tests {
         // What would be less than half full is not cut off.
         check("a\n\nbbbbb ccccc", 12, &["a\n\nbbbbb", "ccccc"]);
         let no_size = "`chunks` needs the size of a piece, a whole number of 1 or more, and got 0";
-        check_error(json!(["text", 0]), no_size);
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
-    fn check_error(input: serde_json::Value, expected: &str) {
-        check(Compute::Chunks, input, Err(expected));
+        let found = Compute::Chunks.apply(&Value::from(json!(["text", 0])));
+        assert_eq!(found, Err(no_size.to_owned()));
     }
 
     #[test]

@@ -403,3 +403,94 @@ fn a_panic_in_an_arm_leaves_nothing_behind() {
             .is_ok()
     );
 }
+
+// -------------------------------------------------------------------- run
+
+/// Everything that a traced program decides, and what types say of it, as it
+/// comes out of a run.
+#[test]
+fn values_come_out_as_their_types_say() {
+    type Lists = (
+        Vec<u32>,
+        Vec<u32>,
+        Vec<ElementResult<u32>>,
+        Vec<(u32, String)>,
+    );
+    type Ones = (u32, u32, u32, Repeated<u32>, String);
+    let graph = Tracer::new("typed").trace(|list: Proxy<Vec<u32>>| {
+        let odd = |number: u32| {
+            if number % 2 == 1 {
+                Ok(number)
+            } else {
+                Err(format!("{number} is even"))
+            }
+        };
+        let texts = list.map(|number| prompt!("#{number}"));
+        let lists = (
+            list.map(|number| number * 2_u32 + 1_u32),
+            list.filter(|number| number.greater_than(1_u32)),
+            list.map_results(|number| number.try_then("odd", odd)),
+            list.zip(texts),
+        );
+        let count = repeat_until(0_u32, |n| n + 1_u32, |n| n.at_least(3_u32), 10);
+        let kind = match_branch(list.length())
+            .case(0_u64, || prompt!("none"))
+            .case(3_u64, || {
+                branch(texts.contains("#2"), || texts.join(" "), || prompt!("no 2"))
+            })
+            .default(|| prompt!("other"));
+        let tried = list.index(9).fallback_to(7);
+        let ones = (
+            list.fold(10_u32, |sum, number| sum + number),
+            list.fold_tree(|left, right| left - right),
+            tried,
+            count,
+            kind,
+        );
+        (lists, ones).pack()
+    });
+    let resources = ResourceConfig::simulated(["fast"], &Default::default());
+    let pipeline = graph
+        .expect("a graph")
+        .bind_as::<Vec<u32>, (Lists, Ones)>(resources);
+    let (lists, ones) = pipeline
+        .expect("it binds")
+        .run_blocking(vec![7, 2, 1])
+        .expect("a value");
+    let (doubled, large, results, zipped) = lists;
+    assert_eq!((doubled, large), (vec![15, 5, 3], vec![7, 2]));
+    assert_eq!(
+        (&results[0], &results[2]),
+        (&ElementResult::Ok(7), &ElementResult::Ok(1))
+    );
+    let ElementResult::Error(failure) = &results[1] else {
+        panic!("{results:?}")
+    };
+    assert_eq!(
+        (&*failure.kind, &*failure.message),
+        ("host_function", "2 is even")
+    );
+    assert_eq!(zipped[1], (2, "#2".to_owned()));
+    let (sum, difference, tried, count, kind) = ones;
+    assert_eq!((sum, difference, tried), (20, 7 - 2 - 1, 7));
+    assert_eq!(
+        (count.state, count.iterations, count.stopped),
+        (3, 3, Stopped::Condition)
+    );
+    assert_eq!(kind, "#7 #2 #1");
+}
+
+trait FallbackTo {
+    fn fallback_to(self, value: u32) -> Self;
+}
+
+impl FallbackTo for Proxy<u32> {
+    /// This value, or another one where it is missing.
+    fn fallback_to(self, value: u32) -> Self {
+        fallback_on(
+            [FailureKind::MissingValue],
+            || self.then("same", |number: u32| number),
+            || constant(value),
+        )
+    }
+}
