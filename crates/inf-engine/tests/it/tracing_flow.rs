@@ -468,7 +468,7 @@ fn values_come_out_as_their_types_say() {
     };
     assert_eq!(
         (&*failure.kind, &*failure.message),
-        ("host_function", "2 is even")
+        ("host_function", "host function `odd` failed: 2 is even")
     );
     assert_eq!(zipped[1], (2, "#2".to_owned()));
     let (sum, difference, tried, count, kind) = ones;
