@@ -158,7 +158,7 @@ fn fan<const WIDTH: usize>() -> Result<InferenceGraph, Failure> {
 
 /// Ten branches behind each other, each with or without a node in its arms.
 fn branches<const HAS_NODE: bool>() -> Result<InferenceGraph, Failure> {
-    let mut nodes = String::new();
+    let mut nodes = Vec::new();
     let mut last = "input".to_owned();
     for number in 0..10 {
         let arm = |name: &str| {
@@ -172,12 +172,12 @@ fn branches<const HAS_NODE: bool>() -> Result<InferenceGraph, Failure> {
             }
         };
         let (seven, default) = (arm("seven"), arm("other"));
-        nodes += &format!(
-            "  b{number}: {{ match: input, cases: {{ 7: {seven} }}, default: {default} }}\n"
-        );
+        nodes.push(format!(
+            "  b{number}: {{ match: input, cases: {{ 7: {seven} }}, default: {default} }}"
+        ));
         last = format!("b{number}");
     }
-    flow(&nodes, &last)
+    flow(&nodes.join("\n"), &last)
 }
 
 fn map() -> Result<InferenceGraph, Failure> {
@@ -214,16 +214,18 @@ fn repeat() -> Result<InferenceGraph, Failure> {
 }
 
 fn fallbacks() -> Result<InferenceGraph, Failure> {
-    let mut nodes = String::new();
+    let mut nodes = Vec::new();
     let mut last = "input".to_owned();
     for number in 0..10 {
         let tried = format!(
             "nodes: {{ one{number}: {{ host: no_op, input: {last} }} }}, output: one{number}"
         );
-        nodes += &format!("  f{number}: {{ try: {{ {tried} }}, fallback: {{ output: input }} }}\n");
+        nodes.push(format!(
+            "  f{number}: {{ try: {{ {tried} }}, fallback: {{ output: input }} }}"
+        ));
         last = format!("f{number}");
     }
-    flow(&nodes, &last)
+    flow(&nodes.join("\n"), &last)
 }
 
 /// A graph of a file, with the function that does nothing.
