@@ -343,8 +343,8 @@ fn size(bytes: u64) -> String {
 fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
-        ..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
-        ..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        0..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
         _ => format!("{}:{:02} h", seconds / 3600, seconds / 60 % 60),
     }
 }
