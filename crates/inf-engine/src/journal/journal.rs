@@ -232,6 +232,7 @@ impl Journal {
     ///
     /// # Errors
     /// It can't be read.
+    #[cfg(test)]
     pub(crate) fn read(&self, found: Found) -> Result<Vec<Record>, JournalError> {
         self.read_newest(found, usize::MAX)
     }
