@@ -38,6 +38,22 @@ pub(crate) struct Options {
 /// How a graph is made.
 type Trace = fn() -> Result<InferenceGraph, Failure>;
 
+/// How its input is made: not before it is measured, because a long list changes
+/// what the allocator does for the others.
+type Make = fn() -> Value;
+
+fn number() -> Value {
+    7i64.into()
+}
+
+fn text() -> Value {
+    "x".repeat(1_000).into()
+}
+
+fn list<const LENGTH: i64>() -> Value {
+    (0..LENGTH).map(Value::from).collect()
+}
+
 /// A graph, how many of its nodes do nothing or are control flow, and the inputs
 /// it is run over.
 struct Case {
@@ -51,28 +67,25 @@ struct Case {
 
 pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let number = || Value::from(7i64);
-    let text = || Value::from("x".repeat(1_000));
-    let cases: [(_, Trace, _, _, usize); 8] = [
-        ("nodes.chain_10", chain::<Value>, 10, number(), 1_000),
-        ("nodes.chain_10", chain::<Value>, 10, number(), 10_000),
-        ("nodes.chain_10_typed", chain::<i64>, 10, number(), 10_000),
-        ("nodes.chain_10_text", chain::<String>, 10, text(), 10_000),
-        ("nodes.fan_1000", fan::<1_000>, 1_002, number(), 10),
-        ("nodes.fan_1000", fan::<1_000>, 1_002, number(), 100),
-        ("nodes.diamond_5", fan::<3>, 5, number(), 10_000),
-        ("nodes.diamond_5", fan::<3>, 5, number(), 100_000),
+    let cases: [(_, Trace, _, Make, usize); 8] = [
+        ("nodes.chain_10", chain::<Value>, 10, number, 1_000),
+        ("nodes.chain_10", chain::<Value>, 10, number, 10_000),
+        ("nodes.chain_10_typed", chain::<i64>, 10, number, 10_000),
+        ("nodes.chain_10_text", chain::<String>, 10, text, 10_000),
+        ("nodes.fan_1000", fan::<1_000>, 1_002, number, 10),
+        ("nodes.fan_1000", fan::<1_000>, 1_002, number, 100),
+        ("nodes.diamond_5", fan::<3>, 5, number, 10_000),
+        ("nodes.diamond_5", fan::<3>, 5, number, 100_000),
     ];
-    let list = |length: i64| (0..length).map(Value::from).collect::<Value>();
-    let flows: [(_, Trace, _, _, usize); 8] = [
-        ("flow.branch_empty", branches::<false>, 10, number(), 10_000),
-        ("flow.branch", branches::<true>, 10, number(), 10_000),
-        ("flow.map", map, 100, list(100), 1_000),
-        ("flow.map", map, 100_000, list(100_000), 1),
-        ("flow.fold", fold, 100, list(100), 1_000),
-        ("flow.fold_tree", fold_tree, 100, list(100), 1_000),
-        ("flow.repeat", repeat, 100, number(), 1_000),
-        ("flow.fallback", fallbacks, 10, number(), 10_000),
+    let flows: [(_, Trace, _, Make, usize); 8] = [
+        ("flow.branch_empty", branches::<false>, 10, number, 10_000),
+        ("flow.branch", branches::<true>, 10, number, 10_000),
+        ("flow.map", map, 100, list::<100>, 1_000),
+        ("flow.map", map, 100_000, list::<100_000>, 1),
+        ("flow.fold", fold, 100, list::<100>, 1_000),
+        ("flow.fold_tree", fold_tree, 100, list::<100>, 1_000),
+        ("flow.repeat", repeat, 100, number, 1_000),
+        ("flow.fallback", fallbacks, 10, number, 10_000),
     ];
     let cases = cases.into_iter().map(|case| ("us/node", case));
     let flows = flows.into_iter().map(|case| ("us/run", case));
@@ -89,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
                 unit,
                 trace,
                 nodes,
-                input,
+                input: input(),
                 inputs,
             };
             figures.push(measure(&case, options.repeats, &runtime)?);
@@ -145,7 +158,7 @@ fn fan<const WIDTH: usize>() -> Result<InferenceGraph, Failure> {
 
 /// Ten branches behind each other, each with or without a node in its arms.
 fn branches<const HAS_NODE: bool>() -> Result<InferenceGraph, Failure> {
-    let mut nodes = String::new();
+    let mut nodes = Vec::new();
     let mut last = "input".to_owned();
     for number in 0..10 {
         let arm = |name: &str| {
@@ -159,12 +172,12 @@ fn branches<const HAS_NODE: bool>() -> Result<InferenceGraph, Failure> {
             }
         };
         let (seven, default) = (arm("seven"), arm("other"));
-        nodes += &format!(
-            "  b{number}: {{ match: input, cases: {{ 7: {seven} }}, default: {default} }}\n"
-        );
+        nodes.push(format!(
+            "  b{number}: {{ match: input, cases: {{ 7: {seven} }}, default: {default} }}"
+        ));
         last = format!("b{number}");
     }
-    flow(&nodes, &last)
+    flow(&nodes.join("\n"), &last)
 }
 
 fn map() -> Result<InferenceGraph, Failure> {
@@ -201,16 +214,18 @@ fn repeat() -> Result<InferenceGraph, Failure> {
 }
 
 fn fallbacks() -> Result<InferenceGraph, Failure> {
-    let mut nodes = String::new();
+    let mut nodes = Vec::new();
     let mut last = "input".to_owned();
     for number in 0..10 {
         let tried = format!(
             "nodes: {{ one{number}: {{ host: no_op, input: {last} }} }}, output: one{number}"
         );
-        nodes += &format!("  f{number}: {{ try: {{ {tried} }}, fallback: {{ output: input }} }}\n");
+        nodes.push(format!(
+            "  f{number}: {{ try: {{ {tried} }}, fallback: {{ output: input }} }}"
+        ));
         last = format!("f{number}");
     }
-    flow(&nodes, &last)
+    flow(&nodes.join("\n"), &last)
 }
 
 /// A graph of a file, with the function that does nothing.

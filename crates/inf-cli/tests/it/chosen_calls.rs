@@ -59,7 +59,7 @@ fn input(number: usize) -> (Json, Json, usize) {
         .map(|word| format!("{number}.{word}"))
         .collect();
     let kind = ["bug", "question", "idea", "praise"][number % 4];
-    let is_urgent = number % 3 == 0;
+    let is_urgent = number.is_multiple_of(3);
     let (reply, calls) = match kind {
         "bug" => {
             let causes = words.iter().map(|word| format!("cause {word}"));

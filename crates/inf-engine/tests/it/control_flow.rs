@@ -370,6 +370,14 @@ output: chapters
     assert_snapshot!(told.text());
 }
 
+/// Counts out the elements of which a call has ended.
+struct Ends(Arc<Mutex<(i64, i64)>>);
+impl Observer for Ends {
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        self.0.lock().unwrap().0 -= i64::from(task.alias.is_some());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn so_many_elements_are_under_way_and_no_more() {
     // 100 calls at once: the endpoint is always full, and what waits for it is no
@@ -397,12 +405,6 @@ output: all
     });
     let functions = HostFunctions::new().with(begun.quick());
     let pipeline = bind(graph(text).with_host_functions(&functions), &peer);
-    struct Ends(Arc<Mutex<(i64, i64)>>);
-    impl Observer for Ends {
-        fn task_ended(&self, task: &TaskReport<'_>) {
-            self.0.lock().unwrap().0 -= i64::from(task.alias.is_some());
-        }
-    }
     let observer = Arc::new(Ends(Arc::clone(&under_way)));
     let settings = ExecutionSettings::default().with_observer(observer);
     let pipeline = pipeline.with_settings(settings);
@@ -611,9 +613,10 @@ async fn a_fallback_is_for_no_budget_and_no_cancellation() {
     ] {
         let peer = echo();
         let pipeline = bind(graph(&text), &peer);
-        let input = match text == SAFE {
-            true => json!("good"),
-            false => json!({"topic": "t", "chunks": ["1", "2"]}),
+        let input = if text == SAFE {
+            json!("good")
+        } else {
+            json!({"topic": "t", "chunks": ["1", "2"]})
         };
         let settings = ExecutionSettings::default().with_budget(&Budget::calls(1));
         let results = run_all(&pipeline.with_settings(settings), [input.clone()]).await;
@@ -829,7 +832,7 @@ async fn a_profile_shows_what_was_skipped_and_how_often_nodes_ran() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_calls_nothing_lets_others_have_their_turn() {
-    let text = r#"
+    let text = r"
 input: [integer]
 nodes:
   sum:
@@ -847,7 +850,7 @@ nodes:
     until: done
     output: next
 output: again.state
-"#;
+";
     let numbers: Vec<u32> = (0..10_000).collect();
     let pipeline = bind(graph(text), &echo());
     let results = run_all(&pipeline, [json!(numbers), json!([1, 2])]).await;
@@ -892,7 +895,7 @@ async fn regions_nest_as_deep_as_graphs_allow() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_done_on_the_spot_takes_turns_however_it_nests() {
-    let text = r#"
+    let text = r"
 input: [integer]
 nodes:
   all:
@@ -911,7 +914,7 @@ nodes:
         output: sum
     output: inner
 output: all
-"#;
+";
     let numbers: Vec<u32> = (0..40).collect();
     let results = run_all(&bind(graph(text), &echo()), [json!(numbers)]).await;
     assert_eq!(

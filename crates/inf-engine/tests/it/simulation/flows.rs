@@ -33,12 +33,13 @@ pub(super) struct Scope<'d> {
 pub(super) fn host(name: &str, input: &Value) -> Option<Value> {
     let text = input.to_string();
     let drawn = hash(&[&text, name]);
+    let one_of = |choices: u64| usize::try_from(drawn % choices).unwrap();
     Some(match name {
         "coin" => Value::from(drawn.is_multiple_of(2)),
-        "kind" => Value::from(["red", "green", "blue", "gray"][drawn as usize % 4]),
+        "kind" => Value::from(["red", "green", "blue", "gray"][one_of(4)]),
         // No two elements are the same.
         "split" => {
-            let elements = 0..[0, 1, 2, 2, 3, 3, 4, 5][drawn as usize % 8];
+            let elements = 0..[0, 1, 2, 2, 3, 3, 4, 5][one_of(8)];
             let element = |place: u64| Value::from(format!("{place}.{:x}", drawn >> 20));
             elements.map(element).collect()
         }

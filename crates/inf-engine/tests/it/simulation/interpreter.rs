@@ -82,7 +82,11 @@ pub(super) fn interpret(
             is_open: false,
         },
     };
-    let came = interpreter.region(RegionRef::ROOT, &[input.clone()], &RegionPath::ROOT);
+    let came = interpreter.region(
+        RegionRef::ROOT,
+        std::slice::from_ref(input),
+        &RegionPath::ROOT,
+    );
     let mut expected = interpreter.expected;
     expected.output = came.value;
     expected.failing = came.failures.into_iter().map(|it| it.node).collect();
@@ -173,7 +177,7 @@ impl Interpreter<'_> {
                 let mut is_whole = true;
                 for (index, element) in list.iter().enumerate() {
                     let place = Some(Place::Element(index));
-                    let came = self.run(node, map.body, place, &[element.clone()], path);
+                    let came = self.run(node, map.body, place, std::slice::from_ref(element), path);
                     match (map.keep, came.value) {
                         (Keep::Outputs, Some(value)) => results.push(value),
                         (Keep::Elements, Some(Value::Bool(false))) => {}
