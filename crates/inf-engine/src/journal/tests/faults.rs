@@ -303,13 +303,13 @@ fn the_reserve_keeps_what_is_in_flight_when_the_disk_is_full() {
     faults.room.store(100, Ordering::SeqCst);
     record(&journal, run, 2);
     let error = journal.flushed_blocking().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "{} can't be written: no space is left on the disk; no more calls are made: free some space, then \
-             run the same again",
-            folder.path().canonicalize().unwrap().join(FILE).display()
-        )
+    // Some of it may still wait for its turn.
+    assert!(
+        error.to_string().contains(
+            "can't be written: no space is left on the disk; no more calls are made: free some space, then run the \
+             same again"
+        ),
+        "{error}"
     );
     assert!(!journal.has_room() && !journal.has_room_beside(0, 8));
     // What was in flight ends, and is kept.
@@ -340,6 +340,9 @@ fn calls_that_are_not_written_are_in_flight() {
     assert!(journal.has_room_beside(1, 4) && !journal.has_room_beside(2, 4));
     drop(gate);
     journal.flushed_blocking().unwrap();
-    assert_eq!(told.load(Ordering::SeqCst), 1);
+    // The thread that writes tells it, in its own time.
+    while told.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
     assert!(journal.has_room_beside(3, 4));
 }
