@@ -218,6 +218,7 @@ impl RunJournal {
     /// was not taken yet.
     pub(super) fn find_request(
         &mut self,
+        execution: &Execution,
         endpoint: &EndpointGroup,
         request: RequestDigest,
     ) -> Option<Source> {
@@ -226,7 +227,10 @@ impl RunJournal {
         let keys = endpoint.asked();
         let keys = keys.map(|asked| request.at(&asked.model, &asked.address));
         let keys: Vec<RequestKey> = keys.collect();
-        let found = self.journal.find_request(&keys, *times);
+        // Other calls of the input that asked the same keep the answers that they had.
+        let known = self.inputs.get(&execution.root);
+        let kept = known.map_or(0, |known| known.memory.answers_to(request));
+        let found = self.journal.find_request(&keys, *times + kept);
         *times += 1;
         Some(Source::Kept(self.journal.clone(), found?))
     }
@@ -388,12 +392,7 @@ impl Run {
         journal.append(|run| EndRecord {
             run,
             at: Timestamp::now(),
-            why: self
-                .shared
-                .not_begun
-                .get()
-                .map_or("done", |(kind, _)| kind.as_str())
-                .into(),
+            why: self.ended_by.map_or("done", ErrorKind::as_str).into(),
             counts: EndCounts {
                 completed: progress.inputs_succeeded as u64,
                 failed: progress.inputs_failed as u64,
@@ -428,6 +427,8 @@ fn models_of(endpoint: &EndpointGroup) -> Vec<ModelIdentity> {
     let models = models
         .map(|asked| ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model)));
     let mut models: Vec<ModelIdentity> = models.collect();
+    // Whichever of several stands first: any of them may be asked.
+    models.sort_unstable();
     models.dedup();
     models
 }
