@@ -298,6 +298,22 @@ async fn a_conversation_goes_on_where_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_function_that_asks_for_it_is_kept() {
+    #[derive(Module)]
+    struct Both {
+        ask: LlmInference,
+        #[module(skip)]
+        functions: (HostFunction, HostFunction),
+    }
+    impl Forward for Both {
+        type Input = String;
+        type Output = String;
+        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+            let costly: Proxy<String> = apply(&self.functions.0, text);
+            let cheap: Proxy<String> = apply(&self.functions.1, text);
+            let answer = self.ask.call(costly);
+            prompt!("{answer} {cheap}")
+        }
+    }
     let peer = Peer::new(|prompt| match prompt {
         "1!" => (Duration::ZERO, refusal()),
         _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),
@@ -315,22 +331,6 @@ async fn a_host_function_that_asks_for_it_is_kept() {
     let journal = Journal::in_memory(1_000);
     let settings = with(&journal).with_retry_failed(true);
     let resources = resources([("a", &peer, 1)]);
-    #[derive(Module)]
-    struct Both {
-        ask: LlmInference,
-        #[module(skip)]
-        functions: (HostFunction, HostFunction),
-    }
-    impl Forward for Both {
-        type Input = String;
-        type Output = String;
-        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
-            let costly: Proxy<String> = apply(&self.functions.0, text);
-            let cheap: Proxy<String> = apply(&self.functions.1, text);
-            let answer = self.ask.call(costly);
-            prompt!("{answer} {cheap}")
-        }
-    }
     let both = Both {
         ask: LlmInference::new("a"),
         functions: (costly, cheap),
@@ -433,7 +433,7 @@ async fn a_cache_gives_each_sample_once() {
             "version: 1\nname: {name}\nnodes:\n  asked: {{ llm: a, prompt: Say a number. }}\noutput: asked\n"
         );
         let graph = InferenceGraph::from_text(&text).unwrap();
-        let pipeline = graph.bind(&resources([("a", &peer, 1)])).unwrap();
+        let pipeline = graph.bind(resources([("a", &peer, 1)])).unwrap();
         pipeline.with_settings(journal.clone())
     };
     let first = outputs(&ask("first", &settings).run_batch(values(2)).await);
@@ -463,7 +463,7 @@ async fn a_cache_gives_no_sample_of_the_same_input_twice() {
     let text = "version: 1\nname: twice\nnodes:\n  one: { llm: a, prompt: Say a number. }\n  \
                 two: { llm: a, prompt: Say a number. }\noutput: [one, two]\n";
     let graph = InferenceGraph::from_text(text).unwrap();
-    let pipeline = graph.bind(&resources([("a", &peer, 1)])).unwrap();
+    let pipeline = graph.bind(resources([("a", &peer, 1)])).unwrap();
     let pipeline = pipeline.with_settings(with(&journal).with_cached_requests(true));
     let running = pipeline.run_batch(values(1));
     let cut = tokio::time::timeout(Duration::from_secs(10), running).await;
@@ -498,7 +498,7 @@ async fn a_replay_fails_where_the_run_did_and_nowhere_else() {
                 output: [safe, last]\n";
     let bind = |peer: &Arc<Peer>| {
         let graph = InferenceGraph::from_text(text).unwrap();
-        graph.bind(&resources([("a", peer, 1)])).unwrap()
+        graph.bind(resources([("a", peer, 1)])).unwrap()
     };
     let peer = Peer::new(|prompt| match prompt {
         "0" | "last 1" => (Duration::ZERO, refusal()),
