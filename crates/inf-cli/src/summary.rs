@@ -54,8 +54,11 @@ impl FailureKind {
 
 impl Tally {
     pub(crate) fn note(&mut self, result: &BatchResult<Value>) {
-        self.waiting += result.timings.waiting;
-        self.calling += result.timings.calling;
+        // Those of one from the journal are of the run that it ended in.
+        if !result.from_journal {
+            self.waiting += result.timings.waiting;
+            self.calling += result.timings.calling;
+        }
         self.from_journal += u64::from(result.from_journal);
         self.failed_before += u64::from(result.from_journal && result.output.is_err());
         let error = match &result.output {
@@ -290,12 +293,11 @@ impl fmt::Display for Summary<'_> {
                 readable(tally.calling),
             )?;
         }
-        let rate = per_second(tally.ended() - tally.from_journal, self.elapsed);
-        write!(
-            formatter,
-            "time     {}, {rate} inputs/s",
-            readable(self.elapsed)
-        )?;
+        write!(formatter, "time     {}", readable(self.elapsed))?;
+        let run = tally.ended() - tally.from_journal;
+        if run > 0 || tally.from_journal == 0 {
+            write!(formatter, ", {} inputs/s", per_second(run, self.elapsed))?;
+        }
         if !tally.failures.is_empty() {
             write!(formatter, "\n\nfailures")?;
         }

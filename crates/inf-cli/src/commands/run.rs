@@ -92,7 +92,23 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         arguments.params.as_ref(),
         file(input),
     ];
-    let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
+    let journal_files = arguments.checkpoint_dir.iter().flat_map(|folder| {
+        let names = ["journal.jsonl", "lock"];
+        names.map(|name| folder.join(name))
+    });
+    let journal_files: Vec<PathBuf> = journal_files.collect();
+    let sources = sources.into_iter().flatten().chain(&journal_files);
+    let sources: Vec<&Path> = sources.map(AsRef::as_ref).collect();
+    // It is there before it is looked whether something else would be written to it.
+    let journal = arguments.checkpoint_dir.as_ref().map(|folder| {
+        let opened = if arguments.replay {
+            Journal::open_to_replay(folder)
+        } else {
+            Journal::open(folder)
+        };
+        opened.map_err(|error| error.to_string())
+    });
+    let journal = keep(&mut problems, journal.transpose()).flatten();
     if let Place::File(output) = &arguments.output {
         keep(&mut problems, check_file("output", output, &sources));
     }
@@ -102,18 +118,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         let others: Vec<&Path> = others.collect();
         keep(&mut problems, check_file("profile", profile, &others));
     }
-    // Replaying makes no journal.
-    let journal = arguments.checkpoint_dir.as_ref().map(|folder| {
-        if arguments.replay && !folder.is_dir() {
-            return Err(format!(
-                "there is no checkpoint directory {}: name the one of the run that is to be replayed",
-                folder.display()
-            ));
-        }
-        Journal::open(folder).map_err(|error| error.to_string())
-    });
-    let journal = keep(&mut problems, journal.transpose()).flatten();
-    let budget = keep(&mut problems, budget(arguments)).flatten();
+    let budget = keep(&mut problems, budget(arguments, journal.as_ref())).flatten();
     if let Some(pipeline) = &pipeline
         && arguments.budget_usd.is_some()
     {
@@ -184,7 +189,7 @@ fn limit(arguments: &RunArguments) -> usize {
 
 /// What the run may spend, if that is bounded; what earlier runs with its journal
 /// spent is spent.
-fn budget(arguments: &RunArguments) -> Result<Option<Budget>, String> {
+fn budget(arguments: &RunArguments, journal: Option<&Journal>) -> Result<Option<Budget>, String> {
     let mut budget: Option<Budget> = arguments.budget_usd.map(Budget::dollars);
     if let Some(tokens) = arguments.budget_tokens {
         let tokens = tokens.get() as u64;
@@ -200,7 +205,8 @@ fn budget(arguments: &RunArguments) -> Result<Option<Budget>, String> {
             None => Budget::calls(calls),
         });
     }
-    let (Some(budget), Some(folder)) = (&budget, &arguments.checkpoint_dir) else {
+    let folder = journal.and_then(Journal::folder);
+    let (Some(budget), Some(folder)) = (&budget, folder) else {
         return Ok(budget);
     };
     let spent = Spent::recorded_in(folder).map_err(|error| error.to_string())?;
@@ -294,13 +300,10 @@ async fn run(
         }
         watched
     });
-    if let Some(journal) = &journal
-        && !arguments.quiet
-    {
-        journal
-            .notices()
-            .iter()
-            .for_each(|notice| tell(format_args!("warning: {notice}")));
+    if let (Some(journal), Some(folder), false) = (&journal, &arguments.checkpoint_dir, is_silent) {
+        let file = folder.join("journal.jsonl");
+        let notices = journal.notices().iter();
+        notices.for_each(|notice| tell(format_args!("warning: {}: {notice}", file.display())));
     }
     let mut interrupt = pin!(interrupt);
     let inputs = read_in_background(records, limit(arguments), total.clone());

@@ -173,6 +173,13 @@ fn a_replay_calls_nothing_and_names_what_is_missing() {
     let ended = workplace.inf(&format!("{replay} --preserve-order"));
     let missing =
         workplace.inf("run pipeline.yaml -i pairs.jsonl --checkpoint-dir nowhere --replay");
+    std::fs::create_dir(workplace.path("empty")).expect("a new folder");
+    let empty = workplace.inf("run pipeline.yaml -i pairs.jsonl --checkpoint-dir empty --replay");
+    assert!(
+        empty.stderr.contains("there is no journal in empty"),
+        "{}",
+        empty.stderr
+    );
     assert_snapshot!(
         "replay_missing",
         [
@@ -181,6 +188,48 @@ fn a_replay_calls_nothing_and_names_what_is_missing() {
             missing.shown()
         ]
         .join("\n")
+    );
+}
+
+#[test]
+fn nothing_is_written_over_a_journal() {
+    let server = Server::start("--answer hash");
+    let workplace = workplace(&server, 3);
+    workplace.inf(RUN);
+    let before = workplace.read("night/journal.jsonl");
+    for option in ["-o", "-o results.jsonl --profile"] {
+        let ended = workplace.inf(&format!(
+            "run pipeline.yaml -i pairs.jsonl -r resources.yaml --checkpoint-dir night {option} night/journal.jsonl"
+        ));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains("would be lost"), "{}", ended.stderr);
+        assert_eq!(workplace.read("night/journal.jsonl"), before);
+    }
+}
+
+#[test]
+fn damage_is_told_with_its_file_and_not_to_programs() {
+    let server = Server::start("--answer hash");
+    let workplace = workplace(&server, 3);
+    workplace.inf(RUN);
+    let file = workplace.read("night/journal.jsonl");
+    workplace.write(
+        "night/journal.jsonl",
+        file.replacen("\"turn\":1", "\"turn\":2", 1),
+    );
+    let told = workplace.inf(RUN).stderr;
+    assert!(
+        told.starts_with("warning: night/journal.jsonl: line "),
+        "{told}"
+    );
+    let ended = workplace.inf(&format!("{RUN} --json"));
+    let summary: Json = serde_json::from_str(&ended.stderr).expect("one line of JSON");
+    // Nothing was waited for.
+    assert_eq!(summary["calling_seconds"], 0.0);
+    let told = workplace.inf("journal night").stderr;
+    assert!(
+        told.starts_with("warning: night/journal.jsonl: line "),
+        "{told}"
     );
 }
 

@@ -8,7 +8,10 @@ use super::journal_error::{JournalErrorKind, reason};
 use super::log::Log;
 use super::record::{CallRecord, PipelineRecord, Record, RunNumber};
 use super::subscription::{Listeners, Subscription};
-use super::{InputIdentity, JournalError, JournalSettings, NewRun, Notice, RequestKey, registry};
+use super::{
+    InputIdentity, JournalError, JournalReader, JournalSettings, NewRun, Notice, RequestKey,
+    registry,
+};
 
 /// The durable record of finished calls, in a folder.
 ///
@@ -92,6 +95,32 @@ impl Journal {
             })
         });
         store.map(Self)
+    }
+
+    /// Opens the journal in `folder` for a replay, which writes nothing to it. One
+    /// that may not be written, or that another process has open, is read into memory
+    /// as it is now.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    pub fn open_to_replay(folder: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let folder = folder.as_ref();
+        // Opening it would make one.
+        let reader = JournalReader::open(folder)?;
+        let refused = |kind: &JournalErrorKind| {
+            matches!(
+                kind,
+                JournalErrorKind::ReadOnly | JournalErrorKind::InUse(_)
+            )
+        };
+        match Self::open(folder) {
+            Err(error) if refused(&error.kind) => {
+                let copy = Self::in_memory(usize::MAX);
+                reader.read(|record| copy.append(record))?;
+                Ok(copy)
+            }
+            opened => opened,
+        }
     }
 
     /// A journal on a disk of its own.

@@ -298,6 +298,22 @@ async fn a_conversation_goes_on_where_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_function_that_asks_for_it_is_kept() {
+    #[derive(Module)]
+    struct Both {
+        ask: LlmInference,
+        #[module(skip)]
+        functions: (HostFunction, HostFunction),
+    }
+    impl Forward for Both {
+        type Input = String;
+        type Output = String;
+        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+            let costly: Proxy<String> = apply(&self.functions.0, text);
+            let cheap: Proxy<String> = apply(&self.functions.1, text);
+            let answer = self.ask.call(costly);
+            prompt!("{answer} {cheap}")
+        }
+    }
     let peer = Peer::new(|prompt| match prompt {
         "1!" => (Duration::ZERO, refusal()),
         _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),
@@ -315,22 +331,6 @@ async fn a_host_function_that_asks_for_it_is_kept() {
     let journal = Journal::in_memory(1_000);
     let settings = with(&journal).with_retry_failed(true);
     let resources = resources([("a", &peer, 1)]);
-    #[derive(Module)]
-    struct Both {
-        ask: LlmInference,
-        #[module(skip)]
-        functions: (HostFunction, HostFunction),
-    }
-    impl Forward for Both {
-        type Input = String;
-        type Output = String;
-        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
-            let costly: Proxy<String> = apply(&self.functions.0, text);
-            let cheap: Proxy<String> = apply(&self.functions.1, text);
-            let answer = self.ask.call(costly);
-            prompt!("{answer} {cheap}")
-        }
-    }
     let both = Both {
         ask: LlmInference::new("a"),
         functions: (costly, cheap),
@@ -433,7 +433,7 @@ async fn a_cache_gives_each_sample_once() {
             "version: 1\nname: {name}\nnodes:\n  asked: {{ llm: a, prompt: Say a number. }}\noutput: asked\n"
         );
         let graph = InferenceGraph::from_text(&text).unwrap();
-        let pipeline = graph.bind(&resources([("a", &peer, 1)])).unwrap();
+        let pipeline = graph.bind(resources([("a", &peer, 1)])).unwrap();
         pipeline.with_settings(journal.clone())
     };
     let first = outputs(&ask("first", &settings).run_batch(values(2)).await);
@@ -444,6 +444,135 @@ async fn a_cache_gives_each_sample_once() {
     // Without a cache they are others.
     let third = outputs(&ask("third", &with(&journal)).run_batch(values(1)).await);
     assert_eq!(third, ["3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_gives_no_sample_of_the_same_input_twice() {
+    let count = AtomicUsize::new(0);
+    // The first one is answered, and the second one when it is asked again.
+    let peer = Peer::new(move |_| {
+        let sample = count.fetch_add(1, Ordering::SeqCst);
+        let took = if sample == 1 {
+            forever()
+        } else {
+            Duration::from_secs(1)
+        };
+        (took, Ok(LlmResponse::from_text(sample.to_string())))
+    });
+    let journal = Journal::in_memory(1_000);
+    let text = "version: 1\nname: twice\nnodes:\n  one: { llm: a, prompt: Say a number. }\n  \
+                two: { llm: a, prompt: Say a number. }\noutput: [one, two]\n";
+    let graph = InferenceGraph::from_text(text).unwrap();
+    let pipeline = graph.bind(resources([("a", &peer, 1)])).unwrap();
+    let pipeline = pipeline.with_settings(with(&journal).with_cached_requests(true));
+    let running = pipeline.run_batch(values(1));
+    let cut = tokio::time::timeout(Duration::from_secs(10), running).await;
+    assert!(cut.is_err());
+    let results = pipeline.run_batch(values(1)).await;
+    let mut samples = outputs(&results).remove(0);
+    samples.retain(|character| character.is_ascii_digit());
+    assert!(["02", "20"].contains(&&*samples), "{samples}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_order_of_the_models_behind_an_alias_is_the_same() {
+    let journal = Journal::in_memory(1_000);
+    let ask = |models: [&str; 3]| {
+        let endpoints =
+            models.map(|model| format!("      - {{ provider: simulated, model: {model} }}\n"));
+        let text = format!("endpoints:\n  a:\n    endpoints:\n{}", endpoints.concat());
+        let config = ResourceConfig::from_text(&text).unwrap();
+        let pipeline = LlmInference::new("a").bind(config).unwrap();
+        pipeline.with_settings(with(&journal))
+    };
+    ask(["one", "other", "one"]).run_batch(texts(2)).await;
+    let again = ask(["other", "one", "one"]).run_batch(texts(2)).await;
+    assert!(again.iter().all(|result| result.from_journal));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_fails_where_the_run_did_and_nowhere_else() {
+    let text = "version: 1\nname: careful\nnodes:\n  safe:\n    try:\n      nodes:\n        \
+                asked: { llm: a, prompt: '{input}' }\n      output: asked\n    \
+                fallback: { output: { $value: none } }\n  last: { llm: a, prompt: 'last {input}' }\n\
+                output: [safe, last]\n";
+    let bind = |peer: &Arc<Peer>| {
+        let graph = InferenceGraph::from_text(text).unwrap();
+        graph.bind(resources([("a", peer, 1)])).unwrap()
+    };
+    let peer = Peer::new(|prompt| match prompt {
+        "0" | "last 1" => (Duration::ZERO, refusal()),
+        _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),
+    });
+    let journal = Journal::in_memory(1_000);
+    let before = bind(&peer).with_settings(with(&journal));
+    let before = before.run_batch(values(2)).await;
+    let silent = Peer::new(|_| unreachable!("nothing is called"));
+    let replay = bind(&silent).with_settings(with(&journal).with_replay(true));
+    let after = replay.run_batch(values(3)).await;
+    assert_eq!(after[0].output, before[0].output);
+    let (was, is) = (&before[1].output, &after[1].output);
+    let (was, is) = (was.as_ref().unwrap_err(), is.as_ref().unwrap_err());
+    assert_eq!((was.kind, &was.message), (is.kind, &is.message));
+    // What is missing is no reason to fall back.
+    let missing = after[2].output.as_ref().unwrap_err();
+    assert_eq!(missing.kind, ErrorKind::NotRecorded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_needs_no_right_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = echo();
+    let dir = |folder: &std::path::Path| ExecutionSettings::default().with_checkpoint_dir(folder);
+    let settings = dir(folder.path());
+    let before = diamond(&peer, "join").with_settings(settings);
+    let before = outputs(&before.run_batch(values(3)).await);
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    let file = "journal.jsonl";
+    std::fs::copy(folder.path().join(file), taken.join(file)).unwrap();
+    // As another process that has it open does.
+    let lock = std::fs::File::create(taken.join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let silent = Peer::new(|_| unreachable!("nothing is called"));
+    let replay = dir(&taken).with_replay(true).with_cached_requests(true);
+    let replay = diamond(&silent, "join").with_settings(replay);
+    for _ in 0..2 {
+        assert_eq!(outputs(&replay.run_batch(values(3)).await), before);
+    }
+    // It makes no journal.
+    let nowhere = folder.path().join("nowhere");
+    let replay = replay.with_settings(dir(&nowhere));
+    let results = replay.run_batch(values(1)).await;
+    let error = results[0].output.as_ref().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Journal);
+    assert!(error.message.contains("there is no journal in"), "{error}");
+    assert!(!nowhere.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_says_why_a_run_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let peer = echo();
+    let pipeline = diamond(&peer, "join").with_settings(with(&journal));
+    let settings = ExecutionSettings::default();
+    // All inputs have left their source by then.
+    let late = settings
+        .clone()
+        .with_run_timeout(Duration::from_millis(1_500));
+    let poor = settings.with_budget(&Budget::calls(1));
+    for settings in [late, poor] {
+        pipeline.with_settings(settings).run_batch(values(2)).await;
+    }
+    pipeline.run_batch(values(2)).await;
+    let manager = CheckpointManager::open(folder.path()).unwrap();
+    let runs = manager.runs().map(|run| run.number);
+    let ends = runs.map(|run| {
+        let checkpoint = manager.checkpoint(run).unwrap();
+        checkpoint.end().unwrap().why.to_string()
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), ["timeout", "budget", "done"]);
 }
 
 #[tokio::test(start_paused = true)]

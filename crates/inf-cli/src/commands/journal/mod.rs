@@ -32,9 +32,10 @@ fn open(folder: &Path) -> Result<JournalReader, CommandError> {
 
 /// Gives each record of a journal to `take`, and tells what of it is damaged.
 fn read(reader: JournalReader, take: impl FnMut(Record)) -> Result<(), CommandError> {
+    let file = reader.path().to_owned();
     let notices = reader.read(take);
     for notice in notices.map_err(|error| CommandError::new(error.to_string()))? {
-        tell(format_args!("warning: {notice}"));
+        tell(format_args!("warning: {}: {notice}", file.display()));
     }
     Ok(())
 }

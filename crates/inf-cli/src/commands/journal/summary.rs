@@ -284,6 +284,7 @@ impl Summary {
             ("completed", Side::Right),
             ("failed", Side::Right),
             ("calls", Side::Right),
+            ("from journal", Side::Right),
             ("end", Side::Left),
         ]);
         let left_out = self.runs.len().saturating_sub(SHOWN);
@@ -292,6 +293,7 @@ impl Summary {
                 let took = end.at.as_millis().saturating_sub(run.began.at.as_millis());
                 duration(took)
             });
+            let recalled = run.end.as_ref().map(|end| end.counts.recalled);
             table.row([
                 run.began.number.to_string(),
                 self.name_of(run).to_owned(),
@@ -300,6 +302,7 @@ impl Summary {
                 grouped(run.completed),
                 grouped(run.failed),
                 grouped(run.calls),
+                recalled.map(grouped).unwrap_or_default(),
                 self.end_of(run).to_owned(),
             ]);
         }

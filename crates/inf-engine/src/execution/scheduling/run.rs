@@ -93,7 +93,8 @@ impl RunRequest {
         };
         // Its requests may have to be found, too.
         if !self.settings.cached_requests.unwrap_or(false) {
-            self.journal = choice.opened().cloned().map(Ok);
+            let replays = self.settings.replay.unwrap_or(false);
+            self.journal = choice.opened(replays).cloned().map(Ok);
         }
         self.journal.is_none()
     }
@@ -101,7 +102,7 @@ impl RunRequest {
     /// Opens its journal, which may take a while.
     pub(crate) fn open_journal(&mut self) {
         let opened = self.settings.journal().map(|choice| {
-            let journal = choice.open()?;
+            let journal = choice.open(self.settings.replay.unwrap_or(false))?;
             if self.settings.cached_requests.unwrap_or(false) {
                 journal.index_requests()?;
             }
@@ -209,6 +210,8 @@ pub(crate) struct Run {
     /// Why its journal could not be opened.
     unusable_journal: Option<String>,
     is_stopped: bool,
+    /// What ended it before all was done, as the journal has it.
+    ended_by: Option<ErrorKind>,
     /// Whether it is among those whose source is asked next.
     waits_for_turn: bool,
 }
@@ -335,6 +338,7 @@ impl Run {
             journal,
             unusable_journal: unusable,
             is_stopped: false,
+            ended_by: None,
             waits_for_turn: false,
             bound,
         }

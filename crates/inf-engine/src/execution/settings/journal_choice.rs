@@ -20,6 +20,8 @@ pub(crate) enum JournalChoice {
 pub(crate) struct JournalFolder {
     path: PathBuf,
     opened: OnceLock<Journal>,
+    /// What it held when it could only be read: for replays.
+    copied: OnceLock<Journal>,
 }
 
 impl JournalChoice {
@@ -27,29 +29,41 @@ impl JournalChoice {
         Self::Folder(Arc::new(JournalFolder {
             path,
             opened: OnceLock::new(),
+            copied: OnceLock::new(),
         }))
     }
 
-    /// The journal, if it is open.
-    pub(crate) fn opened(&self) -> Option<&Journal> {
+    /// The journal, if it is open; for replays a copy will do.
+    pub(crate) fn opened(&self, replays: bool) -> Option<&Journal> {
         match self {
             Self::Open(journal) => Some(journal),
-            Self::Folder(folder) => folder.opened.get(),
+            Self::Folder(folder) => {
+                let copied = || folder.copied.get().filter(|_| replays);
+                folder.opened.get().or_else(copied)
+            }
         }
     }
 
     /// The journal, which is opened now if it is not yet: that reads it once,
     /// and blocks.
-    pub(crate) fn open(&self) -> Result<Journal, JournalError> {
+    pub(crate) fn open(&self, replays: bool) -> Result<Journal, JournalError> {
         let folder = match self {
             Self::Open(journal) => return Ok(journal.clone()),
             Self::Folder(folder) => folder,
         };
-        if let Some(journal) = folder.opened.get() {
+        if let Some(journal) = self.opened(replays) {
             return Ok(journal.clone());
         }
         // Two that open it at once get the same journal.
-        let journal = Journal::open(&folder.path)?;
-        Ok(folder.opened.get_or_init(|| journal).clone())
+        let journal = if replays {
+            Journal::open_to_replay(&folder.path)?
+        } else {
+            Journal::open(&folder.path)?
+        };
+        let place = match journal.folder() {
+            Some(_) => &folder.opened,
+            None => &folder.copied,
+        };
+        Ok(place.get_or_init(|| journal).clone())
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::super::journal_error::{JournalError, JournalErrorKind, reason};
@@ -27,6 +27,8 @@ use super::writer::Tail;
 pub(in crate::journal) struct Log {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Held while requests are being found for the first time.
+    indexing: Mutex<()>,
     /// Given back when all is written.
     _lock: Option<Lock>,
 }
@@ -129,6 +131,7 @@ impl Log {
         Self {
             shared,
             threads,
+            indexing: Mutex::new(()),
             _lock: lock,
         }
     }
@@ -283,6 +286,8 @@ impl Log {
     /// first time.
     pub(in crate::journal) fn index_requests(&self) -> Result<(), JournalError> {
         let shared = &*self.shared;
+        // Whoever comes meanwhile waits, and then finds all of them.
+        let _indexing = self.indexing.lock().unwrap_or_else(PoisonError::into_inner);
         let length = {
             let mut state = shared.state();
             if state.requests.is_some() {

@@ -15,7 +15,7 @@ pub struct EndRecord {
     pub run: RunNumber,
     /// When.
     pub at: Timestamp,
-    /// Why, in one word: `done`, `stopped`, `failed`, `budget`, ….
+    /// Why, in one word: `done`, `cancelled`, `timeout`, `budget`, `journal`.
     pub why: Cow<'static, str>,
     /// How its inputs ended.
     pub counts: EndCounts,

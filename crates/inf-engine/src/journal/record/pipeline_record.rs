@@ -44,7 +44,7 @@ pub struct PipelineRecord {
 pub type NodeFingerprint = IndexMap<String, String>;
 
 /// A model, wherever it is served.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModelIdentity {
     /// The provider or the wire format, as in `openai`.
     pub provider: Arc<str>,

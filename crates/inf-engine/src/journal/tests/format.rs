@@ -342,3 +342,26 @@ fn answers_are_found_by_their_requests() {
     assert!(journal.find_request(&[key], 0).is_none());
     assert_eq!(journal.read_call(found), Ok(None));
 }
+
+#[test]
+fn whoever_looks_for_requests_finds_all_of_them() {
+    let folder = folder();
+    let journal = Journal::open(folder.path()).unwrap();
+    let run = begin(&journal);
+    for input in 0..2_000 {
+        journal.append(call(run, input, "a"));
+    }
+    let last = call(run, 1_999, "a");
+    let key = last.request.at(&last.model, &last.endpoint);
+    journal.flushed_blocking().unwrap();
+    std::thread::scope(|threads| {
+        let look = || {
+            journal.index_requests().unwrap();
+            journal.find_request(&[key], 0).is_some()
+        };
+        let looking: Vec<_> = (0..4).map(|_| threads.spawn(look)).collect();
+        for one in looking {
+            assert!(one.join().unwrap());
+        }
+    });
+}

@@ -1,5 +1,7 @@
 //! The columns of exports, and the rows that records are.
 
+use std::time::Duration;
+
 use inf_engine::clients::{FinishReason, Usage};
 use inf_engine::journal::{CallRecord, InputRecord};
 use inf_engine::resources::Cost;
@@ -34,6 +36,11 @@ pub(super) enum Cell {
 impl Cell {
     fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// With three decimals, as the journal has them.
+    fn milliseconds(duration: Duration) -> Self {
+        Self::Number((duration.as_secs_f64() * 1e6).round() / 1e3)
     }
 
     fn option(text: Option<&str>) -> Self {
@@ -136,8 +143,8 @@ pub(super) fn of_call(call: &CallRecord) -> Vec<Cell> {
     row.extend([
         of_cost(&call.cost),
         Cell::Integer(call.began_at.as_millis()),
-        Cell::Number(call.waited.as_secs_f64() * 1e3),
-        Cell::Number(call.took.as_secs_f64() * 1e3),
+        Cell::milliseconds(call.waited),
+        Cell::milliseconds(call.took),
     ]);
     row
 }
@@ -160,7 +167,7 @@ pub(super) fn of_input(input: &InputRecord) -> Vec<Cell> {
     row.extend([
         of_cost(&input.cost),
         Cell::Integer(input.at.as_millis()),
-        Cell::Number(input.timings.total.as_secs_f64() * 1e3),
+        Cell::milliseconds(input.timings.total),
     ]);
     row
 }

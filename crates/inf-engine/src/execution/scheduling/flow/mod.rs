@@ -28,7 +28,7 @@ pub(crate) use waiting::{FlowKey, WaitingFlows};
 
 use super::evaluate::{Failure, build};
 use crate::execution::execution_state::Captured;
-use crate::execution::{ExecutionError, ExecutionState, Plan};
+use crate::execution::{ErrorKind, ExecutionError, ExecutionState, Plan};
 use crate::graph::{FoldOrder, NodeRef, Operation, Place, RegionRef, Shape};
 use crate::value::Value;
 
@@ -220,7 +220,9 @@ impl Flow {
 
     /// Whether a failure of a region run stays inside of this node.
     pub(crate) fn catches(&self, at: At, error: &ExecutionError) -> bool {
-        !error.was_stopped() && self.step().catches(at, error)
+        // What a replay does not find is no failure of what it replays.
+        let is_missing = error.kind == ErrorKind::NotRecorded;
+        !error.was_stopped() && !is_missing && self.step().catches(at, error)
     }
 
     /// Handles a failure that stays inside of this node.

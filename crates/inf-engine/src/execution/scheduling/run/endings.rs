@@ -60,6 +60,7 @@ impl Run {
     /// Ends all inputs and takes no more.
     fn end_everything(&mut self, board: &mut Board, kind: ErrorKind, why: &str, never: String) {
         if !self.is_done() {
+            self.ended_by.get_or_insert(kind);
             self.spans.tell_stopped(kind, why);
         }
         self.is_stopped = true;
@@ -76,6 +77,7 @@ impl Run {
     /// is in the queues for them is passed over when its turn comes.
     pub(crate) fn begin_no_more(&mut self, board: &mut Board) {
         let why = "not begun, because the run was stopped";
+        self.ended_by.get_or_insert(ErrorKind::Cancelled);
         self.spans
             .tell_stopped(ErrorKind::Cancelled, "no more inputs are begun");
         self.stop_taking(board, ErrorKind::Cancelled, why.to_owned());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tracing::Span;
 
-use super::recording;
+use super::recording::{self, RunJournal};
 use super::{Charge, Run};
 use crate::clients::LlmResponse;
 use crate::execution::observation::TaskOutcome;
@@ -18,7 +18,9 @@ use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, RecallTask, Source};
 use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
 use crate::graph::NodeRef;
-use crate::journal::{ArgumentsDigest, CallRecord, HostRecord, InputRecord, Record, RequestDigest};
+use crate::journal::{
+    ArgumentsDigest, CallRecord, HostRecord, InputRecord, Record, RecordedFailure, RequestDigest,
+};
 use crate::resources::Wish;
 use crate::value::Value;
 
@@ -27,6 +29,8 @@ use crate::value::Value;
 pub(crate) struct Memory {
     /// Calls that were answered, by where they were made; the newest first.
     calls: FxHashMap<(Arc<str>, u32), Vec<CallRecord>>,
+    /// Calls that failed, by where and what they asked, with how they did last.
+    failures: FxHashMap<(Arc<str>, u32, RequestDigest), RecordedFailure>,
     /// What host functions gave, by where; the newest first.
     values: FxHashMap<Arc<str>, Vec<HostRecord>>,
 }
@@ -41,6 +45,12 @@ impl Memory {
                     let place = (Arc::clone(&call.path), call.turn);
                     memory.calls.entry(place).or_default().push(*call);
                 }
+                Record::Call(call) => {
+                    let place = (call.path, call.turn, call.request);
+                    if let Err(failure) = call.outcome {
+                        memory.failures.entry(place).or_insert(failure);
+                    }
+                }
                 Record::Host(host) => {
                     let place = Arc::clone(&host.path);
                     memory.values.entry(place).or_default().push(*host);
@@ -52,7 +62,26 @@ impl Memory {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.failures.is_empty()
+    }
+
+    /// How many answers to `request` there are that were not taken yet.
+    pub(super) fn answers_to(&self, request: RequestDigest) -> usize {
+        let calls = self.calls.values().flatten();
+        calls.filter(|call| call.request == request).count()
+    }
+
+    /// How `request` failed, if it did.
+    pub(super) fn failure(
+        &self,
+        path: &Arc<str>,
+        turn: u32,
+        request: RequestDigest,
+    ) -> Option<Failure> {
+        let place = (Arc::clone(path), turn, request);
+        let failure = self.failures.get(&place)?;
+        let kind = ErrorKind::from_name(&failure.kind)?;
+        Some(Failure::new(kind, failure.message.clone()))
     }
 
     /// What a host function gave for the same arguments.
@@ -200,14 +229,15 @@ impl Run {
         };
         let endpoint = &self.bound.endpoints[self.bound.endpoint_of[node.index()]];
         let held = journal.take((execution, &path, turn), request);
-        let source = match held {
-            Some(response) => Some(Source::Held(Box::new(response))),
-            None => journal.find_request(endpoint, request),
-        };
-        if let Some(source) = source {
+        // It counts among the answers that were taken, whoever it was for.
+        let found = journal.find_request(execution, endpoint, request);
+        let held = held.map(|response| Source::Held(Box::new(response)));
+        if let Some(source) = held.or(found) {
             self.start_recall(board, execution, (node, turn), source);
         } else if journal.replays() {
-            let failure = self.not_recorded(execution);
+            let memory = journal.memory_of(execution);
+            let failed = memory.and_then(|memory| memory.failure(&path, turn, request));
+            let failure = failed.unwrap_or_else(|| self.not_recorded(execution));
             execution.state.start(node);
             let error = execution.fail(&self.bound.plan, node, failure);
             self.tell_inline(board, execution, node, TaskOutcome::Failed(&error));
@@ -262,11 +292,7 @@ impl Run {
         mut execution: Box<Execution>,
         node: NodeRef,
     ) {
-        if self
-            .journal
-            .as_ref()
-            .is_some_and(|journal| journal.replays())
-        {
+        if self.journal.as_ref().is_some_and(RunJournal::replays) {
             let failure = self.not_recorded(&execution);
             let error = execution.fail(&self.bound.plan, node, failure);
             self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));

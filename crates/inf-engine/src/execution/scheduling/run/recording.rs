@@ -228,6 +228,7 @@ impl RunJournal {
     /// was not taken yet.
     pub(super) fn find_request(
         &mut self,
+        execution: &Execution,
         endpoint: &EndpointGroup,
         request: RequestDigest,
     ) -> Option<Source> {
@@ -236,7 +237,10 @@ impl RunJournal {
         let keys = endpoint.asked();
         let keys = keys.map(|asked| request.at(&asked.model, &asked.address));
         let keys: Vec<RequestKey> = keys.collect();
-        let found = self.journal.find_request(&keys, *times);
+        // Other calls of the input that asked the same keep the answers that they had.
+        let known = self.inputs.get(&execution.root);
+        let kept = known.map_or(0, |known| known.memory.answers_to(request));
+        let found = self.journal.find_request(&keys, *times + kept);
         *times += 1;
         Some(Source::Kept(self.journal.clone(), found?))
     }
@@ -253,7 +257,6 @@ impl Run {
     /// What is recorded of a call besides what came of it. To be called before
     /// its answer is taken, which may begin another turn.
     pub(super) fn to_record(
-        &self,
         execution: &Execution,
         node: NodeRef,
         request: Option<RequestDigest>,
@@ -398,12 +401,7 @@ impl Run {
         journal.append(|run| EndRecord {
             run,
             at: Timestamp::now(),
-            why: self
-                .shared
-                .not_begun
-                .get()
-                .map_or("done", |(kind, _)| kind.as_str())
-                .into(),
+            why: self.ended_by.map_or("done", ErrorKind::as_str).into(),
             counts: EndCounts {
                 completed: progress.inputs_succeeded as u64,
                 failed: progress.inputs_failed as u64,
@@ -438,6 +436,8 @@ fn models_of(endpoint: &EndpointGroup) -> Vec<ModelIdentity> {
     let models = models
         .map(|asked| ModelIdentity::new(Arc::clone(&asked.provider), Arc::clone(&asked.model)));
     let mut models: Vec<ModelIdentity> = models.collect();
+    // Whichever of several stands first: any of them may be asked.
+    models.sort_unstable();
     models.dedup();
     models
 }

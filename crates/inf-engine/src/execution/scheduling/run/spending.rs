@@ -256,6 +256,7 @@ impl Run {
     /// finished can't be kept. What is in flight goes on; inputs that wait to make
     /// a call end.
     pub(super) fn make_no_more_calls(&mut self, board: &mut Board, kind: ErrorKind, why: String) {
+        self.ended_by.get_or_insert(kind);
         self.spans.tell_stopped(kind, &why);
         let never = format!("not begun, because {why}");
         self.spending.refusal = Some((kind, why));
