@@ -292,7 +292,15 @@ fn what_exists_elsewhere_only_is_told() {
     );
     check(
         "  out: { map: input, as: one, nodes: { one: { prompt: x } }, output: one }",
-        "node `one`: another node has this name",
+        "node `one`: another node has this name: choose one that no other has, in whatever part of the \
+         graph it stands",
+    );
+    // Which of the two is meant in the second arm is a question of its own.
+    check(
+        "  out: { if: input, then: { nodes: { a: { prompt: x } }, output: a }, else: { nodes: { a: \
+         { prompt: y } }, output: a } }",
+        "node `a`: another node has this name: choose one that no other has, in whatever part of the \
+         graph it stands",
     );
     // What goes in a circle, also through a body.
     check(
