@@ -180,10 +180,11 @@ output: size
         ),
         &echo(),
     );
-    let results = run_all(&pipeline, [json!(1), json!("1"), json!(true), json!(1.5)]).await;
+    let inputs = [json!(1), json!(1.0), json!("1"), json!(true), json!(1.5)];
+    let results = run_all(&pipeline, inputs).await;
     assert_eq!(
         texts(&results),
-        [r#""one""#, r#""text""#, r#""yes""#, "[1.5]"]
+        [r#""one""#, r#""one""#, r#""text""#, r#""yes""#, "[1.5]"]
     );
 }
 
@@ -828,6 +829,33 @@ async fn a_profile_shows_what_was_skipped_and_how_often_nodes_ran() {
     let steps: Vec<&str> = path.steps.iter().map(|step| &*step.node).collect();
     assert_eq!(steps, ["before", "repro", "fix"]);
     assert_snapshot!(summary.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_elements_wait_for_together_is_on_the_critical_path_once() {
+    let profile = Profile::new();
+    let settings = ExecutionSettings::default().with_profile(&profile);
+    let pipeline = graph(SUMMARIES).bind(resources([("a", &echo(), 1)]));
+    let pipeline = pipeline.unwrap().with_settings(settings);
+    // The topic takes a second, and so does each of the chunks after it.
+    let input = json!({"topic": "t", "chunks": ["one", "two", "three", "four"]});
+    run_all(&pipeline, [input]).await;
+    let summary = profile.summary();
+    let path = &summary.critical_paths[0];
+    let steps = path.steps.iter();
+    let steps: Vec<_> = steps
+        .map(|step| {
+            (
+                &*step.node,
+                step.calling.as_secs(),
+                step.waits.room.as_secs(),
+            )
+        })
+        .collect();
+    assert_eq!(steps, [("topic", 1, 0), ("summary", 4, 0)]);
+    assert_eq!((path.took.as_secs(), path.elsewhere.as_secs()), (5, 0));
+    // All nodes together: three, two and one second.
+    assert_eq!(summary.endpoints[0].waits.room.as_secs(), 6);
 }
 
 #[tokio::test(start_paused = true)]
