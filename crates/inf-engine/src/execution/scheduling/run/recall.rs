@@ -27,19 +27,26 @@ use crate::value::Value;
 pub(crate) struct Memory {
     /// Calls that were answered, by where they were made; the newest first.
     calls: FxHashMap<(Arc<str>, u32), Vec<CallRecord>>,
+    /// Calls that failed, where these are not made again: what handles a failure
+    /// goes the same way then.
+    failures: FxHashMap<(Arc<str>, u32), Vec<CallRecord>>,
     /// What host functions gave, by where; the newest first.
     values: FxHashMap<Arc<str>, Vec<HostRecord>>,
 }
 
 impl Memory {
     /// What of `records` may be of use; they are newest first.
-    fn of(records: Vec<Record>) -> Self {
+    fn of(records: Vec<Record>, keeps_failures: bool) -> Self {
         let mut memory = Self::default();
         for record in records {
             match record {
-                Record::Call(call) if call.outcome.is_ok() => {
+                Record::Call(call) => {
                     let place = (Arc::clone(&call.path), call.turn);
-                    memory.calls.entry(place).or_default().push(*call);
+                    if call.outcome.is_ok() {
+                        memory.calls.entry(place).or_default().push(*call);
+                    } else if keeps_failures {
+                        memory.failures.entry(place).or_default().push(*call);
+                    }
                 }
                 Record::Host(host) => {
                     let place = Arc::clone(&host.path);
@@ -52,7 +59,7 @@ impl Memory {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.failures.is_empty()
     }
 
     /// What a host function gave for the same arguments.
@@ -79,6 +86,20 @@ impl Memory {
         let mut known = calls.iter();
         let place = known.position(|call| call.request == request && is_same_model(call))?;
         calls.remove(place).outcome.ok()
+    }
+
+    /// Why `request` failed the last time.
+    pub(super) fn failure(
+        &self,
+        path: &Arc<str>,
+        turn: u32,
+        request: RequestDigest,
+    ) -> Option<Failure> {
+        let mut calls = self.failures.get(&(Arc::clone(path), turn))?.iter();
+        let found = calls.find(|call| call.request == request)?;
+        let failure = found.outcome.as_ref().err()?;
+        let kind = ErrorKind::from_name(&failure.kind)?;
+        Some(Failure::new(kind, failure.message.clone()))
     }
 }
 
@@ -130,7 +151,8 @@ impl Run {
                 }
             }
         };
-        journal.remember(execution.id, Memory::of(records));
+        let memory = Memory::of(records, journal.replays());
+        journal.remember(execution.id, memory);
         let ready = execution.end_recall();
         self.advance(board, execution, ready);
     }
@@ -207,7 +229,9 @@ impl Run {
         if let Some(source) = source {
             self.start_recall(board, execution, (node, turn), source);
         } else if journal.replays() {
-            let failure = self.not_recorded(execution);
+            let memory = journal.memory_of(execution);
+            let failed = memory.and_then(|memory| memory.failure(&path, turn, request));
+            let failure = failed.unwrap_or_else(|| self.not_recorded(execution));
             execution.state.start(node);
             let error = execution.fail(&self.bound.plan, node, failure);
             self.tell_inline(board, execution, node, TaskOutcome::Failed(&error));
