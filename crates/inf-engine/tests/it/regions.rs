@@ -311,6 +311,23 @@ fn what_exists_elsewhere_only_is_told() {
 }
 
 #[test]
+fn a_condition_is_no_place_to_compare() {
+    let arm = "{ output: input }";
+    let compared = |text: &str| format!("  out: {{ if: '{text}', then: {arm}, else: {arm} }}");
+    assert_eq!(
+        mistake(&compared("input.size > 3")),
+        "nodes.out.if: `input.size > 3` is no reference: compare in a node of its own, as in `big: { \
+         compute: greater, input: [size, { $value: 3 }] }`, and write `big` here"
+    );
+    let again = "  out: { repeat: input, as: s, max: 2, until: 's == 3', output: s }";
+    let told = mistake(again);
+    assert!(
+        told.starts_with("nodes.out.until: `s == 3` is no reference: compare"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_can_never_be_is_told_before_anything_runs() {
     let check = |nodes: &str, expected: &str| assert_eq!(mistake(nodes), expected, "{nodes}");
     let kind = "  kind: { llm: fast, prompt: x, output: { $schema: { enum: [bug, praise] } } }";
