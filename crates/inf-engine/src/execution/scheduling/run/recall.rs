@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tracing::Span;
 
-use super::recording;
+use super::recording::{self, RunJournal};
 use super::{Charge, Run};
 use crate::clients::LlmResponse;
 use crate::execution::observation::TaskOutcome;
@@ -286,11 +286,8 @@ impl Run {
         mut execution: Box<Execution>,
         node: NodeRef,
     ) {
-        if self
-            .journal
-            .as_ref()
-            .is_some_and(|journal| journal.replays())
-        {
+        let journal = self.journal.as_ref();
+        if journal.is_some_and(RunJournal::replays) {
             let failure = self.not_recorded(&execution);
             let error = execution.fail(&self.bound.plan, node, failure);
             self.tell_inline(board, &execution, node, TaskOutcome::Failed(&error));
