@@ -66,6 +66,10 @@ done by then; a second one exits at once. Whatever was written stays, in whole l
 
 With --checkpoint-dir the same command again goes on where this one ended, however it did: what is
 finished is not run again, and the results are complete.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of a command are booleans"
+)]
 pub(crate) struct RunArguments {
     /// The pipeline: a saved graph, YAML or JSON
     pub(crate) pipeline: PathBuf,

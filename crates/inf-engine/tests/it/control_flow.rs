@@ -395,7 +395,7 @@ async fn so_many_elements_are_under_way_and_no_more() {
 /// more than that.
 async fn check_elements_under_way(asked: &str) {
     let text = format!(
-        r#"
+        r"
 input: [integer]
 nodes:
   all:
@@ -406,7 +406,7 @@ nodes:
       asked: {asked}
     output: asked
 output: all
-"#
+"
     );
     let text = &*text;
     let peer = echo();

@@ -298,6 +298,22 @@ async fn a_conversation_goes_on_where_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_function_that_asks_for_it_is_kept() {
+    #[derive(Module)]
+    struct Both {
+        ask: LlmInference,
+        #[module(skip)]
+        functions: (HostFunction, HostFunction),
+    }
+    impl Forward for Both {
+        type Input = String;
+        type Output = String;
+        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+            let costly: Proxy<String> = apply(&self.functions.0, text);
+            let cheap: Proxy<String> = apply(&self.functions.1, text);
+            let answer = self.ask.call(costly);
+            prompt!("{answer} {cheap}")
+        }
+    }
     let peer = Peer::new(|prompt| match prompt {
         "1!" => (Duration::ZERO, refusal()),
         _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),
@@ -315,22 +331,6 @@ async fn a_host_function_that_asks_for_it_is_kept() {
     let journal = Journal::in_memory(1_000);
     let settings = with(&journal).with_retry_failed(true);
     let resources = resources([("a", &peer, 1)]);
-    #[derive(Module)]
-    struct Both {
-        ask: LlmInference,
-        #[module(skip)]
-        functions: (HostFunction, HostFunction),
-    }
-    impl Forward for Both {
-        type Input = String;
-        type Output = String;
-        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
-            let costly: Proxy<String> = apply(&self.functions.0, text);
-            let cheap: Proxy<String> = apply(&self.functions.1, text);
-            let answer = self.ask.call(costly);
-            prompt!("{answer} {cheap}")
-        }
-    }
     let both = Both {
         ask: LlmInference::new("a"),
         functions: (costly, cheap),
@@ -433,7 +433,7 @@ async fn a_cache_gives_each_sample_once() {
             "version: 1\nname: {name}\nnodes:\n  asked: {{ llm: a, prompt: Say a number. }}\noutput: asked\n"
         );
         let graph = InferenceGraph::from_text(&text).unwrap();
-        let pipeline = graph.bind(&resources([("a", &peer, 1)])).unwrap();
+        let pipeline = graph.bind(resources([("a", &peer, 1)])).unwrap();
         pipeline.with_settings(journal.clone())
     };
     let first = outputs(&ask("first", &settings).run_batch(values(2)).await);
@@ -496,15 +496,16 @@ fn careful(peer: &Arc<Peer>, question: &str, try_for: &str) -> Pipeline {
          prompt: '{question} {{one}}' }} }}\n    output: third\noutput: [safe, each]\n"
     );
     let graph = InferenceGraph::from_text(&text).unwrap();
-    graph.bind(&resources([("a", peer, 4)])).unwrap()
+    graph.bind(resources([("a", peer, 4)])).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_handles_the_failures_that_were_handled() {
     let peer = Peer::new(|prompt| {
-        let answer = match prompt.contains("bad") {
-            true => refusal(),
-            false => Ok(LlmResponse::from_text(prompt.to_uppercase())),
+        let answer = if prompt.contains("bad") {
+            refusal()
+        } else {
+            Ok(LlmResponse::from_text(prompt.to_uppercase()))
         };
         (Duration::from_secs(1), answer)
     });
