@@ -61,9 +61,13 @@ fn warn(graph: &InferenceGraph) {
     for node in graph.unused_nodes() {
         let node = graph.node(node);
         let name = node.name();
-        let cost = match node.operation() {
-            Operation::Llm(_) => ", and is paid for",
-            _ => "",
+        let regions = node.operation().regions().into_iter();
+        let inside = regions.flat_map(|region| &graph.nodes()[graph.region(region).nodes()]);
+        let is_call = |node: &GraphNode| matches!(node.operation(), Operation::Llm(_));
+        let cost = if is_call(node) || { inside }.any(is_call) {
+            ", and is paid for"
+        } else {
+            ""
         };
         tell(format_args!(
             "warning: nothing uses node `{name}`: it runs all the same{cost}; use it in `output` or remove it"
@@ -209,7 +213,10 @@ fn write_report(
         [
             alias.alias.clone(),
             alias.model.clone().unwrap_or_else(|| "unknown".to_owned()),
-            grouped(alias.calls_per_input),
+            match inputs {
+                Some((_, good)) if good > 0 => average(alias.calls, good),
+                _ => grouped(alias.calls_per_input),
+            },
             grouped(alias.calls),
             about(alias.input_tokens),
             about(alias.output_tokens),
@@ -254,6 +261,15 @@ fn write_report(
         }
     }
     report
+}
+
+/// How many calls an input makes, of which some may make more than others.
+fn average(calls: u64, inputs: u64) -> String {
+    if calls.is_multiple_of(inputs) {
+        return grouped(calls / inputs);
+    }
+    let hundredths = calls.saturating_mul(100) / inputs;
+    format!("{}.{:02}", grouped(hundredths / 100), hundredths % 100)
 }
 
 /// What the numbers of an estimate are based on.

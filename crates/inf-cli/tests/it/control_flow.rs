@@ -95,3 +95,33 @@ fn the_examples_run() {
     check("summarize_text", "summarize_text/articles.jsonl", 49..=49);
     check("revise_pitch", packages, 5 + 5..=5 * (1 + 6));
 }
+
+#[test]
+fn what_nothing_uses_is_paid_for_with_what_is_inside() {
+    let workplace = Workplace::new();
+    workplace.write(
+        "pipeline.yaml",
+        r#"
+version: 1
+name: unused
+input: [string]
+nodes:
+  lost:
+    map: input
+    as: one
+    nodes: { call: { llm: fast, prompt: "{one}" } }
+    output: call
+  free: { filter: input, as: two, output: { $value: true } }
+output: input
+"#,
+    );
+    let checked = workplace.inf("check pipeline.yaml");
+    let warning = |name: &str, cost: &str| {
+        format!(
+            "warning: nothing uses node `{name}`: it runs all the same{cost}; use it in `output` or \
+             remove it\n"
+        )
+    };
+    let expected = warning("lost", ", and is paid for") + &warning("free", "");
+    assert_eq!(checked.stderr, expected);
+}

@@ -417,7 +417,7 @@ fn compare(first: &Number, second: &Number) -> Ordering {
 }
 
 /// Whether two values are the same, where 1 is 1.0.
-fn equal(first: &Value, second: &Value) -> bool {
+pub(super) fn equal(first: &Value, second: &Value) -> bool {
     match (first, second) {
         (Value::Number(first), Value::Number(second)) => compare(first, second).is_eq(),
         (Value::List(first), Value::List(second)) => {

@@ -1,6 +1,7 @@
 //! The operations of control flow: which of their regions run, how often, and
 //! what becomes of what they give.
 
+use super::compute::equal;
 use super::region::RegionLabel;
 use super::{FailureKind, RegionRef, Shape};
 use crate::value::Value;
@@ -62,9 +63,9 @@ impl Branch {
         }
     }
 
-    /// The region that runs for `value`.
+    /// The region that runs for `value`; 1.0 is 1, as models write it.
     pub fn chosen(&self, value: &Value) -> Option<RegionRef> {
-        let arm = self.arms.iter().find(|arm| arm.when == *value);
+        let arm = self.arms.iter().find(|arm| equal(&arm.when, value));
         arm.map(|arm| arm.region).or(self.otherwise)
     }
 

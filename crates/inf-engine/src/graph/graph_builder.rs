@@ -261,7 +261,9 @@ impl GraphBuilder {
                 let message = "this name stands for something else in references: choose another";
                 problems.push(Problem::new(&place, message));
             } else if !names.insert(&node.name) {
-                problems.push(Problem::new(&place, "another node has this name"));
+                let message = "another node has this name: choose one that no other has, in \
+                               whatever part of the graph it stands";
+                problems.push(Problem::new(&place, message));
             }
             if !is_identifier(&node.name) {
                 problems.push(Problem::new(

@@ -150,6 +150,8 @@ impl<'b> RegionLayout<'b> {
                 "`{name}` has no value yet while what is inside of it runs"
             )),
             Lifted::Itself(_) | Lifted::Output | Lifted::Owner(_) => None,
+            // Which one is meant is not known, and that is told already.
+            Lifted::Nothing if self.is_ambiguous(name) => None,
             Lifted::Nothing => {
                 let (owner, _) = self.owners[read.region.index()].as_ref()?;
                 let owner = &self.nodes[owner.index()].name;
@@ -159,6 +161,11 @@ impl<'b> RegionLayout<'b> {
                 ))
             }
         }
+    }
+
+    fn is_ambiguous(&self, name: &str) -> bool {
+        let mut named = self.nodes.iter().filter(|node| &*node.name == name);
+        named.nth(1).is_some()
     }
 
     /// What is wrong with regions by themselves: their arguments and outputs.

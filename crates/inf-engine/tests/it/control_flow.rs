@@ -180,10 +180,11 @@ output: size
         ),
         &echo(),
     );
-    let results = run_all(&pipeline, [json!(1), json!("1"), json!(true), json!(1.5)]).await;
+    let inputs = [json!(1), json!(1.0), json!("1"), json!(true), json!(1.5)];
+    let results = run_all(&pipeline, inputs).await;
     assert_eq!(
         texts(&results),
-        [r#""one""#, r#""text""#, r#""yes""#, "[1.5]"]
+        [r#""one""#, r#""one""#, r#""text""#, r#""yes""#, "[1.5]"]
     );
 }
 
@@ -374,26 +375,40 @@ output: chapters
 struct Ends(Arc<Mutex<(i64, i64)>>);
 impl Observer for Ends {
     fn task_ended(&self, task: &TaskReport<'_>) {
-        self.0.lock().unwrap().0 -= i64::from(task.alias.is_some());
+        let is_call = task.alias.is_some() && !matches!(task.outcome, TaskOutcome::Skipped);
+        self.0.lock().unwrap().0 -= i64::from(is_call);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn so_many_elements_are_under_way_and_no_more() {
-    // 100 calls at once: the endpoint is always full, and what waits for it is no
-    // more than that.
-    let text = r#"
+    check_elements_under_way(r#"{ llm: a, prompt: "{begun}" }"#).await;
+    // What takes the place of what failed is asked later, if ever.
+    check_elements_under_way(
+        r#"{ try: { nodes: { first: { llm: a, prompt: "{begun}" } }, output: first }, fallback: {
+          nodes: { second: { llm: b, prompt: "{begun}" } }, output: second } }"#,
+    )
+    .await;
+}
+
+/// 100 calls at once: the endpoint is always full, and what waits for it is no
+/// more than that.
+async fn check_elements_under_way(asked: &str) {
+    let text = format!(
+        r"
 input: [integer]
 nodes:
   all:
     map: input
     as: number
     nodes:
-      begun: { host: begun, input: number }
-      asked: { llm: a, prompt: "{begun}" }
+      begun: {{ host: begun, input: number }}
+      asked: {asked}
     output: asked
 output: all
-"#;
+"
+    );
+    let text = &*text;
     let peer = echo();
     let under_way = Arc::<Mutex<(i64, i64)>>::default();
     let count = Arc::clone(&under_way);
@@ -404,7 +419,9 @@ output: all
         number
     });
     let functions = HostFunctions::new().with(begun.quick());
-    let pipeline = bind(graph(text).with_host_functions(&functions), &peer);
+    let graph = graph(text).with_host_functions(&functions);
+    let pipeline = graph.bind(resources([("a", &peer, 100), ("b", &peer, 100)]));
+    let pipeline = pipeline.unwrap();
     let observer = Arc::new(Ends(Arc::clone(&under_way)));
     let settings = ExecutionSettings::default().with_observer(observer);
     let pipeline = pipeline.with_settings(settings);
@@ -828,6 +845,33 @@ async fn a_profile_shows_what_was_skipped_and_how_often_nodes_ran() {
     let steps: Vec<&str> = path.steps.iter().map(|step| &*step.node).collect();
     assert_eq!(steps, ["before", "repro", "fix"]);
     assert_snapshot!(summary.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_elements_wait_for_together_is_on_the_critical_path_once() {
+    let profile = Profile::new();
+    let settings = ExecutionSettings::default().with_profile(&profile);
+    let pipeline = graph(SUMMARIES).bind(resources([("a", &echo(), 1)]));
+    let pipeline = pipeline.unwrap().with_settings(settings);
+    // The topic takes a second, and so does each of the chunks after it.
+    let input = json!({"topic": "t", "chunks": ["one", "two", "three", "four"]});
+    run_all(&pipeline, [input]).await;
+    let summary = profile.summary();
+    let path = &summary.critical_paths[0];
+    let steps = path.steps.iter();
+    let steps: Vec<_> = steps
+        .map(|step| {
+            (
+                &*step.node,
+                step.calling.as_secs(),
+                step.waits.room.as_secs(),
+            )
+        })
+        .collect();
+    assert_eq!(steps, [("topic", 1, 0), ("summary", 4, 0)]);
+    assert_eq!((path.took.as_secs(), path.elsewhere.as_secs()), (5, 0));
+    // All nodes together: three, two and one second.
+    assert_eq!(summary.endpoints[0].waits.room.as_secs(), 6);
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,7 +149,7 @@ fn all_problems_are_told_at_once() {
     assert_snapshot!(error, @r#"
     12 problems:
       - input: the JSON schema is not valid: at `/type`: "strnig" is not valid under any of the schemas listed in the 'anyOf' keyword
-      - node `same`: another node has this name
+      - node `same`: another node has this name: choose one that no other has, in whatever part of the graph it stands
       - node `input`: this name stands for something else in references: choose another
       - node `parameters`: this name stands for something else in references: choose another
       - node `a name`: a node's name is letters, digits, `_` and `-`, and begins with a letter or `_`

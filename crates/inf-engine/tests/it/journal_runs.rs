@@ -615,6 +615,45 @@ async fn a_replay_calls_nothing() {
     );
 }
 
+/// A pipeline that handles failures: `try_for` are the kinds that it is for.
+fn careful(peer: &Arc<Peer>, question: &str, try_for: &str) -> Pipeline {
+    let text = format!(
+        "version: 1\nname: careful\nnodes:\n  safe:\n    try:\n      nodes: {{ first: {{ llm: a, \
+         prompt: '{question} {{input}}' }} }}\n      output: first\n    fallback:\n      nodes: {{ \
+         second: {{ llm: a, prompt: 'instead {{input}}' }} }}\n      output: second\n    {try_for}\n  \
+         each:\n    map: [input]\n    as: one\n    results: true\n    nodes: {{ third: {{ llm: a, \
+         prompt: '{question} {{one}}' }} }}\n    output: third\noutput: [safe, each]\n"
+    );
+    let graph = InferenceGraph::from_text(&text).unwrap();
+    graph.bind(resources([("a", peer, 4)])).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_handles_the_failures_that_were_handled() {
+    let peer = Peer::new(|prompt| {
+        let answer = if prompt.contains("bad") {
+            refusal()
+        } else {
+            Ok(LlmResponse::from_text(prompt.to_uppercase()))
+        };
+        (Duration::from_secs(1), answer)
+    });
+    let journal = Journal::in_memory(1_000);
+    let named = "failures: [refused]";
+    let recorded = careful(&peer, "bad", named).with_settings(with(&journal));
+    let recorded = outputs(&recorded.run_batch(values(2)).await);
+    assert!(recorded[0].contains("INSTEAD 0") && recorded[0].contains("refused"));
+    let silent = Peer::new(|_| unreachable!("nothing is called"));
+    let replay = with(&journal).with_replay(true);
+    let again = careful(&silent, "bad", named).with_settings(replay.clone());
+    assert_eq!(outputs(&again.run_batch(values(2)).await), recorded);
+    // That there is no answer is nothing that a pipeline handles.
+    let other = careful(&silent, "other", "").with_settings(replay);
+    for result in other.run_batch(values(2)).await {
+        assert_eq!(result.output.unwrap_err().kind, ErrorKind::NotRecorded);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_listens_hears_of_what_the_journal_answers() {
     #[derive(Default)]

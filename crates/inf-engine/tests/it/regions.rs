@@ -292,13 +292,38 @@ fn what_exists_elsewhere_only_is_told() {
     );
     check(
         "  out: { map: input, as: one, nodes: { one: { prompt: x } }, output: one }",
-        "node `one`: another node has this name",
+        "node `one`: another node has this name: choose one that no other has, in whatever part of the \
+         graph it stands",
+    );
+    // Which of the two is meant in the second arm is a question of its own.
+    check(
+        "  out: { if: input, then: { nodes: { a: { prompt: x } }, output: a }, else: { nodes: { a: \
+         { prompt: y } }, output: a } }",
+        "node `a`: another node has this name: choose one that no other has, in whatever part of the \
+         graph it stands",
     );
     // What goes in a circle, also through a body.
     check(
         "  a: { map: b, as: one, nodes: { c: { pack: out } }, output: c }\n  b: { pack: input }\n  \
          out: { pack: a }",
         "the nodes need each other in a cycle: out → a → out",
+    );
+}
+
+#[test]
+fn a_condition_is_no_place_to_compare() {
+    let arm = "{ output: input }";
+    let compared = |text: &str| format!("  out: {{ if: '{text}', then: {arm}, else: {arm} }}");
+    assert_eq!(
+        mistake(&compared("input.size > 3")),
+        "nodes.out.if: `input.size > 3` is no reference: compare in a node of its own, as in `big: { \
+         compute: greater, input: [size, { $value: 3 }] }`, and write `big` here"
+    );
+    let again = "  out: { repeat: input, as: s, max: 2, until: 's == 3', output: s }";
+    let told = mistake(again);
+    assert!(
+        told.starts_with("nodes.out.until: `s == 3` is no reference: compare"),
+        "{told}"
     );
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::execution::{ExecutionSettings, Plan};
-use crate::graph::{LlmCall, NodeRef, Operation, Region};
+use crate::graph::{LlmCall, NodeRef, Operation, Region, RegionRef};
 use crate::journal::GraphFingerprint;
 use crate::resources::{EndpointGroup, ResourceManager};
 
@@ -78,6 +78,12 @@ fn entries_of(plan: &Plan, region: &Region, endpoint_of: &[usize]) -> Vec<usize>
     let nodes = region.nodes();
     let graph = plan.graph();
     let is_call = |node: usize| matches!(graph.nodes()[node].operation(), Operation::Llm(_));
+    let has_calls = |inner: RegionRef| graph.region(inner).nodes().any(is_call);
+    // What a fallback runs in place of something that calls.
+    let is_second = |owner: NodeRef, inner: RegionRef| match graph.node(owner).operation() {
+        Operation::Fallback(fallback) => fallback.otherwise == inner && has_calls(fallback.body),
+        _ => false,
+    };
     // By node of the region: whether a call comes before it, and before its end.
     let mut is_later = vec![false; nodes.len()];
     let mut has_call = vec![false; nodes.len()];
@@ -85,13 +91,16 @@ fn entries_of(plan: &Plan, region: &Region, endpoint_of: &[usize]) -> Vec<usize>
     // Nodes come after those that they wait for, and after their owners.
     for index in nodes.clone() {
         let node = NodeRef::new(index);
-        let inside = graph.region(plan.region_of(node)).owner();
+        let around = plan.region_of(node);
+        let inside = graph.region(around).owner();
         let inside = inside.filter(|owner| nodes.contains(&owner.index()));
         let mut reads = plan.dependencies(node).iter();
-        let later = inside.is_some_and(|owner| is_later[owner.index() - nodes.start])
+        let is_inside_later =
+            |owner: NodeRef| is_later[owner.index() - nodes.start] || is_second(owner, around);
+        let later = inside.is_some_and(is_inside_later)
             || reads.any(|read| has_call[read.index() - nodes.start]);
         let mut runs = graph.nodes()[index].operation().regions().into_iter();
-        let calls = is_call(index) || runs.any(|inner| graph.region(inner).nodes().any(is_call));
+        let calls = is_call(index) || runs.any(has_calls);
         is_later[index - nodes.start] = later;
         has_call[index - nodes.start] = later || calls;
         if is_call(index) && !later {

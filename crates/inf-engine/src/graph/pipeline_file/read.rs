@@ -326,6 +326,19 @@ impl Reader<'_> {
         self.or_problem(place, parsed).unwrap_or(NOTHING)
     }
 
+    /// A shape that comes to a boolean. It is easily taken for a place where
+    /// values can be compared.
+    pub(super) fn condition(&mut self, place: &str, json: &Json) -> Shape {
+        let parsed = shape_text::parse(json, &self.names).map_err(|why| match json {
+            Json::String(text) if text.contains([' ', '=', '<', '>', '!']) => format!(
+                "`{text}` is no reference: compare in a node of its own, as in `big: {{ compute: greater, \
+                 input: [size, {{ $value: 3 }}] }}`, and write `big` here"
+            ),
+            _ => why,
+        });
+        self.or_problem(place, parsed).unwrap_or(NOTHING)
+    }
+
     fn schema(&mut self, place: &str, expression: &Json) -> Schema {
         let parsed = type_expression::parse(expression);
         self.or_problem(place, parsed)

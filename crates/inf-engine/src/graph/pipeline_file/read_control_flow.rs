@@ -24,7 +24,11 @@ impl Reader<'_> {
     ) -> Option<Operation> {
         let mut given = |key: &str, json: &Option<Json>| {
             let json = json.as_ref().unwrap_or(&Json::Null);
-            self.shape(&format!("{place}.{key}"), json)
+            let place = format!("{place}.{key}");
+            match key {
+                "if" => self.condition(&place, json),
+                _ => self.shape(&place, json),
+            }
         };
         Some(match (kind, regions) {
             ("if", [then, otherwise]) => {
@@ -116,7 +120,11 @@ impl Reader<'_> {
                 self.problems.push(Problem::new(place.as_str(), message));
                 return NOTHING;
             };
-            self.shape(&format!("{place}.{key}"), json)
+            let place = format!("{place}.{key}");
+            match key {
+                "until" => self.condition(&place, json),
+                _ => self.shape(&place, json),
+            }
         };
         match found.given {
             // It is told already that all of it is missing.

@@ -9,7 +9,7 @@ use super::call_record::{CallRecord, Ending};
 use super::recording::{Recording, SlowInput};
 use super::spans::{Micros, Spans};
 use super::summary::seconds;
-use super::waits::Waits;
+use super::waits::{Waits, WaitsFor, visit_waits};
 use crate::graph::{InferenceGraph, NodeRef};
 
 /// The chain of nodes that decided when an input ended: the one that ended
@@ -49,7 +49,7 @@ pub struct CriticalStep {
     pub alias: Option<String>,
     /// How often it was started: retries, refusals and second requests count.
     pub attempts: usize,
-    /// What it waited for.
+    /// What it waited for while no call of it was under way.
     pub waits: Waits,
     /// The time in which a call of it, or a tool that it called, was under way.
     #[serde(serialize_with = "seconds")]
@@ -146,6 +146,27 @@ fn waited_for(graph: &InferenceGraph, node: NodeRef) -> Vec<NodeRef> {
     nodes
 }
 
+/// What was waited for, each moment once, while nothing was under way.
+fn waits_beside(
+    calling: &Spans,
+    visit_all: impl FnOnce(&mut dyn FnMut(WaitsFor, Micros, Micros)),
+) -> Waits {
+    let mut pieces = Vec::new();
+    visit_all(&mut |waits_for, from, until| pieces.push((from, until, waits_for)));
+    pieces.sort_unstable_by_key(|(from, until, _)| (*from, *until));
+    let mut waits = Waits::default();
+    let mut counted = 0;
+    for (from, until, waits_for) in pieces {
+        let from = from.max(counted);
+        if from < until {
+            let alone = until - from - calling.covered(from, until);
+            waits.add(waits_for, Duration::from_micros(alone));
+            counted = until;
+        }
+    }
+    waits
+}
+
 fn step_of(
     recording: &Recording,
     graph: &InferenceGraph,
@@ -153,13 +174,17 @@ fn step_of(
     attempts: &[&CallRecord],
 ) -> CriticalStep {
     let end = end_of(attempts);
-    // A second request runs beside the first one.
+    // A second request runs beside the first one, and what a node of control flow
+    // runs often waits beside what of it is under way.
     let mut calling = Spans::default();
-    let mut waits = Waits::default();
     for call in attempts {
         calling.add(call.started, call.ended.min(end));
-        waits += Waits::of(call, recording.pauses_for(call));
     }
+    let waits = waits_beside(&calling, |visit| {
+        for call in attempts {
+            visit_waits(call, recording.pauses_for(call), &mut *visit);
+        }
+    });
     let endpoint = attempts
         .first()
         .and_then(|call| recording.endpoint_of(call));

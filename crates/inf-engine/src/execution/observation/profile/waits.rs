@@ -57,6 +57,14 @@ impl Waits {
         }
     }
 
+    pub(super) fn add(&mut self, waits_for: WaitsFor, time: Duration) {
+        *match waits_for {
+            WaitsFor::Limit => &mut self.limits,
+            WaitsFor::Retry => &mut self.retries,
+            WaitsFor::Room => &mut self.room,
+        } += time;
+    }
+
     /// All together.
     pub fn total(&self) -> Duration {
         self.limits + self.retries + self.room

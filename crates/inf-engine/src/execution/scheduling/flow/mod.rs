@@ -28,8 +28,8 @@ pub(crate) use waiting::{FlowKey, WaitingFlows};
 
 use super::evaluate::{Failure, build};
 use crate::execution::execution_state::Captured;
-use crate::execution::{ErrorKind, ExecutionError, ExecutionState, Plan};
-use crate::graph::{FoldOrder, NodeRef, Operation, Place, RegionRef, Shape};
+use crate::execution::{ExecutionError, ExecutionState, Plan};
+use crate::graph::{FailureKind, FoldOrder, NodeRef, Operation, Place, RegionRef, Shape};
 use crate::value::Value;
 
 /// A node of control flow that is in progress.
@@ -218,11 +218,11 @@ impl Flow {
         self.step_mut().take(at, value)
     }
 
-    /// Whether a failure of a region run stays inside of this node.
+    /// Whether a failure of a region run stays inside of this node. What no
+    /// pipeline handles never does: it was stopped, or a replay has no answer.
     pub(crate) fn catches(&self, at: At, error: &ExecutionError) -> bool {
-        // What a replay does not find is no failure of what it replays.
-        let is_missing = error.kind == ErrorKind::NotRecorded;
-        !error.was_stopped() && !is_missing && self.step().catches(at, error)
+        let is_failure = FailureKind::from_name(error.kind.as_str()).is_some();
+        is_failure && self.step().catches(at, error)
     }
 
     /// Handles a failure that stays inside of this node.
