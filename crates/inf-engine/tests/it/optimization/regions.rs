@@ -242,8 +242,6 @@ async fn a_fold_learns_from_its_last_step_to_its_first() {
         tree[1],
         "both: whole[2.0]/both (<<ab><cd>>e), whole[1.0]/both (<ab><cd>), whole[0.0]/both (ab), \
          whole[0.1]/both (cd)"
-            .replace("(<<ab><cd>>e)", "(<<<ab><cd>>>e)")
-            .replace("<<<ab><cd>>>", "<<ab><cd>>")
     );
 }
 

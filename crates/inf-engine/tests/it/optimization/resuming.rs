@@ -1,14 +1,17 @@
 //! Optimizations that are cut off: begun anew with the same journal they come to the
 //! same, and pay for nothing twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use inf_engine::execution::{Budget, ExecutionSettings, Spent};
 use inf_engine::journal::Journal;
 use inf_engine::optimization::{
-    Attempt, Gepa, GepaReport, LlmOptimizer, StopReason, TrainReport, Trainer,
+    Attempt, Gepa, GepaReport, LlmJudge, LlmOptimizer, Reasoner, StopReason, TrainReport, Trainer,
 };
+use serde_json::json;
 
+use super::model::{Model, resources};
 use super::smooth::{BLANK, Proposes, Smooth, items, loss, smooth};
 
 /// A call takes a second: no answer comes at the moment of a cut.
@@ -187,4 +190,41 @@ async fn what_ended_is_gone_through_again_for_nothing() {
     let result = train(&again, nothing, &journal).await;
     assert_eq!(told(&result), told(&expected));
     assert_eq!((again.calls(), result.0.spent.calls), (0, 0));
+}
+
+/// Judges are calls like others, and what they said is kept.
+#[tokio::test(start_paused = true)]
+async fn verdicts_are_not_paid_for_again() {
+    let verdicts = || {
+        Model::new(|request| {
+            let is_right = request.prompt().contains("\nright\n");
+            let score = if is_right { 10 } else { 0 };
+            // What is wrong with it is what the output says.
+            json!({"critique": request.prompt(), "score": score}).to_string()
+        })
+    };
+    let train = async |task: &Smooth, judge: &Arc<Model>, journal: &Journal| {
+        let reasoner = Reasoner::new("judge", resources([("judge", judge)])).unwrap();
+        let judge = LlmJudge::new(reasoner, "Is it right?");
+        let (training, validation) = (items(0..16), items(1_000..1_008));
+        let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
+        let trainer = Trainer::new(&judge, &training, &validation).with_epochs(2);
+        let pipeline = task.pipeline.with_settings(with(journal));
+        let report = trainer.train(&pipeline, &mut optimizer).await;
+        (report.best, report.steps.len(), report.after.mean())
+    };
+    let (whole, judge) = (task(), verdicts());
+    let expected = train(&whole, &judge, &Journal::in_memory(100_000)).await;
+    assert!(expected.2 > Some(0.1), "{expected:?}");
+    let journal = Journal::in_memory(100_000);
+    let (first, early) = (task(), verdicts());
+    let time = Duration::from_millis(20_500);
+    let running = train(&first, &early, &journal);
+    assert!(tokio::time::timeout(time, running).await.is_err());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let (second, late) = (task(), verdicts());
+    assert_eq!(train(&second, &late, &journal).await, expected);
+    assert!(early.answered() > 0 && late.answered() > 0);
+    assert_eq!(early.answered() + late.asked().len(), judge.asked().len());
+    assert_eq!(first.answered() + second.calls(), whole.calls());
 }
