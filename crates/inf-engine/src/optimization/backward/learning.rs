@@ -115,3 +115,64 @@ fn sources(graph: &InferenceGraph, node: NodeRef) -> Vec<NodeRef> {
     }
     sources
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_in_regions_learns_after_what_it_needs() {
+        let text = r#"
+version: 1
+name: flow
+parameters:
+  arm: { value: arm, description: An arm. }
+  verdict: { value: verdict, description: What ends the loop. }
+  better: { value: better, description: What the loop does. }
+  kind: { value: kind, description: What chooses the arm. }
+  fixed: { value: fixed, description: Frozen., requires_grad: false }
+nodes:
+  kind: { llm: a, system: "{parameters.kind}", prompt: "{input}" }
+  alone: { llm: a, system: "{parameters.fixed}", prompt: "{input}" }
+  reply:
+    match: kind
+    cases:
+      bug: { nodes: { fix: { llm: a, system: "{parameters.arm}", prompt: "fix" } }, output: fix }
+    default: { output: alone }
+  revised:
+    repeat: reply
+    as: draft
+    max: 3
+    nodes:
+      better: { llm: a, system: "{parameters.better}", prompt: "{draft}" }
+      done: { llm: a, system: "{parameters.verdict}", prompt: "{better}", output: boolean }
+    until: done
+    output: better
+  plain:
+    map: { $value: [1] }
+    as: one
+    output: one
+output: [revised.state, plain]
+"#;
+        let graph = InferenceGraph::from_text(text).unwrap();
+        let learning = Learning::of(&graph);
+        let levels = learning.levels(&graph).into_iter();
+        let levels: Vec<Vec<&str>> = levels
+            .map(|level| {
+                let paths = level.into_iter();
+                let paths = paths.map(|found| graph.parameters()[found.index()].path.as_str());
+                paths.collect()
+            })
+            .collect();
+        assert_eq!(levels, [["kind"], ["arm"], ["better"], ["verdict"]]);
+        let learns = |name: &str| learning.node(graph.node_named(name).unwrap());
+        // The loop's argument has its value from what learns, the map's from nothing
+        // that does.
+        assert!(
+            ["reply", "fix", "revised", "draft", "done"]
+                .into_iter()
+                .all(learns)
+        );
+        assert!(!["alone", "plain", "one"].into_iter().any(learns));
+    }
+}
