@@ -88,7 +88,7 @@ fn measure<S: Store>(options: &Options) -> Result<Vec<Figure>, Failure> {
         .iter()
         .map(|file| fs::metadata(file).map_or(0, |found| found.len()))
         .sum();
-    let mut lost = |harm: &dyn Fn(&mut Vec<u8>)| -> Result<f64, Failure> {
+    let lost = |harm: &dyn Fn(&mut Vec<u8>)| -> Result<f64, Failure> {
         clear(&harmed)?;
         for file in S::files(&folder) {
             fs::copy(&file, harmed.join(file.file_name().unwrap_or_default()))?;

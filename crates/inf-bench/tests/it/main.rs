@@ -77,10 +77,19 @@ fn nodes() {
         "nodes.diamond_5",
         "nodes.diamond_5",
     ];
-    check(
-        "nodes --repeats 2 --divide 1000",
-        &cases.map(|name| (name, "us/node")),
-    );
+    let flows = [
+        "flow.branch_empty",
+        "flow.branch",
+        "flow.map",
+        "flow.map",
+        "flow.fold",
+        "flow.fold_tree",
+        "flow.repeat",
+        "flow.fallback",
+    ];
+    let nodes = cases.map(|name| (name, "us/node"));
+    let flows = flows.map(|name| (name, "us/run"));
+    check("nodes --repeats 2 --divide 1000", &[nodes, flows].concat());
 }
 
 #[test]
@@ -156,9 +165,30 @@ fn memory() {
         ("memory.peak", "MiB"),
         ("memory.peak", "MiB"),
         ("memory.ratio", "x"),
+        ("memory.map_peak", "MiB"),
+        ("memory.map_peak", "MiB"),
     ];
-    check("memory --inputs 5,20 --repeats 2", &sizes);
-    check("memory --inputs 20 --repeats 2", &sizes[..1]);
+    check("memory --inputs 5,20 --elements 5,20 --repeats 2", &sizes);
+    let one = [sizes[0], sizes[3]];
+    check("memory --inputs 20 --elements 5 --repeats 2", &one);
+}
+
+#[test]
+fn journal() {
+    check(
+        "journal --calls 20 --rate 5000 --in-flight 4 --repeats 2 --records 40",
+        &[
+            ("journal.off", "calls/s"),
+            ("journal.off.cpu", "us/call"),
+            ("journal.on", "calls/s"),
+            ("journal.on.cpu", "us/call"),
+            ("journal.throughput", "x"),
+            ("journal.record", "bytes"),
+            ("journal.open", "s"),
+            ("journal.resume", "s"),
+            ("journal.inputs", "s"),
+        ],
+    );
 }
 
 #[cfg(target_os = "linux")]

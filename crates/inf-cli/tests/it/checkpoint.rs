@@ -262,3 +262,63 @@ fn a_killed_run_goes_on_without_paying_twice() {
 fn a_run_that_is_killed_200_times_goes_on_without_paying_twice() {
     check_kills(3334, 200, 16);
 }
+
+/// A small file system in memory, as long as it is kept.
+#[cfg(target_os = "linux")]
+struct SmallDisk(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// `None` where nobody may mount one.
+    fn mount(folder: std::path::PathBuf) -> Option<Self> {
+        std::fs::create_dir(&folder).expect("a folder");
+        let options = ["-t", "tmpfs", "-o", "size=1700k", "tmpfs"];
+        let mut mount = std::process::Command::new("mount");
+        let mounted = mount.args(options).arg(&folder).stderr(Stdio::null());
+        let is_mounted = mounted.status().is_ok_and(|status| status.success());
+        is_mounted.then_some(Self(folder))
+    }
+
+    fn enlarge(&self) {
+        let mut mount = std::process::Command::new("mount");
+        let enlarged = mount.args(["-o", "remount,size=20m"]).arg(&self.0);
+        assert!(enlarged.status().expect("mount runs").success());
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Needs the right to mount a file system, and passes without it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_the_run_and_loses_nothing() {
+    let server = Server::start("--answer hash");
+    let workplace = workplace(&server, 600);
+    let Some(disk) = SmallDisk::mount(workplace.path("disk")) else {
+        return;
+    };
+    let run = RUN.replace("--checkpoint-dir night", "--checkpoint-dir disk/night");
+    let stopped = workplace.inf(&run);
+    assert_eq!(stopped.code, Some(1), "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.contains(
+            "can't be written: no space is left on the disk; no more calls are made: free some space, then run the \
+             same again"
+        ),
+        "{}",
+        stopped.stderr
+    );
+    let before = calls(&server);
+    assert!((100..1800).contains(&before), "{before} calls");
+    disk.enlarge();
+    let resumed = workplace.inf(&run);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    // What was in flight when it was full was kept, too.
+    assert_eq!(calls(&server), 1800);
+    assert_eq!(results(&workplace.read("results.jsonl")).len(), 600);
+}

@@ -3,11 +3,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
 
 use crate::command::{Ended, Workplace};
+use crate::metrics::get;
 
 /// As real ones are, with a character that JSON may write in two ways.
 const KEY: &str = "sk-proj-0123456789/abcdefSECRET";
@@ -84,17 +87,20 @@ fn check(place: &str, text: &str) {
 fn check_all(workplace: &Workplace, ended: &Ended) {
     check("stdout", &ended.stdout);
     check("stderr", &ended.stderr);
-    let folder = workplace.path(".");
+    check_files(&workplace.path("."));
+}
+
+/// Every file below `folder` but the one that the key is in.
+fn check_files(folder: &Path) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.file_name().is_some_and(|name| name == "key.txt") {
-            continue;
+        if path.is_dir() {
+            check_files(&path);
+        } else if path.file_name().is_none_or(|name| name != "key.txt") {
+            let content = fs::read(&path).expect("readable");
+            let content = String::from_utf8_lossy(&content);
+            check(&path.display().to_string(), &content);
         }
-        let content = fs::read(&path).expect("readable");
-        check(
-            &path.display().to_string(),
-            &String::from_utf8_lossy(&content),
-        );
     }
 }
 
@@ -123,6 +129,7 @@ fn a_key_from_the_environment_or_a_file_is_shown_nowhere() {
             "--json --hedge 50",
             "--error-policy fail-fast -o -",
             "--quiet",
+            "--checkpoint-dir night --retry-failed",
         ] {
             let line = format!(
                 "run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl {options}"
@@ -144,7 +151,56 @@ fn a_key_from_the_environment_or_a_file_is_shown_nowhere() {
             assert!(server.asked.load(Ordering::SeqCst) > before);
             check_all(&workplace, &ended);
         }
+        for line in [
+            "journal night",
+            "journal night failures",
+            "journal night calls",
+            "journal night export",
+        ] {
+            let ended = workplace.inf(line);
+            assert_eq!(ended.code, Some(0), "{line}\n{}", ended.stderr);
+            check_all(&workplace, &ended);
+        }
     }
+}
+
+#[test]
+fn a_key_is_in_no_number() {
+    let server = Echo::start();
+    let workplace = Workplace::new();
+    let endpoint = format!(
+        "{{ provider: openai-compatible, base_url: '{}', model: m, api_key_env: TEST_KEY, max_retries: 0 }}",
+        server.url
+    );
+    workplace.write(
+        "resources.yaml",
+        format!("endpoints:\n  fast: {endpoint}\n  smart: {endpoint}\n"),
+    );
+    let mut child = workplace
+        .command("run pipeline.yaml -i - -r resources.yaml -o results.jsonl --metrics 0")
+        .env("TEST_KEY", KEY)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("readable");
+    let address = line.trim().strip_prefix("metrics at ").expect("an address");
+    let mut stdin = child.stdin.take().expect("piped");
+    for pair in 0..10 {
+        writeln!(stdin, "{{\"a\": \"{pair}\", \"b\": \"{pair}\"}}").expect("writable");
+    }
+    // Every kind of answer was given, and some of them are counted.
+    while server.asked.load(Ordering::SeqCst) < 14 || !get(address).contains("authentication") {
+        thread::yield_now();
+    }
+    check("the metrics", &get(address));
+    drop(stdin);
+    let mut told = String::new();
+    stderr.read_to_string(&mut told).expect("readable");
+    check("stderr", &told);
+    assert_eq!(child.wait().expect("an end").code(), Some(1));
 }
 
 #[test]

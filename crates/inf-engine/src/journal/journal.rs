@@ -165,6 +165,16 @@ impl Journal {
         self.0.log().is_none_or(Log::has_room)
     }
 
+    /// Whether another call may be made beside `in_flight` others, of at most
+    /// `most`. Calls that have ended and are not yet written count as in flight: a
+    /// program that is killed loses no more than what is.
+    pub fn has_room_beside(&self, in_flight: usize, most: usize) -> bool {
+        match self.0.log() {
+            Some(log) => log.has_room_beside(in_flight, most),
+            None => in_flight < most,
+        }
+    }
+
     /// Why it takes nothing more, if it does not.
     pub fn failure(&self) -> Option<JournalError> {
         self.0.log().and_then(Log::failure)

@@ -305,7 +305,7 @@ fn what_exists_elsewhere_only_is_told() {
 #[test]
 fn what_can_never_be_is_told_before_anything_runs() {
     let check = |nodes: &str, expected: &str| assert_eq!(mistake(nodes), expected, "{nodes}");
-    let kind = r#"  kind: { llm: fast, prompt: x, output: { $schema: { enum: [bug, praise] } } }"#;
+    let kind = "  kind: { llm: fast, prompt: x, output: { $schema: { enum: [bug, praise] } } }";
     let arm = "{ output: input }";
     check(
         &format!("  a: {{ prompt: x }}\n  out: {{ if: a, then: {arm}, else: {arm} }}"),
@@ -572,7 +572,7 @@ struct Draft {
 
 fn drafts() -> impl Strategy<Value = Vec<Draft>> {
     let reads = any::<[usize; 2]>();
-    let leaf = (0..4_u8, reads.clone()).prop_map(|(kind, reads)| Draft {
+    let leaf = (0..4_u8, reads).prop_map(|(kind, reads)| Draft {
         kind,
         reads,
         is_first: true,
@@ -580,14 +580,12 @@ fn drafts() -> impl Strategy<Value = Vec<Draft>> {
     });
     let node = leaf.prop_recursive(3, 12, 2, move |node| {
         let inner = prop::collection::vec(prop::collection::vec(node, 0..3), 2..4);
-        (4..14_u8, reads.clone(), any::<bool>(), inner).prop_map(
-            |(kind, reads, is_first, inner)| Draft {
-                kind,
-                reads,
-                is_first,
-                inner,
-            },
-        )
+        (4..14_u8, reads, any::<bool>(), inner).prop_map(|(kind, reads, is_first, inner)| Draft {
+            kind,
+            reads,
+            is_first,
+            inner,
+        })
     });
     prop::collection::vec(node, 0..4)
 }
@@ -644,7 +642,7 @@ impl Drawing {
         let (first, second) = (regions[0], regions[1]);
         let arm = |(index, region): (usize, &RegionRef)| Arm {
             when: match draft.reads[0] % 3 {
-                0 => (index as i64).into(),
+                0 => i64::try_from(index).unwrap().into(),
                 1 => index.to_string().into(),
                 _ => format!("case {index}").into(),
             },

@@ -1,5 +1,6 @@
 //! Tracing control flow: what closures do becomes arms and bodies.
 
+use inf_engine::clients::simulated::SimulatedSettings;
 use inf_engine::document::DocumentFormat;
 use inf_engine::graph::{FailureKind, GraphError};
 use inf_engine::prelude::*;
@@ -259,6 +260,7 @@ struct LikeMethods {
 
 #[test]
 fn fields_may_be_called_like_what_lists_can_do() {
+    type Four = (String, String, String, String);
     let text = file(|record: Proxy<LikeMethods>| {
         let texts = (record.map(), record.filter(), record.fold(), record.zip());
         let more = (
@@ -268,14 +270,7 @@ fn fields_may_be_called_like_what_lists_can_do() {
             record.and(),
         );
         let both = (texts, more, record.state()).pack();
-        both.then(
-            "f",
-            |_: (
-                (String, String, String, String),
-                (String, String, String, String),
-                String,
-            )| 1,
-        )
+        both.then("f", |_: (Four, Four, String)| 1)
     });
     assert!(text.contains("- input.is_empty\n"), "{text}");
 }
@@ -449,7 +444,7 @@ fn values_come_out_as_their_types_say() {
         );
         (lists, ones).pack()
     });
-    let resources = ResourceConfig::simulated(["fast"], &Default::default());
+    let resources = ResourceConfig::simulated(["fast"], &SimulatedSettings::default());
     let pipeline = graph
         .expect("a graph")
         .bind_as::<Vec<u32>, (Lists, Ones)>(resources);

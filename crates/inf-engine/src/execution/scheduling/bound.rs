@@ -50,13 +50,18 @@ impl Bound {
             .get_or_init(|| GraphFingerprint::of(self.plan.graph()))
     }
 
-    /// The inputs under way that keep all endpoints busy.
-    pub(crate) fn enough_inputs(&self) -> usize {
+    /// The most calls that all endpoints take at once.
+    pub(crate) fn most_calls(&self) -> usize {
         let capacity = self
             .endpoints
             .iter()
             .map(|endpoint| endpoint.max_concurrent());
-        let capacity = capacity.fold(0, usize::saturating_add);
+        capacity.fold(0, usize::saturating_add)
+    }
+
+    /// The inputs under way that keep all endpoints busy.
+    pub(crate) fn enough_inputs(&self) -> usize {
+        let capacity = self.most_calls();
         ExecutionSettings::DEFAULT_MAX_INPUTS_IN_FLIGHT.max(capacity.saturating_mul(2))
     }
 

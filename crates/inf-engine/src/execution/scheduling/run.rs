@@ -389,10 +389,13 @@ impl Run {
     /// Whether another call may be made, as far as the run's own bound, its
     /// budgets and its journal say.
     pub(crate) fn has_room(&self) -> bool {
-        let mut journal = self.journal.iter();
-        self.calls < self.limits.max_concurrent
+        let most = self.limits.max_concurrent;
+        self.calls < most
             && self.spending.may_call()
-            && journal.all(|run| run.journal.has_room())
+            && self
+                .journal
+                .as_ref()
+                .is_none_or(|run| run.has_room_beside(self.calls, most))
     }
 
     /// Works through nodes that became ready, and those that this makes ready.

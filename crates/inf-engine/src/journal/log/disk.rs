@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::super::journal_error::{JournalErrorKind, reason};
+use super::reserve::Reserve;
 
 /// The file that is written; in tests one that fails when it is told to.
 pub(in crate::journal) trait Disk: Send + Sync {
@@ -17,6 +18,9 @@ pub(in crate::journal) trait Disk: Send + Sync {
     /// Makes durable what was written.
     fn sync(&self) -> io::Result<()>;
 
+    /// Makes room where there is none any more; whether it could.
+    fn make_room(&self) -> bool;
+
     /// What is wrong with the file, which should have at least `length` bytes, if
     /// somebody else did something to it.
     fn inspect(&self, length: u64) -> Option<JournalErrorKind>;
@@ -28,6 +32,7 @@ pub(in crate::journal) struct FileDisk {
     /// Opened for appending.
     pub(in crate::journal) file: File,
     pub(in crate::journal) path: PathBuf,
+    pub(in crate::journal) reserve: Reserve,
 }
 
 impl Disk for FileDisk {
@@ -41,6 +46,10 @@ impl Disk for FileDisk {
 
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    fn make_room(&self) -> bool {
+        self.reserve.give_up()
     }
 
     fn inspect(&self, length: u64) -> Option<JournalErrorKind> {

@@ -17,6 +17,7 @@ use super::disk::{Disk, FileDisk};
 use super::line::Line;
 use super::lock::Lock;
 use super::opening::{self, OpenFile};
+use super::reserve::Reserve;
 use super::scan::{Damage, Visitor, scan};
 use super::shared::{Flush, Shared, State, wait};
 use super::writer::Tail;
@@ -77,6 +78,7 @@ impl Log {
             disk: disk(FileDisk {
                 file,
                 path: path.clone(),
+                reserve: Reserve::take(folder),
             }),
             path,
             settings,
@@ -91,6 +93,7 @@ impl Log {
                 is_unsure: false,
                 dropped: 0,
                 full_was_told: false,
+                lag_was_told: false,
                 is_closing: false,
                 writer_has_ended: false,
                 writer_waits: false,
@@ -107,6 +110,8 @@ impl Log {
             listeners: Arc::default(),
             appended: AtomicU64::new(0),
             synced: AtomicU64::new(0),
+            calls_appended: AtomicU64::new(0),
+            calls_written: AtomicU64::new(0),
             has_failed: AtomicBool::new(false),
         });
         let start = |name: &str, work: fn(&Shared)| {
@@ -172,6 +177,34 @@ impl Log {
         let mut state = shared.state();
         state.full_was_told = !shared.is_within_bound();
         !state.full_was_told
+    }
+
+    /// The same where `in_flight` calls are in flight of at most `most`: those
+    /// that have ended and are not yet written count as well.
+    pub(in crate::journal) fn has_room_beside(&self, in_flight: usize, most: usize) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let shared = &*self.shared;
+        let has_room = || {
+            let unwritten = shared.unwritten_calls();
+            (
+                unwritten.saturating_add(in_flight as u64) < most as u64,
+                unwritten,
+            )
+        };
+        match has_room() {
+            (true, _) => true,
+            // Who waits for a call of his own to end is told of that.
+            (false, 0) => false,
+            (false, _) => {
+                // Under the lock, so that whoever writes sees that it was missed.
+                let mut state = shared.state();
+                let (has_room, unwritten) = has_room();
+                state.lag_was_told |= !has_room && unwritten > 0;
+                has_room
+            }
+        }
     }
 
     pub(in crate::journal) fn failure(&self) -> Option<JournalError> {

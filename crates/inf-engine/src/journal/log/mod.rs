@@ -11,6 +11,7 @@ mod lock;
 mod log_journal;
 mod opening;
 mod reading;
+mod reserve;
 mod salvage;
 mod scan;
 mod shared;
@@ -29,4 +30,6 @@ pub(super) use log_journal::Log;
 #[cfg(test)]
 pub(super) use opening::write_header;
 pub(super) use opening::{FILE, Header, VERSION, cannot_open, may_be_a_journal, notice_of};
+#[cfg(test)]
+pub(super) use reserve::Reserve;
 pub(super) use scan::{Damage, Visitor, scan};

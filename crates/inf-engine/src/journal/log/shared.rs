@@ -43,6 +43,10 @@ pub(super) struct Shared {
     pub(super) appended: AtomicU64,
     /// Those of them that are durable.
     pub(super) synced: AtomicU64,
+    /// Calls that were handed over.
+    pub(super) calls_appended: AtomicU64,
+    /// Those of them that are written.
+    pub(super) calls_written: AtomicU64,
     pub(super) has_failed: AtomicBool,
 }
 
@@ -67,6 +71,8 @@ pub(super) struct State {
     pub(super) dropped: u64,
     /// Somebody was told that there is no room.
     pub(super) full_was_told: bool,
+    /// Somebody was told that too much is not yet written.
+    pub(super) lag_was_told: bool,
     pub(super) is_closing: bool,
     pub(super) writer_has_ended: bool,
     pub(super) writer_waits: bool,
@@ -120,6 +126,13 @@ impl Shared {
         unsynced <= self.settings.max_unsynced_records as u64
     }
 
+    /// The calls that were handed over and are not yet written.
+    pub(super) fn unwritten_calls(&self) -> u64 {
+        let written = self.calls_written.load(Ordering::Acquire);
+        let appended = self.calls_appended.load(Ordering::Relaxed);
+        appended.saturating_sub(written)
+    }
+
     pub(super) fn take(&self, state: &mut State, record: Record) {
         if state.is_stuck && state.queue.len() >= self.settings.max_unsynced_records {
             state.dropped += 1;
@@ -128,6 +141,9 @@ impl Shared {
         if let Some(input) = record.input() {
             state.index.expect(input);
         }
+        let is_call = matches!(record, Record::Call(_));
+        self.calls_appended
+            .fetch_add(u64::from(is_call), Ordering::Relaxed);
         state.queue.push_back(record);
         self.appended.fetch_add(1, Ordering::Relaxed);
     }
@@ -152,12 +168,20 @@ impl Shared {
         Ok((record, line.previous))
     }
 
+    /// Nothing more is written until it is to be tried again.
+    pub(super) fn fail_to_write(&self, mut state: MutexGuard<'_, State>, kind: JournalErrorKind) {
+        state.is_stuck = true;
+        self.fail(state, kind);
+    }
+
+    /// Nothing more counts as durable.
+    pub(super) fn fail_to_sync(&self, mut state: MutexGuard<'_, State>, kind: JournalErrorKind) {
+        state.is_unsure = true;
+        self.fail(state, kind);
+    }
+
+    /// No more calls are to be made.
     pub(super) fn fail(&self, mut state: MutexGuard<'_, State>, kind: JournalErrorKind) {
-        if matches!(kind, JournalErrorKind::Write { .. }) {
-            state.is_stuck = true;
-        } else {
-            state.is_unsure = true;
-        }
         let failure = JournalError::new(&*self.path, kind);
         state.failure.get_or_insert(failure);
         self.has_failed.store(true, Ordering::Release);

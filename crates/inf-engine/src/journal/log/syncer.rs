@@ -49,7 +49,7 @@ impl Shared {
             let outcome = outcome.and_then(|()| self.disk.inspect(length).map_or(Ok(()), Err));
             match outcome {
                 Ok(()) => self.note_synced(written),
-                Err(kind) => self.fail(self.state(), kind),
+                Err(kind) => self.fail_to_sync(self.state(), kind),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The thread that writes.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use super::super::record::Record;
 use super::super::request_index::key_of;
@@ -47,6 +48,7 @@ impl Shared {
                     length,
                     tail,
                     outcome: Err(error),
+                    used_reserve: false,
                 },
             };
             self.note_written(&mut batch, written);
@@ -61,14 +63,18 @@ impl Shared {
             Tail::Torn | Tail::Unbroken => {}
         }
         // Half a line is then a damaged one.
-        write_all(&*self.disk, b"\n").1?;
+        write_all(&*self.disk, b"\n").outcome?;
         Ok(self.disk_length(length + 1))
     }
 
     /// Writes what it can of `batch` to the file, which is `length` bytes long.
     fn write_batch(&self, batch: &mut Batch, length: u64) -> Written {
         batch.lay_out(length);
-        let (bytes, outcome) = write_all(&*self.disk, &batch.lines);
+        let Wrote {
+            bytes,
+            outcome,
+            used_reserve,
+        } = write_all(&*self.disk, &batch.lines);
         let end = length + bytes;
         let mut whole = batch.whole(end);
         let mut good = batch.end(length, whole);
@@ -87,6 +93,7 @@ impl Shared {
             length: good,
             tail,
             outcome,
+            used_reserve,
         }
     }
 
@@ -101,9 +108,12 @@ impl Shared {
             length,
             tail,
             outcome,
+            used_reserve,
         } = written;
         let mut state = self.state();
+        let mut calls = 0;
         for (record, offset) in batch.records.drain(..whole).zip(&batch.offsets) {
+            calls += u64::from(matches!(record, Record::Call(_)));
             if let Some(input) = record.input() {
                 state.index.set(input, *offset);
             }
@@ -117,17 +127,27 @@ impl Shared {
             state.queue.push_front(record);
         }
         state.written += whole as u64;
+        self.calls_written.fetch_add(calls, Ordering::Release);
+        let lag_was_told = std::mem::take(&mut state.lag_was_told);
         state.length = length;
         state.tail = tail;
         if state.syncer_waits {
             self.to_sync.notify_one();
         }
         match outcome {
+            // What is in flight is still kept, and nothing more is begun.
+            Ok(()) if used_reserve => {
+                let full = io::Error::from(io::ErrorKind::StorageFull);
+                self.fail(state, write_failure(&full, 0));
+            }
             Ok(()) => {
                 drop(state);
                 self.settled.notify_all();
+                if lag_was_told {
+                    self.listeners.tell();
+                }
             }
-            Err(error) => self.fail(state, write_failure(&error, 0)),
+            Err(error) => self.fail_to_write(state, write_failure(&error, 0)),
         }
     }
 }
@@ -140,17 +160,39 @@ struct Written {
     length: u64,
     tail: Tail,
     outcome: io::Result<()>,
+    /// Whether it is the room for what is in flight that it is in.
+    used_reserve: bool,
 }
-/// Writes as much of `bytes` as can be; how much that was.
-fn write_all(disk: &dyn Disk, bytes: &[u8]) -> (u64, io::Result<()>) {
+
+/// What became of bytes.
+struct Wrote {
+    /// How many of them are written.
+    bytes: u64,
+    outcome: io::Result<()>,
+    used_reserve: bool,
+}
+
+/// Writes as much of `bytes` as can be.
+fn write_all(disk: &dyn Disk, bytes: &[u8]) -> Wrote {
     let mut written = 0;
-    while written < bytes.len() {
+    let mut used_reserve = false;
+    let outcome = loop {
+        if written == bytes.len() {
+            break Ok(());
+        }
         match disk.write(&bytes[written..]) {
-            Ok(0) => return (written as u64, Err(io::ErrorKind::WriteZero.into())),
+            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (written as u64, Err(error)),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && disk.make_room() => {
+                used_reserve = true;
+            }
+            Err(error) => break Err(error),
         }
+    };
+    Wrote {
+        bytes: written as u64,
+        outcome,
+        used_reserve,
     }
-    (written as u64, Ok(()))
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use super::*;
-use crate::journal::log::{Disk, FILE, FileDisk};
+use crate::journal::log::{Disk, FILE, FileDisk, Reserve};
 
 /// What of a disk works.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ struct Faults {
     syncs: AtomicBool,
     /// A sync waits until something is sent.
     gate: std::sync::Mutex<Option<mpsc::Receiver<()>>>,
+    /// Bytes that it can make room for.
+    reserve: AtomicUsize,
+    /// Held, nothing is written.
+    writes: std::sync::Mutex<()>,
 }
 
 impl Default for Faults {
@@ -26,6 +30,8 @@ impl Default for Faults {
             cuts: AtomicBool::new(true),
             syncs: AtomicBool::new(true),
             gate: std::sync::Mutex::default(),
+            reserve: AtomicUsize::new(0),
+            writes: std::sync::Mutex::default(),
         }
     }
 }
@@ -34,6 +40,7 @@ struct FaultyDisk(FileDisk, Arc<Faults>);
 
 impl Disk for FaultyDisk {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let _gate = self.1.writes.lock().unwrap();
         let room = self.1.room.load(Ordering::SeqCst);
         if room == 0 {
             return Err(io::ErrorKind::StorageFull.into());
@@ -43,6 +50,12 @@ impl Disk for FaultyDisk {
             self.1.room.store(room - written, Ordering::SeqCst);
         }
         Ok(written)
+    }
+
+    fn make_room(&self) -> bool {
+        let reserve = self.1.reserve.swap(0, Ordering::SeqCst);
+        self.1.room.fetch_add(reserve, Ordering::SeqCst);
+        reserve > 0
     }
 
     fn cut(&self, length: u64) -> io::Result<()> {
@@ -273,7 +286,63 @@ fn a_full_file_system_is_told_in_plain_words() {
     let disk = FileDisk {
         file,
         path: "/dev/full".into(),
+        reserve: Reserve::take(folder().path()),
     };
     let error = disk.write(b"a").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn the_reserve_keeps_what_is_in_flight_when_the_disk_is_full() {
+    let folder = folder();
+    let (journal, faults) = open(folder.path(), JournalSettings::default());
+    let run = begin(&journal);
+    record(&journal, run, 1);
+    journal.flushed_blocking().unwrap();
+    faults.reserve.store(1 << 20, Ordering::SeqCst);
+    faults.room.store(100, Ordering::SeqCst);
+    record(&journal, run, 2);
+    let error = journal.flushed_blocking().unwrap_err();
+    // Some of it may still wait for its turn.
+    assert!(
+        error.to_string().contains(
+            "can't be written: no space is left on the disk; no more calls are made: free some space, then run the \
+             same again"
+        ),
+        "{error}"
+    );
+    assert!(!journal.has_room() && !journal.has_room_beside(0, 8));
+    // What was in flight ends, and is kept.
+    record(&journal, run, 3);
+    drop(journal);
+    let (journal, _) = open(folder.path(), JournalSettings::default());
+    for input in 1..=3 {
+        check_input(&journal, run, input);
+    }
+    assert_eq!(journal.failure(), None);
+}
+
+#[test]
+fn calls_that_are_not_written_are_in_flight() {
+    let folder = folder();
+    let (journal, faults) = open(folder.path(), JournalSettings::default());
+    let run = begin(&journal);
+    journal.flushed_blocking().unwrap();
+    assert!(journal.has_room_beside(3, 4) && !journal.has_room_beside(4, 4));
+    let told = Arc::new(AtomicUsize::new(0));
+    let tells = Arc::clone(&told);
+    let _told = journal.on_change(move || {
+        tells.fetch_add(1, Ordering::SeqCst);
+    });
+    // Nothing is written while this is held.
+    let gate = faults.writes.lock().unwrap();
+    record(&journal, run, 1);
+    assert!(journal.has_room_beside(1, 4) && !journal.has_room_beside(2, 4));
+    drop(gate);
+    journal.flushed_blocking().unwrap();
+    // The thread that writes tells it, in its own time.
+    while told.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    assert!(journal.has_room_beside(3, 4));
 }

@@ -66,6 +66,8 @@ pub(super) struct RunJournal {
     occurrences: FxHashMap<InputIdentity, u64>,
     /// The inputs under way, by their oldest execution.
     inputs: FxHashMap<ExecutionId, Known>,
+    /// The most calls that the endpoints take at once.
+    most_calls: usize,
     _changes: Subscription,
 }
 
@@ -95,6 +97,13 @@ impl Recorded {
 }
 
 impl RunJournal {
+    /// Whether another call may be made beside `in_flight` others of at most
+    /// `most`.
+    pub(super) fn has_room_beside(&self, in_flight: usize, most: usize) -> bool {
+        let most = most.min(self.most_calls);
+        self.journal.has_room_beside(in_flight, most)
+    }
+
     /// Whether calls are answered by the journal alone.
     pub(super) fn replays(&self) -> bool {
         self.recorded.is_none()
@@ -120,6 +129,7 @@ impl RunJournal {
             asked: caches.then(FxHashMap::default),
             occurrences: FxHashMap::default(),
             inputs: FxHashMap::default(),
+            most_calls: bound.most_calls(),
             _changes: journal.on_change(move || events.send(Event::JournalChanged(run))),
             journal,
         }
