@@ -433,7 +433,7 @@ async fn a_cache_gives_each_sample_once() {
             "version: 1\nname: {name}\nnodes:\n  asked: {{ llm: a, prompt: Say a number. }}\noutput: asked\n"
         );
         let graph = InferenceGraph::from_text(&text).unwrap();
-        let pipeline = graph.bind(&resources([("a", &peer, 1)])).unwrap();
+        let pipeline = graph.bind(resources([("a", &peer, 1)])).unwrap();
         pipeline.with_settings(journal.clone())
     };
     let first = outputs(&ask("first", &settings).run_batch(values(2)).await);

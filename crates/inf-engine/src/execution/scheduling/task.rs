@@ -57,10 +57,6 @@ pub(crate) struct TaskResult {
 }
 
 /// What came of a task.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are of the large variant"
-)]
 pub(crate) enum Outcome {
     /// A call ended, and its answer was read.
     Called(Result<(LlmResponse, Answer), ClientError>),

@@ -1,8 +1,4 @@
 //! [`InputRecord`]: how an input ended.
-#![expect(
-    clippy::result_large_err,
-    reason = "a failure is what is recorded, not what is returned"
-)]
 
 use std::time::Duration;
 

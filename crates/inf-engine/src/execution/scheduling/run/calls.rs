@@ -357,7 +357,7 @@ impl Run {
                             tokens.take_whole(&response.text);
                         }
                         let told = Some((response.timings.first_byte, response.usage));
-                        let asked = self.to_record(&execution, node, asked);
+                        let asked = Self::to_record(&execution, node, asked);
                         let answer = (answer, &response);
                         let value = self.take_answer(board, &mut execution, &running, answer, told);
                         self.record_call(&execution, &running, asked, Ok(response), board.now);
@@ -375,7 +375,7 @@ impl Run {
                             return;
                         }
                         Err(failure) => {
-                            let asked = self.to_record(&execution, node, asked);
+                            let asked = Self::to_record(&execution, node, asked);
                             let failed = Err(recording::failure(failure.kind, &failure.message));
                             self.record_call(&execution, &running, asked, failed, board.now);
                             (Err(failure), None)

@@ -272,7 +272,7 @@ impl Run {
         if self
             .journal
             .as_ref()
-            .is_some_and(|journal| journal.replays())
+            .is_some_and(recording::RunJournal::replays)
         {
             let failure = self.not_recorded(&execution);
             let error = execution.fail(&self.bound.plan, node, failure);

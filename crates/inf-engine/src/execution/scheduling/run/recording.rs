@@ -253,7 +253,6 @@ impl Run {
     /// What is recorded of a call besides what came of it. To be called before
     /// its answer is taken, which may begin another turn.
     pub(super) fn to_record(
-        &self,
         execution: &Execution,
         node: NodeRef,
         request: Option<RequestDigest>,
