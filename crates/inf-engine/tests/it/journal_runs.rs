@@ -298,6 +298,23 @@ async fn a_conversation_goes_on_where_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_function_that_asks_for_it_is_kept() {
+    #[derive(Module)]
+    struct Both {
+        ask: LlmInference,
+        #[module(skip)]
+        functions: (HostFunction, HostFunction),
+    }
+    impl Forward for Both {
+        type Input = String;
+        type Output = String;
+        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+            let costly: Proxy<String> = apply(&self.functions.0, text);
+            let cheap: Proxy<String> = apply(&self.functions.1, text);
+            let answer = self.ask.call(costly);
+            prompt!("{answer} {cheap}")
+        }
+    }
+
     let peer = Peer::new(|prompt| match prompt {
         "1!" => (Duration::ZERO, refusal()),
         _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),
@@ -315,22 +332,6 @@ async fn a_host_function_that_asks_for_it_is_kept() {
     let journal = Journal::in_memory(1_000);
     let settings = with(&journal).with_retry_failed(true);
     let resources = resources([("a", &peer, 1)]);
-    #[derive(Module)]
-    struct Both {
-        ask: LlmInference,
-        #[module(skip)]
-        functions: (HostFunction, HostFunction),
-    }
-    impl Forward for Both {
-        type Input = String;
-        type Output = String;
-        fn forward(&self, text: Proxy<String>) -> Proxy<String> {
-            let costly: Proxy<String> = apply(&self.functions.0, text);
-            let cheap: Proxy<String> = apply(&self.functions.1, text);
-            let answer = self.ask.call(costly);
-            prompt!("{answer} {cheap}")
-        }
-    }
     let both = Both {
         ask: LlmInference::new("a"),
         functions: (costly, cheap),
