@@ -12,7 +12,9 @@ use syn::{DeriveInput, ItemFn, parse_macro_input};
 /// Makes a struct a module: its fields that are modules or parameters, or hold
 /// some, are registered under their names.
 ///
-/// `#[module(skip)]` on a field leaves it alone.
+/// `#[module(skip)]` on a field leaves it alone. `#[module(backward = function)]` on
+/// the struct has a `fn(&Self, &Feedback, &BackwardContext<'_>) -> BackwardResult` say
+/// who gets feedback on what the module's own nodes gave.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

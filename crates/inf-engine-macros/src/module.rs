@@ -3,7 +3,9 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Field, GenericArgument, Ident, PathArguments, Result, Type};
+use syn::{
+    Data, DeriveInput, Error, ExprPath, Field, GenericArgument, Ident, PathArguments, Result, Type,
+};
 use syn::{parse_quote, parse_quote_spanned};
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
@@ -49,6 +51,18 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         registrations.extend(call);
     }
 
+    let backward = backward(input)?.map(|function| {
+        quote::quote_spanned! {function.span()=>
+            fn backward(
+                &self,
+                __feedback: &::inf_engine::Feedback,
+                __context: &::inf_engine::module::BackwardContext<'_>,
+            ) -> ::inf_engine::module::BackwardResult {
+                #function(self, __feedback, __context)
+            }
+        }
+    });
+
     let name = &input.ident;
     let (implementation, types, clause) = generics.split_for_impl();
     Ok(quote! {
@@ -66,8 +80,30 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             fn as_module(&self) -> &dyn ::inf_engine::module::Module {
                 self
             }
+
+            #backward
         }
     })
+}
+
+/// The function of `#[module(backward = …)]` on the struct.
+fn backward(input: &DeriveInput) -> Result<Option<ExprPath>> {
+    let mut function = None;
+    for attribute in &input.attrs {
+        if attribute.path().is_ident("module") {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("backward") {
+                    function = Some(meta.value()?.parse()?);
+                    Ok(())
+                } else {
+                    Err(meta.error(
+                        "unknown option: on a struct the only one is `#[module(backward = function)]`",
+                    ))
+                }
+            })?;
+        }
+    }
+    Ok(function)
 }
 
 /// Whether the field has `#[module(skip)]`.
@@ -80,7 +116,7 @@ fn is_skipped(field: &Field) -> Result<bool> {
                     skipped = true;
                     Ok(())
                 } else {
-                    Err(meta.error("unknown option: the only one is `#[module(skip)]`"))
+                    Err(meta.error("unknown option: on a field the only one is `#[module(skip)]`"))
                 }
             })?;
         }

@@ -37,8 +37,9 @@ pub use inputs::Inputs;
 pub use observation::{
     BoundBy, CriticalPath, CriticalStep, EndpointProgress, EndpointSummary, ForwardRecord,
     IdleBubble, InputReport, NodeMetrics, NodeRecord, NodeReport, NodeSummary, Observer,
-    PauseReport, Profile, ProfileSummary, Progress, RecordedParameter, RunId, RunReport,
-    SlowAttempt, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport, Waits,
+    PauseReport, Profile, ProfileSummary, Progress, RecordedParameter, RegionReport, RegionView,
+    RunId, RunReport, SlowAttempt, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport,
+    Waits,
 };
 pub use pipeline::Pipeline;
 pub use plan::Plan;

@@ -280,6 +280,11 @@ impl<I: Data, O: Data> Pipeline<I, O> {
         ResultStream::new(Box::new(request), manager, results).recorded_by(recorder)
     }
 
+    /// Its settings.
+    pub(crate) fn settings(&self) -> &ExecutionSettings {
+        &self.settings
+    }
+
     /// The texts of the graph's parameters for a run that begins now.
     fn parameter_texts(
         &self,

@@ -80,6 +80,11 @@ impl RegionPath {
         self.0.is_none()
     }
 
+    /// The region around it, and where it runs there; `None` for the whole graph.
+    pub(crate) fn innermost(&self) -> Option<(&Self, &Place)> {
+        self.0.as_deref().map(|step| (&step.around, &step.place))
+    }
+
     /// The nodes of control flow with their places, innermost first.
     pub fn steps(&self) -> impl Iterator<Item = (&str, &Place)> {
         let steps = std::iter::successors(self.0.as_deref(), |step| step.around.0.as_deref());

@@ -20,6 +20,7 @@ mod evaluation;
 mod gepa;
 mod loss;
 mod optimizer;
+mod planning;
 mod reasoner;
 mod training;
 

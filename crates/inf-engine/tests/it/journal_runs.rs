@@ -314,6 +314,7 @@ async fn a_host_function_that_asks_for_it_is_kept() {
             prompt!("{answer} {cheap}")
         }
     }
+
     let peer = Peer::new(|prompt| match prompt {
         "1!" => (Duration::ZERO, refusal()),
         _ => (Duration::ZERO, Ok(LlmResponse::from_text("fine"))),

@@ -1,19 +1,24 @@
 //! [`ForwardRecord`]: what a run in train mode keeps of one input.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
-use super::observer::{Observer, RunReport, TaskOutcome, TaskReport};
-use crate::graph::{InferenceGraph, NodeRef, Reference, Template, TemplatePart};
+use super::observer::{Observer, RegionReport, RunReport, TaskOutcome, TaskReport};
+use crate::graph::{
+    InferenceGraph, NodePath, NodeRef, Reference, RegionPath, RegionRef, Template, TemplatePart,
+};
 use crate::parameter::ParameterPath;
 use crate::value::Value;
 
 /// What a run in train mode keeps of one input: the values of all nodes, the
 /// texts of the parameters, the order and the times. What a node was given is
 /// derived from these.
+///
+/// What nodes of control flow run is there as it ran: a node of a map's body once
+/// for each element, one of an arm that was not chosen not at all.
 ///
 /// `pipeline.train()` has every run keep records, and
 /// [`BatchResult::record`](crate::execution::BatchResult) carries them; after
@@ -41,7 +46,19 @@ pub struct ForwardRecord {
     graph: Arc<InferenceGraph>,
     parameters: Arc<[RecordedParameter]>,
     input: Value,
+    kept: Kept,
+    /// Where in `nodes` each is.
+    places: FxHashMap<(NodeRef, RegionPath), usize>,
+}
+
+/// What happened to one input.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Kept {
     nodes: Vec<NodeRecord>,
+    /// By the node that ran them, and where that ran, in the order in which they
+    /// began.
+    regions: FxHashMap<(NodeRef, RegionPath), Vec<(RegionRef, RegionPath)>>,
+    failed: Vec<(NodeRef, RegionPath)>,
 }
 
 /// A parameter as a run read it.
@@ -63,6 +80,9 @@ pub struct RecordedParameter {
 pub struct NodeRecord {
     /// Which one.
     pub node: NodeRef,
+    /// Where it ran inside of the input: `summaries[17]/summary` if a node of
+    /// control flow ran it, its name otherwise.
+    pub path: NodePath,
     /// Its value.
     pub value: Value,
     /// When the attempt that gave the value was started, from the beginning of
@@ -89,22 +109,127 @@ impl ForwardRecord {
     }
 
     /// The nodes that have a value which something reads, in the order in which
-    /// they came to it. Where the input failed, those that were done before.
+    /// they came to it, each as often as it ran. Where the input failed, those that
+    /// were done before.
     pub fn nodes(&self) -> &[NodeRecord] {
-        &self.nodes
+        &self.kept.nodes
     }
 
-    /// The value of `node`, if it came to one.
-    pub fn value(&self, node: NodeRef) -> Option<&Value> {
-        if node == NodeRef::INPUT {
-            return Some(&self.input);
+    /// What ran at `region`, and what that could read: the values of one element,
+    /// say.
+    ///
+    /// ```
+    /// use inf_engine::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let graph = InferenceGraph::from_text(r#"
+    /// version: 1
+    /// name: summaries
+    /// input: { type: array, items: string }
+    /// nodes:
+    ///   each:
+    ///     map: input
+    ///     as: chapter
+    ///     do:
+    ///       nodes: { summary: { llm: fast, prompt: "Sum up {chapter}" } }
+    ///       output: summary
+    /// output: each
+    /// "#)?;
+    /// let pipeline = graph.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+    /// pipeline.train();
+    /// let input = serde_json::json!(["one", "two"]).into();
+    /// let results = pipeline.run_batch([input]).await;
+    /// let record = results[0].record.as_ref().expect("the pipeline trains");
+    /// for node in record.nodes() {
+    ///     let prompt = record.at(node.path.region()).prompt_of(node.node);
+    ///     println!("{}: {prompt:?}", node.path); // each[0]/summary: Some("Sum up one")
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn at<'r>(&'r self, region: &'r RegionPath) -> RegionView<'r> {
+        RegionView {
+            record: self,
+            region,
         }
-        let found = self.nodes.iter().find(|record| record.node == node);
-        found.map(|record| &record.value)
+    }
+
+    /// The value of `node`, if it came to one. What a node of control flow runs
+    /// has its values [there](Self::at).
+    pub fn value(&self, node: NodeRef) -> Option<&Value> {
+        self.at(&RegionPath::ROOT).value(node)
     }
 
     /// The part of a value that `reference` means, if it is there.
     pub fn read(&self, reference: &Reference) -> Option<&Value> {
+        self.at(&RegionPath::ROOT).read(reference)
+    }
+
+    /// The text of a template as the run filled it; `None` where a value is
+    /// missing.
+    pub fn render(&self, template: &Template) -> Option<String> {
+        self.at(&RegionPath::ROOT).render(template)
+    }
+
+    /// The prompt that `node` asked its model, or that it is.
+    pub fn prompt_of(&self, node: NodeRef) -> Option<String> {
+        self.at(&RegionPath::ROOT).prompt_of(node)
+    }
+
+    /// The system prompt of `node`, if it calls a model with one.
+    pub fn system_prompt_of(&self, node: NodeRef) -> Option<String> {
+        self.at(&RegionPath::ROOT).system_prompt_of(node)
+    }
+
+    /// What `owner`, a node of control flow at `around`, ran, in the order in which
+    /// it began.
+    pub(crate) fn regions_of(
+        &self,
+        owner: NodeRef,
+        around: &RegionPath,
+    ) -> &[(RegionRef, RegionPath)] {
+        let runs = self.kept.regions.get(&(owner, around.clone()));
+        runs.map_or(&[], Vec::as_slice)
+    }
+
+    /// The nodes that failed, whether or not the input did.
+    pub(crate) fn failed(&self) -> &[(NodeRef, RegionPath)] {
+        &self.kept.failed
+    }
+}
+
+/// What ran in one region, and what that could read; made by
+/// [`ForwardRecord::at`].
+#[derive(Debug, Clone, Copy)]
+pub struct RegionView<'r> {
+    record: &'r ForwardRecord,
+    region: &'r RegionPath,
+}
+
+impl<'r> RegionView<'r> {
+    /// Where `node` ran, as this region sees it: here, or in a region around it.
+    pub(crate) fn place_of(&self, node: NodeRef) -> Option<RegionPath> {
+        let graph = self.record.graph();
+        let depth = graph.conditions(node).count();
+        let mut region = self.region;
+        for _ in depth..region.steps().count() {
+            region = region.innermost()?.0;
+        }
+        (region.steps().count() == depth).then(|| region.clone())
+    }
+
+    /// The value of `node`, if it came to one.
+    pub fn value(&self, node: NodeRef) -> Option<&'r Value> {
+        if node == NodeRef::INPUT {
+            return Some(&self.record.input);
+        }
+        let place = self.record.places.get(&(node, self.place_of(node)?))?;
+        Some(&self.record.kept.nodes[*place].value)
+    }
+
+    /// The part of a value that `reference` means, if it is there.
+    pub fn read(&self, reference: &Reference) -> Option<&'r Value> {
         reference.resolve(self.value(reference.node)?).ok()
     }
 
@@ -117,7 +242,7 @@ impl ForwardRecord {
             match part {
                 TemplatePart::Text(part) => text.push_str(part),
                 TemplatePart::Parameter(parameter) => {
-                    text.push_str(&self.parameters.get(parameter.index())?.text);
+                    text.push_str(&self.record.parameters.get(parameter.index())?.text);
                 }
                 // Writing to a text can't fail.
                 TemplatePart::Reference(reference) => {
@@ -130,12 +255,12 @@ impl ForwardRecord {
 
     /// The prompt that `node` asked its model, or that it is.
     pub fn prompt_of(&self, node: NodeRef) -> Option<String> {
-        self.render(self.graph.node(node).operation().prompt()?)
+        self.render(self.record.graph.node(node).operation().prompt()?)
     }
 
     /// The system prompt of `node`, if it calls a model with one.
     pub fn system_prompt_of(&self, node: NodeRef) -> Option<String> {
-        self.render(self.graph.node(node).operation().system_prompt()?)
+        self.render(self.record.graph.node(node).operation().system_prompt()?)
     }
 }
 
@@ -146,7 +271,7 @@ pub(crate) struct Recorder {
     began: OnceLock<Instant>,
     /// By the place of the input. Those whose result was not taken yet, which a
     /// run bounds.
-    open: Mutex<FxHashMap<usize, Vec<NodeRecord>>>,
+    open: Mutex<FxHashMap<usize, Kept>>,
 }
 
 impl Recorder {
@@ -164,13 +289,29 @@ impl Recorder {
 
     /// The record of an input that has ended.
     pub(crate) fn take(&self, index: usize, input: &Value) -> ForwardRecord {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.open().remove(&index).unwrap_or_default();
+        let nodes = kept.nodes.iter().enumerate();
+        let places = nodes.map(|(place, found)| {
+            let region = found.path.region().clone();
+            ((found.node, region), place)
+        });
         ForwardRecord {
             graph: Arc::clone(&self.graph),
             parameters: Arc::clone(&self.parameters),
             input: input.clone(),
-            nodes: open.remove(&index).unwrap_or_default(),
+            places: places.collect(),
+            kept,
         }
+    }
+
+    fn open(&self) -> MutexGuard<'_, FxHashMap<usize, Kept>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long after the beginning of the run `at` is.
+    fn since(&self, at: Instant) -> Duration {
+        let began = self.began.get().copied().unwrap_or(at);
+        at.duration_since(began)
     }
 }
 
@@ -179,19 +320,47 @@ impl Observer for Recorder {
         let _ = self.began.set(run.at);
     }
 
-    fn task_ended(&self, task: &TaskReport<'_>) {
-        let TaskOutcome::Completed = task.outcome else {
+    fn region_started(&self, started: &RegionReport<'_>) {
+        let region = started.graph.region(started.region);
+        let (Some(owner), Some((around, _))) = (region.owner(), started.path.innermost()) else {
             return;
         };
-        let Some(value) = task.value else { return };
-        let began = self.began.get().copied().unwrap_or(task.started);
-        let record = NodeRecord {
-            node: task.node,
+        let arguments = region.arguments().zip(started.arguments);
+        let arguments = arguments.map(|(node, value)| NodeRecord {
+            node,
+            path: started
+                .path
+                .node(Arc::clone(started.graph.node(node).shared_name())),
             value: value.clone(),
-            began: task.started.duration_since(began),
-            took: task.ended.duration_since(task.started),
-        };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.entry(task.input).or_default().push(record);
+            began: self.since(started.at),
+            took: Duration::ZERO,
+        });
+        let mut open = self.open();
+        let kept = open.entry(started.input).or_default();
+        kept.nodes.extend(arguments);
+        let runs = kept.regions.entry((owner, around.clone())).or_default();
+        runs.push((started.region, started.path.clone()));
+    }
+
+    fn task_ended(&self, task: &TaskReport<'_>) {
+        match (task.outcome, task.value) {
+            (TaskOutcome::Completed, Some(value)) => {
+                let record = NodeRecord {
+                    node: task.node,
+                    path: task.path(),
+                    value: value.clone(),
+                    began: self.since(task.started),
+                    took: task.ended.duration_since(task.started),
+                };
+                let mut open = self.open();
+                open.entry(task.input).or_default().nodes.push(record);
+            }
+            (TaskOutcome::Failed(_), _) => {
+                let failed = (task.node, task.region.clone());
+                let mut open = self.open();
+                open.entry(task.input).or_default().failed.push(failed);
+            }
+            _ => {}
+        }
     }
 }

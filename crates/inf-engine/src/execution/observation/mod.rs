@@ -8,11 +8,11 @@ mod progress;
 mod spans;
 
 pub(super) use forward_record::Recorder;
-pub use forward_record::{ForwardRecord, NodeRecord, RecordedParameter};
+pub use forward_record::{ForwardRecord, NodeRecord, RecordedParameter, RegionView};
 pub use node_metrics::{NodeMetrics, NodeReport};
 pub use observer::{
-    InputReport, Observer, PauseReport, RunId, RunReport, TaskOutcome, TaskReport, TaskStart,
-    ToolOutcome, ToolReport,
+    InputReport, Observer, PauseReport, RegionReport, RunId, RunReport, TaskOutcome, TaskReport,
+    TaskStart, ToolOutcome, ToolReport,
 };
 pub(super) use observer::{OnComplete, OnFailed, OnProgress};
 pub use profile::{

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::progress::{Progress, RunCounters};
 use crate::clients::Usage;
 use crate::execution::{Attempt, ExecutionError};
-use crate::graph::{GraphNode, InferenceGraph, NodePath, NodeRef, RegionPath};
+use crate::graph::{GraphNode, InferenceGraph, NodePath, NodeRef, RegionPath, RegionRef};
 use crate::resources::Cost;
 use crate::value::Value;
 
@@ -58,6 +58,12 @@ pub trait Observer: Send + Sync + 'static {
     /// done on the spot are told, too: their times are all the same.
     fn task_ended(&self, task: &TaskReport<'_>) {
         let _ = task;
+    }
+
+    /// A node of control flow begins to run one of its regions: an arm, a body for
+    /// an element, an iteration.
+    fn region_started(&self, region: &RegionReport<'_>) {
+        let _ = region;
     }
 
     /// A tool ended that a model had called. The node goes on when all of its
@@ -224,6 +230,27 @@ impl<'r> TaskReport<'r> {
         let name = self.graph.node(self.node).shared_name();
         self.region.node(Arc::clone(name))
     }
+}
+
+/// A region that begins to run: an arm, the body of a map, a fold or a loop.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RegionReport<'r> {
+    /// The run that it is part of.
+    pub run: RunId,
+    /// The place of its input among those of the run, from 0.
+    pub input: usize,
+    /// What is run.
+    pub graph: &'r InferenceGraph,
+    /// Which region of the graph.
+    pub region: RegionRef,
+    /// Where it runs inside of its input.
+    pub path: &'r RegionPath,
+    /// The values of its first nodes, which the node gives that runs it: the
+    /// element, or the state.
+    pub arguments: &'r [Value],
+    /// When it begins.
+    pub at: Instant,
 }
 
 /// What became of an attempt.

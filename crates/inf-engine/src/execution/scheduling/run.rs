@@ -260,7 +260,7 @@ impl Run {
         let journal = journal.map(|journal| {
             let journal =
                 RunJournal::begin(journal, id, &bound, &parameters, &settings, &board.events);
-            journal.without_ends(keeps_records)
+            journal.without_ends(keeps_records || settings.retraces())
         });
         bound.resources.register(&board.waiter);
         let limits = Limits {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::journal::{JournalError, JournalErrorKind, JournalReader, Record};
+use crate::journal::{CallRecord, JournalError, JournalErrorKind, JournalReader, Record};
 use crate::resources::{Cost, Dollars, Waiter};
 
 /// What runs may spend together: dollars, tokens, calls, or several of them.
@@ -83,6 +83,25 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// What a call took that a journal holds.
+    pub(crate) fn of_record(call: &CallRecord) -> Self {
+        let tokens = call.outcome.as_ref().map(|answer| {
+            let usage = answer.usage;
+            usage.input_tokens.saturating_add(usage.output_tokens)
+        });
+        Self {
+            cost: call.cost,
+            tokens: tokens.unwrap_or_default(),
+            calls: 1 + call.attempts.len() as u64,
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.cost += other.cost;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.calls += other.calls;
+    }
+
     /// What was spent on the calls that the journal in `folder` holds, which is
     /// read for it; nothing if there is no journal.
     ///
@@ -100,13 +119,7 @@ impl Spent {
         };
         reader.read(|record| {
             if let Record::Call(call) = record {
-                spent.calls += 1 + call.attempts.len() as u64;
-                spent.cost += call.cost;
-                if let Ok(answer) = &call.outcome {
-                    let usage = answer.usage;
-                    let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
-                    spent.tokens = spent.tokens.saturating_add(tokens);
-                }
+                spent.add(Self::of_record(&call));
             }
         })?;
         Ok(spent)
@@ -131,6 +144,8 @@ static RESERVING: Mutex<()> = Mutex::new(());
 #[derive(Default)]
 struct Ledger {
     spent: Spent,
+    /// What calls had taken that were not made, because a journal had their answers.
+    recalled: Spent,
     reserved: Amount,
     /// Counts what ends, so that who waits can tell.
     endings: u64,
@@ -250,6 +265,17 @@ impl Budget {
         self.ledger().spent
     }
 
+    /// What calls under it had taken that were not made, because a journal had their
+    /// answers.
+    pub(crate) fn recalled(&self) -> Spent {
+        self.ledger().recalled
+    }
+
+    /// Notes calls that were not made, because a journal had their answers.
+    pub(crate) fn note_recalled(&self, spent: Spent) {
+        self.ledger().recalled.add(spent);
+    }
+
     /// What is neither spent nor reserved for calls in flight.
     pub fn remaining(&self) -> Remaining {
         self.0.remaining(&self.ledger())
@@ -306,9 +332,7 @@ impl Budget {
     pub(crate) fn settle(&self, reserved: &Amount, spent: Spent) {
         let mut ledger = self.ledger();
         ledger.reserved.subtract(reserved);
-        ledger.spent.cost += spent.cost;
-        ledger.spent.tokens = ledger.spent.tokens.saturating_add(spent.tokens);
-        ledger.spent.calls += spent.calls;
+        ledger.spent.add(spent);
         ledger.endings += 1;
         if std::mem::take(&mut ledger.is_awaited) {
             for waiter in ledger.waiters.iter().filter_map(Weak::upgrade) {

@@ -122,6 +122,8 @@ pub struct ExecutionSettings {
     cancellations: Vec<Cancellation>,
     budgets: Vec<Budget>,
     observers: Vec<Arc<dyn Observer>>,
+    /// Whether inputs are gone through call by call that a journal has the end of.
+    retraces: bool,
     /// Whether they are those of a scope inside of a host function.
     is_inside: bool,
 }
@@ -410,6 +412,25 @@ impl ExecutionSettings {
         self.with_observer(Arc::new(OnProgress::new(interval, function)))
     }
 
+    /// Has every input gone through call by call, those that a journal has the end
+    /// of, too: what optimizes counts calls, whether or not they had to be made.
+    #[must_use]
+    pub(crate) fn retracing(mut self) -> Self {
+        self.retraces = true;
+        self
+    }
+
+    pub(crate) fn retraces(&self) -> bool {
+        self.retraces
+    }
+
+    /// Gives runs the journal that `other` has, if it has one.
+    #[must_use]
+    pub(crate) fn with_journal_of(mut self, other: &Self) -> Self {
+        self.journal = other.journal.clone().or(self.journal);
+        self
+    }
+
     /// These settings, and those of `below` where these have none.
     pub(crate) fn over(mut self, below: &Self) -> Self {
         for observer in &below.observers {
@@ -442,6 +463,7 @@ impl ExecutionSettings {
             cancellations,
             budgets: self.budgets,
             observers: self.observers,
+            retraces: self.retraces || below.retraces,
             is_inside: self.is_inside || below.is_inside,
         }
     }

@@ -35,7 +35,7 @@ impl Reserve {
 /// Written and not only made longer: a file with a hole takes no room.
 fn fill(path: &Path) -> io::Result<()> {
     let mut file = File::create(path)?;
-    let block = [0xA5; 1 << 16];
+    let block = [0xA5; 1 << 14];
     for _ in 0..Reserve::BYTES / block.len() {
         file.write_all(&block)?;
     }

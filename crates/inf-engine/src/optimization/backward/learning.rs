@@ -1,6 +1,6 @@
 //! [`Learning`]: what of a graph learns, and in which order.
 
-use crate::graph::{InferenceGraph, NodeRef, ParameterRef};
+use crate::graph::{InferenceGraph, NodeRef, Operation, ParameterRef, Shape};
 
 /// What of a graph learns.
 #[derive(Debug, Clone)]
@@ -15,17 +15,29 @@ impl Learning {
     pub(crate) fn of(graph: &InferenceGraph) -> Self {
         let table = graph.parameters().iter();
         let parameters: Vec<bool> = table.map(|found| found.parameter.requires_grad()).collect();
-        let mut nodes: Vec<bool> = Vec::with_capacity(graph.nodes().len());
-        // Nodes come after those that they read.
-        for node in graph.nodes() {
-            let operation = node.operation();
-            let reads = operation.parameters();
-            let learns = reads.iter().any(|parameter| parameters[parameter.index()])
-                || operation
-                    .dependencies()
-                    .iter()
-                    .any(|read| nodes[read.index()]);
-            nodes.push(learns);
+        let mut nodes: Vec<bool> = graph
+            .nodes()
+            .iter()
+            .map(|node| {
+                let reads = node.operation().parameters();
+                reads.iter().any(|parameter| parameters[parameter.index()])
+            })
+            .collect();
+        let sources: Vec<Vec<NodeRef>> = graph
+            .enumerate()
+            .map(|(node, _)| sources(graph, node))
+            .collect();
+        // A node of control flow stands before what it runs, and a loop goes round:
+        // once through the list is not always enough.
+        let mut is_news = true;
+        while is_news {
+            is_news = false;
+            for (node, sources) in sources.iter().enumerate() {
+                if !nodes[node] && sources.iter().any(|read| nodes[read.index()]) {
+                    nodes[node] = true;
+                    is_news = true;
+                }
+            }
         }
         Self { parameters, nodes }
     }
@@ -84,5 +96,83 @@ impl Learning {
             left = later;
         }
         levels
+    }
+}
+
+/// What the value of a node may be made of: what it reads, what its regions give,
+/// and, where it is the argument of a region, what the owner has from either.
+fn sources(graph: &InferenceGraph, node: NodeRef) -> Vec<NodeRef> {
+    let found = graph.node(node);
+    let owner = graph.region(found.region()).owner();
+    let from = match (found.operation(), owner) {
+        (Operation::Argument, Some(owner)) => graph.node(owner).operation(),
+        (operation, _) => operation,
+    };
+    let mut sources = from.dependencies();
+    for region in from.regions() {
+        let output: &Shape = graph.region(region).output();
+        output.visit_references(&mut |reference| sources.push(reference.node));
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_in_regions_learns_after_what_it_needs() {
+        let text = r#"
+version: 1
+name: flow
+parameters:
+  arm: { value: arm, description: An arm. }
+  verdict: { value: verdict, description: What ends the loop. }
+  better: { value: better, description: What the loop does. }
+  kind: { value: kind, description: What chooses the arm. }
+  fixed: { value: fixed, description: Frozen., requires_grad: false }
+nodes:
+  kind: { llm: a, system: "{parameters.kind}", prompt: "{input}" }
+  alone: { llm: a, system: "{parameters.fixed}", prompt: "{input}" }
+  reply:
+    match: kind
+    cases:
+      bug: { nodes: { fix: { llm: a, system: "{parameters.arm}", prompt: "fix" } }, output: fix }
+    default: { output: alone }
+  revised:
+    repeat: reply
+    as: draft
+    max: 3
+    nodes:
+      better: { llm: a, system: "{parameters.better}", prompt: "{draft}" }
+      done: { llm: a, system: "{parameters.verdict}", prompt: "{better}", output: boolean }
+    until: done
+    output: better
+  plain:
+    map: { $value: [1] }
+    as: one
+    output: one
+output: [revised.state, plain]
+"#;
+        let graph = InferenceGraph::from_text(text).unwrap();
+        let learning = Learning::of(&graph);
+        let levels = learning.levels(&graph).into_iter();
+        let levels: Vec<Vec<&str>> = levels
+            .map(|level| {
+                let paths = level.into_iter();
+                let paths = paths.map(|found| graph.parameters()[found.index()].path.as_str());
+                paths.collect()
+            })
+            .collect();
+        assert_eq!(levels, [["kind"], ["arm"], ["better"], ["verdict"]]);
+        let learns = |name: &str| learning.node(graph.node_named(name).unwrap());
+        // The loop's argument has its value from what learns, the map's from nothing
+        // that does.
+        assert!(
+            ["reply", "fix", "revised", "draft", "done"]
+                .into_iter()
+                .all(learns)
+        );
+        assert!(!["alone", "plain", "one"].into_iter().any(learns));
     }
 }

@@ -3,6 +3,7 @@
 mod learning;
 mod pass;
 mod report;
+mod sources;
 
 pub(crate) use learning::Learning;
 pub use pass::backward;

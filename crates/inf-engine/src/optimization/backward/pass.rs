@@ -1,13 +1,15 @@
 //! [`backward`]: the pass over the records.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
 use serde_json::json;
 
+use super::sources::{NodeRun, sources};
 use super::{BackwardReport, BackwardStep, ExampleFlow, Learning};
 use crate::execution::{ExecutionError, ForwardRecord, Pipeline};
-use crate::graph::{NodeRef, Operation};
+use crate::graph::{NodeRef, Operation, RegionPath};
 use crate::module::{
     BackwardContext, BackwardInput, BackwardParameter, BackwardQuestion, BackwardResult,
     BackwardTarget, Module,
@@ -117,14 +119,24 @@ struct Pass<'p> {
     reasoner: Option<&'p Reasoner>,
 }
 
+/// A node at one of the places where it ran, and who gets what is said of it.
+struct Step {
+    run: NodeRun,
+    /// Those behind which something learns.
+    sources: Vec<NodeRun>,
+}
+
 /// What one node gave on.
 struct Given {
-    node: NodeRef,
+    step: Step,
     feedback: Feedback,
     to: Vec<(BackwardTarget, Feedback)>,
     is_reasoned: bool,
     unanswered: Option<ExecutionError>,
 }
+
+/// What was said of nodes that was not given on yet.
+type Gathered = HashMap<NodeRun, Vec<Feedback>>;
 
 impl Pass<'_> {
     async fn example(
@@ -133,21 +145,22 @@ impl Pass<'_> {
         feedback: &Feedback,
         record: &ForwardRecord,
     ) -> (ExampleFlow, Vec<ExecutionError>) {
-        let graph = record.graph();
-        let mut gathered: Vec<Vec<Feedback>> = vec![Vec::new(); graph.nodes().len()];
-        for node in ends(scored, record) {
-            gathered[node.index()].push(feedback.clone());
-        }
+        let ends = ends(scored, record);
+        let levels = self.levels(record, &ends);
+        let mut gathered: Gathered = ends
+            .into_iter()
+            .map(|run| (run, vec![feedback.clone()]))
+            .collect();
         let mut flow = ExampleFlow {
             index: scored.index,
             steps: Vec::new(),
             parameters: Vec::new(),
         };
         let mut unanswered = Vec::new();
-        for level in self.levels(record, &gathered) {
-            let given = level.into_iter().filter_map(|node| {
-                let feedback = Feedback::merge(std::mem::take(&mut gathered[node.index()]))?;
-                Some(self.node(record, node, feedback))
+        for level in levels {
+            let given = level.into_iter().filter_map(|step| {
+                let feedback = Feedback::merge(gathered.remove(&step.run)?)?;
+                Some(self.node(record, step, feedback))
             });
             let given: Vec<_> = given.collect();
             // In the order of the level, whichever is done first.
@@ -159,38 +172,62 @@ impl Pass<'_> {
         (flow, unanswered)
     }
 
-    /// The nodes that feedback can come to, from the ends back: those of a level
-    /// get theirs from the levels before.
-    fn levels(&self, record: &ForwardRecord, gathered: &[Vec<Feedback>]) -> Vec<Vec<NodeRef>> {
-        let graph = record.graph();
-        let mut level_of: Vec<Option<usize>> = vec![None; graph.nodes().len()];
-        let mut levels: Vec<Vec<NodeRef>> = Vec::new();
-        let nodes: Vec<NodeRef> = graph.enumerate().map(|(node, _)| node).collect();
-        for node in nodes.into_iter().rev() {
-            if !gathered[node.index()].is_empty() && level_of[node.index()].is_none() {
-                level_of[node.index()] = Some(0);
-            }
-            let Some(level) = level_of[node.index()] else {
-                continue;
-            };
-            if node == NodeRef::INPUT || !self.learning.node(node) {
+    /// The nodes that feedback can come to, from the ends back, each as often as it
+    /// ran: those of a level get theirs from the levels before.
+    fn levels(&self, record: &ForwardRecord, ends: &[NodeRun]) -> Vec<Vec<Step>> {
+        let learns = |run: &NodeRun| run.node != NodeRef::INPUT && self.learning.node(run.node);
+        let mut sources_of: HashMap<NodeRun, Vec<NodeRun>> = HashMap::new();
+        // How many have yet to say something of it.
+        let mut waits_for: HashMap<NodeRun, usize> = HashMap::new();
+        let mut left: Vec<NodeRun> = ends.to_vec();
+        while let Some(run) = left.pop() {
+            if !learns(&run) || sources_of.contains_key(&run) {
                 continue;
             }
-            levels.resize_with(levels.len().max(level + 1), Vec::new);
-            levels[level].push(node);
-            for read in graph.node(node).operation().dependencies() {
-                let known = &mut level_of[read.index()];
-                *known = Some(known.unwrap_or_default().max(level + 1));
+            let mut sources = sources(record, &run);
+            sources.retain(learns);
+            for source in &sources {
+                *waits_for.entry(source.clone()).or_default() += 1;
             }
+            left.extend(sources.iter().cloned());
+            sources_of.insert(run, sources);
+        }
+        let mut levels = Vec::new();
+        let mut upcoming: Vec<NodeRun> = ends.to_vec();
+        upcoming.retain(|run| !waits_for.contains_key(run));
+        while !upcoming.is_empty() {
+            // Backwards, and the elements of a list in their order.
+            upcoming.sort_by_cached_key(|run| {
+                let (node, places) = run.order();
+                (Reverse(node), places)
+            });
+            let mut level = Vec::new();
+            for run in std::mem::take(&mut upcoming) {
+                let Some(sources) = sources_of.remove(&run) else {
+                    continue;
+                };
+                for source in &sources {
+                    if let Some(others) = waits_for.get_mut(source) {
+                        *others -= 1;
+                        if *others == 0 {
+                            upcoming.push(source.clone());
+                        }
+                    }
+                }
+                level.push(Step { run, sources });
+            }
+            levels.push(level);
         }
         levels
     }
 
     /// Asks the module of a node, and the reasoner if that wants it.
-    async fn node(&self, record: &ForwardRecord, node: NodeRef, feedback: Feedback) -> Given {
+    async fn node(&self, record: &ForwardRecord, step: Step, feedback: Feedback) -> Given {
         let graph = record.graph();
+        let node = step.run.node;
         let found = graph.node(node);
-        let (system, prompt) = (record.system_prompt_of(node), record.prompt_of(node));
+        let view = record.at(&step.run.region);
+        let (system, prompt) = (view.system_prompt_of(node), view.prompt_of(node));
         let descriptions: Vec<_> = self
             .parameters
             .iter()
@@ -209,32 +246,38 @@ impl Pass<'_> {
                 .unwrap_or_default(),
             text: &record.parameters()[parameter.index()].text,
         });
-        let inputs = found.operation().dependencies().into_iter();
-        let inputs = inputs.filter(|read| self.learning.node(*read));
-        let inputs = inputs.filter_map(|read| {
-            Some(BackwardInput {
-                node: read,
-                name: graph.node(read).name(),
-                value: record.value(read)?,
-            })
-        });
+        let mut inputs: Vec<BackwardInput<'_>> = Vec::new();
+        for source in &step.sources {
+            // Of what ran several times the first stands for all.
+            if inputs.last().is_none_or(|last| last.node != source.node)
+                && let Some(value) = record.at(&source.region).value(source.node)
+            {
+                inputs.push(BackwardInput {
+                    node: source.node,
+                    name: graph.node(source.node).name(),
+                    value,
+                });
+            }
+        }
         let context = BackwardContext {
             node: found,
             system_prompt: system.as_deref(),
             prompt: prompt.as_deref(),
-            output: record.value(node),
+            output: view.value(node),
             parameters: parameters.collect(),
-            inputs: inputs.collect(),
+            inputs,
             can_reason: self.reasoner.is_some(),
         };
         let result = match (self.modules.get(found.module()), found.operation()) {
+            // It does nothing that anybody could do better.
+            (_, Operation::Argument) => BackwardResult::passed_on(&feedback, &context),
             (Some(module), _) => module.backward(&feedback, &context),
             // A graph of a file has no modules.
             (None, Operation::Llm(_)) => BackwardResult::attributed(&feedback, &context),
             (None, _) => BackwardResult::passed_on(&feedback, &context),
         };
         let mut given = Given {
-            node,
+            step,
             feedback,
             to: result.passed().to_vec(),
             is_reasoned: false,
@@ -289,19 +332,19 @@ impl Pass<'_> {
         scored: &Scored,
         record: &ForwardRecord,
         given: Given,
-        gathered: &mut [Vec<Feedback>],
+        gathered: &mut Gathered,
         flow: &mut ExampleFlow,
     ) {
-        let graph = record.graph();
-        let reads = graph.node(given.node).operation().dependencies();
+        let Step { run, sources } = given.step;
         let mut to = Vec::new();
         for (target, feedback) in given.to {
             match target {
-                BackwardTarget::Input(read)
-                    if reads.contains(&read) && self.learning.node(read) =>
-                {
-                    to.push(graph.node(read).name().to_owned());
-                    gathered[read.index()].push(feedback);
+                BackwardTarget::Input(read) => {
+                    for source in sources.iter().filter(|source| source.node == read) {
+                        to.push(source.path(record));
+                        let said = gathered.entry(source.clone()).or_default();
+                        said.push(feedback.clone());
+                    }
                 }
                 BackwardTarget::Parameter(parameter)
                     if parameter.index() < self.parameters.len()
@@ -309,15 +352,15 @@ impl Pass<'_> {
                 {
                     let path: &ParameterPath = &record.parameters()[parameter.index()].path;
                     to.push(path.to_string());
-                    let feedback = about(scored, record, given.node, feedback);
+                    let feedback = about(scored, record, &run, feedback);
                     flow.parameters.push((path.clone(), feedback));
                 }
-                // What does not learn, or is no part of the node, gets nothing.
-                _ => {}
+                // What does not learn gets nothing.
+                BackwardTarget::Parameter(_) => {}
             }
         }
         flow.steps.push(BackwardStep {
-            node: graph.node(given.node).name().to_owned(),
+            node: run.path(record),
             feedback: given.feedback,
             to,
             is_reasoned: given.is_reasoned,
@@ -326,13 +369,15 @@ impl Pass<'_> {
 }
 
 /// The nodes that an output is made of; of an input that failed, the one that did.
-fn ends(scored: &Scored, record: &ForwardRecord) -> Vec<NodeRef> {
+fn ends(scored: &Scored, record: &ForwardRecord) -> Vec<NodeRun> {
     let graph = record.graph();
     if let Err(error) = &scored.output {
-        let failed = error
-            .node
-            .as_deref()
-            .and_then(|name| graph.node_named(name));
+        let path = error.path.as_deref().or(error.node.as_deref());
+        let runs = record.failed().iter().map(|(node, region)| NodeRun {
+            node: *node,
+            region: region.clone(),
+        });
+        let failed = { runs }.find(|run| Some(run.path(record).as_str()) == path);
         return failed.into_iter().collect();
     }
     let mut ends = Vec::new();
@@ -341,19 +386,25 @@ fn ends(scored: &Scored, record: &ForwardRecord) -> Vec<NodeRef> {
         .visit_references(&mut |reference| ends.push(reference.node));
     ends.sort_unstable();
     ends.dedup();
-    ends
+    let region = RegionPath::ROOT;
+    let ends = ends.into_iter().map(|node| NodeRun {
+        node,
+        region: region.clone(),
+    });
+    ends.collect()
 }
 
 /// Feedback with what it is about, for whoever rewrites the parameter.
-fn about(scored: &Scored, record: &ForwardRecord, node: NodeRef, feedback: Feedback) -> Feedback {
+fn about(scored: &Scored, record: &ForwardRecord, run: &NodeRun, feedback: Feedback) -> Feedback {
     let place = i64::try_from(scored.index).unwrap_or(i64::MAX);
+    let view = record.at(&run.region);
     let mut feedback = feedback
         .with_metadata("example", place)
-        .with_metadata("node", record.graph().node(node).name());
-    if let Some(prompt) = record.prompt_of(node) {
+        .with_metadata("node", run.path(record));
+    if let Some(prompt) = view.prompt_of(run.node) {
         feedback = feedback.with_metadata("prompt", excerpt(&prompt));
     }
-    match (record.value(node), &scored.output) {
+    match (view.value(run.node), &scored.output) {
         (Some(value), _) => feedback.with_metadata("output", excerpt(&value.to_string())),
         (None, Err(error)) => match &error.answer {
             Some(answer) => feedback.with_metadata("output", excerpt(answer)),

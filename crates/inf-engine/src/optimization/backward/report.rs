@@ -33,7 +33,7 @@ pub struct ExampleFlow {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BackwardStep {
-    /// The name of the node.
+    /// The name of the node; its path, if a node of control flow ran it.
     pub node: String,
     /// What was said of its output, merged where several had something to say.
     pub feedback: Feedback,

@@ -126,5 +126,6 @@ fn is_own_fault(kind: ErrorKind) -> bool {
             | ErrorKind::TooManyTurns
             | ErrorKind::HostFunction
             | ErrorKind::MissingValue
+            | ErrorKind::NoMatch
     )
 }

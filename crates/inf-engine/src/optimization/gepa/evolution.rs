@@ -1,6 +1,6 @@
 //! [`Evolution`]: the loop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -12,7 +12,9 @@ use super::{CandidateReport, Gepa, GepaReport};
 use crate::execution::{Budget, ExecutionSettings, Overlay, Pipeline};
 use crate::optimization::backward::Learning;
 use crate::optimization::training::calls_per_example;
-use crate::optimization::{Attempt, AttemptOutcome, Scored, StopReason, TextChange, evaluate};
+use crate::optimization::{
+    Attempt, AttemptOutcome, Scored, StopReason, TextChange, evaluate, planning,
+};
 
 /// For each child of a round, the times that the calls that are left are enough for
 /// all validation examples.
@@ -126,10 +128,16 @@ impl<'e> Evolution<'e> {
             texts,
             parents: Vec::new(),
             scores,
-            born: self.meter.spent().calls,
+            born: planning::taken(self.meter).calls,
             next_component: 0,
             failed: Vec::new(),
         });
+    }
+
+    /// The calls that are left to plan with, if they are bounded.
+    fn calls_left(&self) -> Option<u64> {
+        let budget = self.gepa.budget.as_ref()?;
+        planning::left(budget, self.meter).calls
     }
 
     /// The children that the next round can afford.
@@ -139,11 +147,7 @@ impl<'e> Evolution<'e> {
         if batch == 0 || parameters == 0 {
             return 0;
         }
-        let left = self
-            .gepa
-            .budget
-            .as_ref()
-            .and_then(|budget| budget.remaining().calls);
+        let left = self.calls_left();
         let Some(left) = left else {
             return self.gepa.width;
         };
@@ -336,11 +340,7 @@ impl<'e> Evolution<'e> {
 
     /// How many candidates the budget lets be tried on the validation examples.
     fn affordable(&self, examples: usize) -> usize {
-        let left = self
-            .gepa
-            .budget
-            .as_ref()
-            .and_then(|budget| budget.remaining().calls);
+        let left = self.calls_left();
         let each = (examples as u64 * self.calls).max(1);
         left.map_or(usize::MAX, |left| {
             usize::try_from(left / each).unwrap_or(usize::MAX)
@@ -412,23 +412,27 @@ impl<'e> Evolution<'e> {
                 next_component: self.pool.candidates[parents[0]].next_component,
                 parents,
                 scores,
-                born: self.meter.spent().calls,
+                born: planning::taken(self.meter).calls,
                 failed: Vec::new(),
             });
         }
         is_whole
     }
 
-    /// Runs what is asked and not known yet, all at once.
+    /// Runs what is asked and not known yet, all at once, and each once.
     async fn measure(&mut self, asked: &[(Overlay, Split, Vec<usize>)]) {
         let known = &self.known;
+        let mut is_asked: HashSet<(&Overlay, Split, usize)> = HashSet::new();
         let runs = asked.iter().map(|(texts, split, places)| {
             let dataset = match split {
                 Split::Training => self.gepa.training,
                 Split::Validation => self.gepa.validation,
             };
-            let is_missing = |place: &usize| !known.contains_key(&(texts.clone(), *split, *place));
-            let places: Vec<usize> = places.iter().copied().filter(is_missing).collect();
+            let mut is_missing = |place: &usize| {
+                !known.contains_key(&(texts.clone(), *split, *place))
+                    && is_asked.insert((texts, *split, *place))
+            };
+            let places: Vec<usize> = places.iter().copied().filter(&mut is_missing).collect();
             let settings = ExecutionSettings::default().with_overlay(texts);
             let pipeline = self.pipeline.with_settings(settings);
             let loss = self.gepa.loss;

@@ -6,9 +6,9 @@ use futures_util::FutureExt;
 
 use super::GepaReport;
 use super::evolution::Evolution;
-use crate::execution::{Budget, ExecutionSettings, Pipeline};
+use crate::execution::{Budget, Pipeline};
 use crate::optimization::optimizer::Proposer;
-use crate::optimization::{Constraints, Dataset, Loss, Reasoner};
+use crate::optimization::{Constraints, Dataset, Loss, Reasoner, planning};
 use crate::value::Data;
 
 /// Which parameters a child changes.
@@ -206,11 +206,8 @@ impl<'g> Gepa<'g> {
     pub async fn evolve<I: Data, O: Data>(&self, pipeline: &Pipeline<I, O>) -> GepaReport {
         // It counts what was spent, and bounds nothing.
         let meter = Budget::calls(u64::MAX);
-        let mut settings = ExecutionSettings::default().with_budget(&meter);
-        if let Some(budget) = &self.budget {
-            settings = settings.with_budget(budget);
-        }
         let pipeline = pipeline.untyped();
+        let settings = planning::settings(&pipeline, &meter, self.budget.as_ref());
         let evolution = Evolution::new(self, &pipeline, &meter);
         settings.scope(evolution.run().boxed()).await
     }

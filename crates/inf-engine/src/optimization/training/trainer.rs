@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::{StopReason, TextChange, TrainReport, TrainStep};
-use crate::execution::{Budget, ExecutionSettings, Pipeline};
+use crate::execution::{Budget, Pipeline};
 use crate::graph::Operation;
 use crate::optimization::{
-    Dataset, Evaluation, Gate, Loss, Optimizer, Reasoner, Update, backward, evaluate,
+    Dataset, Evaluation, Gate, Loss, Optimizer, Reasoner, Update, backward, evaluate, planning,
 };
 use crate::resources::Dollars;
 use crate::value::Data;
@@ -162,11 +162,8 @@ impl<'t> Trainer<'t> {
     ) -> TrainReport {
         // It counts what was spent, and bounds nothing.
         let meter = Budget::calls(u64::MAX);
-        let mut settings = ExecutionSettings::default().with_budget(&meter);
-        if let Some(budget) = &self.budget {
-            settings = settings.with_budget(budget);
-        }
         let pipeline = pipeline.untyped();
+        let settings = planning::settings(&pipeline, &meter, self.budget.as_ref());
         let training = self.run(&pipeline, optimizer, &meter).boxed();
         settings.scope(training).await
     }
@@ -201,7 +198,7 @@ impl<'t> Trainer<'t> {
                     Some(StopReason::Target)
                 } else if without_change >= self.patience {
                     Some(StopReason::Patience)
-                } else if !self.affords(pipeline, places.len()) {
+                } else if !self.affords(pipeline, places.len(), meter) {
                     Some(StopReason::Budget)
                 } else {
                     None
@@ -293,12 +290,12 @@ impl<'t> Trainer<'t> {
 
     /// Whether the budget allows a step as far as its gate; what of it is not used
     /// is not spent.
-    fn affords(&self, pipeline: &Pipeline, examples: usize) -> bool {
+    fn affords(&self, pipeline: &Pipeline, examples: usize, meter: &Budget) -> bool {
         let Some(budget) = &self.budget else {
             return true;
         };
         let needed = 2 * examples as u64 * calls_per_example(pipeline) + 1;
-        let remaining = budget.remaining();
+        let remaining = planning::left(budget, meter);
         let is_spent =
             remaining.tokens == Some(0) || remaining.dollars.is_some_and(Dollars::is_zero);
         !is_spent && remaining.calls.is_none_or(|left| left >= needed)

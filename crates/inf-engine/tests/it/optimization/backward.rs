@@ -5,7 +5,7 @@ use std::sync::Arc;
 use inf_engine::module::{BackwardContext, BackwardResult, Members};
 use inf_engine::optimization::{Dataset, Example, Reasoner, VerifierLoss, backward, evaluate};
 use inf_engine::prelude::*;
-use inf_engine::{Feedback, Value};
+use inf_engine::{Feedback, FeedbackType, Value};
 use insta::assert_snapshot;
 use serde_json::json;
 use tokio::time::Instant;
@@ -206,6 +206,44 @@ async fn a_module_may_say_it_in_its_own_way() {
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
     backward(&pipeline, &outputs.examples, None).await;
     assert_eq!(texts(&pipeline.parameters()[0]), ["checked"]);
+}
+
+/// The same, derived but for that.
+#[derive(Module)]
+#[module(backward = Self::checked)]
+struct Derived {
+    inner: LlmInference,
+    own: Parameter,
+}
+
+impl Derived {
+    fn checked(&self, _: &Feedback, context: &BackwardContext<'_>) -> BackwardResult {
+        let own = self.own.value();
+        let feedback = Feedback::new(FeedbackType::Verifier, format!("checked by `{own}`"));
+        BackwardResult::passed_on(&feedback, context)
+    }
+}
+
+impl Forward for Derived {
+    type Input = String;
+    type Output = String;
+    fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+        let draft = self.inner.call(prompt!("{self.own} {text}"));
+        draft.then("check", |text: String| text)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_derived_module_may_say_it_in_its_own_way() {
+    let module = Derived {
+        inner: LlmInference::new("a"),
+        own: Parameter::new("own").described("Its own."),
+    };
+    let pipeline = module.bind(resources([("a", &echo())])).unwrap();
+    pipeline.train();
+    let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
+    backward(&pipeline, &outputs.examples, None).await;
+    assert_eq!(texts(&pipeline.parameters()[0]), ["checked by `own`"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,8 @@ mod gepa;
 mod losses;
 mod model;
 mod optimizer;
+mod regions;
+mod resuming;
 mod smooth;
 mod training;
 mod trap;

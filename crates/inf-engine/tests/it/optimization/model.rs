@@ -1,5 +1,6 @@
 //! A model that is a function of what it is asked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ type Answer = dyn Fn(&LlmRequest) -> Result<String, ClientError> + Send + Sync;
 pub(super) struct Model {
     answer: Box<Answer>,
     asked: Mutex<Vec<String>>,
+    answered: AtomicUsize,
 }
 
 impl Model {
@@ -25,7 +27,13 @@ impl Model {
         Arc::new(Self {
             answer: Box::new(answer),
             asked: Mutex::default(),
+            answered: AtomicUsize::new(0),
         })
+    }
+
+    /// How many calls came to their answer.
+    pub(super) fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// The prompts so far, sorted: those of one batch come in any order.
@@ -46,6 +54,7 @@ impl LlmClient for Model {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let mut response = LlmResponse::from_text(answer?);
+            self.answered.fetch_add(1, Ordering::Relaxed);
             // A token of a provider that says what it took.
             response.usage.input_tokens = 1;
             response.usage.output_tokens = 1;

@@ -10,7 +10,18 @@ async fn train(
     seed: u64,
     change: impl FnOnce(Trainer<'_>) -> Trainer<'_>,
 ) -> TrainReport {
-    let (loss, training, validation) = (loss(), items(0..64), items(1_000..1_024));
+    train_by(task, seed, 24, change).await
+}
+
+/// The same with so many validation examples.
+async fn train_by(
+    task: &Smooth,
+    seed: u64,
+    examples: usize,
+    change: impl FnOnce(Trainer<'_>) -> Trainer<'_>,
+) -> TrainReport {
+    let (loss, training) = (loss(), items(0..64));
+    let validation = items(1_000..1_000 + examples);
     let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
     let trainer = Trainer::new(&loss, &training, &validation)
         .with_epochs(20)
@@ -26,7 +37,8 @@ async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
         let task = smooth(seed, Proposes::Imperfectly, [BLANK, BLANK]);
         assert!(task.quality() < 0.01);
         let budget = Budget::calls(1_500);
-        let report = train(&task, seed, |trainer| trainer.with_budget(&budget)).await;
+        // With 24 one seed of 80 lost the right text to lapses that lay elsewhere.
+        let report = train_by(&task, seed, 32, |trainer| trainer.with_budget(&budget)).await;
         assert!(task.calls() <= 1_500, "{}", task.calls());
         assert_eq!(budget.spent().calls, task.calls() as u64);
         assert_eq!(report.spent.calls, budget.spent().calls);

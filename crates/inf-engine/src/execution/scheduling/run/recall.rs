@@ -8,7 +8,6 @@ use tracing::Span;
 
 use super::recording::{self, RunJournal};
 use super::{Charge, Run};
-use crate::clients::LlmResponse;
 use crate::execution::observation::TaskOutcome;
 use crate::execution::scheduling::conversation::Conversation;
 use crate::execution::scheduling::evaluate::Failure;
@@ -16,7 +15,7 @@ use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::recall::{Held, Recall, Recalled};
 use crate::execution::scheduling::scheduler::Board;
 use crate::execution::scheduling::task::{self, RecallTask, Source};
-use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings};
+use crate::execution::{BatchResult, ErrorKind, ExecutionError, ExecutionTimings, Spent};
 use crate::graph::NodeRef;
 use crate::journal::{
     ArgumentsDigest, CallRecord, HostRecord, InputRecord, Record, RecordedFailure, RequestDigest,
@@ -103,11 +102,11 @@ impl Memory {
         turn: u32,
         request: RequestDigest,
         is_same_model: impl Fn(&CallRecord) -> bool,
-    ) -> Option<LlmResponse> {
+    ) -> Option<CallRecord> {
         let calls = self.calls.get_mut(&(Arc::clone(path), turn))?;
         let mut known = calls.iter();
         let place = known.position(|call| call.request == request && is_same_model(call))?;
-        calls.remove(place).outcome.ok()
+        Some(calls.remove(place))
     }
 }
 
@@ -231,8 +230,19 @@ impl Run {
         let held = journal.take((execution, &path, turn), request);
         // It counts among the answers that were taken, whoever it was for.
         let found = journal.find_request(execution, endpoint, request);
-        let held = held.map(|response| Source::Held(Box::new(response)));
-        if let Some(source) = held.or(found) {
+        let source = match held.map(|held| (Spent::of_record(&held), held.outcome)) {
+            Some((spent, Ok(response))) => {
+                self.spending.note_recalled(spent);
+                Some(Source::Held(Box::new(response)))
+            }
+            _ => found.inspect(|_| {
+                self.spending.note_recalled(Spent {
+                    calls: 1,
+                    ..Spent::default()
+                });
+            }),
+        };
+        if let Some(source) = source {
             self.start_recall(board, execution, (node, turn), source);
         } else if journal.replays() {
             let memory = journal.memory_of(execution);

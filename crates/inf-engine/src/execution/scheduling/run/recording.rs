@@ -195,7 +195,7 @@ impl RunJournal {
         &mut self,
         (execution, path, turn): (&Execution, &Arc<str>, u32),
         request: RequestDigest,
-    ) -> Option<LlmResponse> {
+    ) -> Option<CallRecord> {
         let Self {
             journal,
             recorded,

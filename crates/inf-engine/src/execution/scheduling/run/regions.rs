@@ -113,7 +113,12 @@ impl Run {
         let id = board.next_execution();
         let before = ready.len();
         let with = (&self.bound.plan, board.now);
+        let arguments = self.is_observed().then(|| begins.0.arguments.clone());
         let mut inner = execution.begin_inner(id, flow, begins, with, ready);
+        if let Some(arguments) = arguments {
+            let arguments: Vec<Value> = arguments.into_iter().flatten().collect();
+            self.tell_region(board, &inner, &arguments);
+        }
         self.work(board, &mut inner, ready, before);
         if inner.error.is_some() {
             self.quiet(board, &mut inner);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Run;
 use crate::clients::Usage;
 use crate::execution::observation::{
-    Observer, PauseReport, RunReport, TaskOutcome, TaskReport, TaskStart, ToolOutcome, ToolReport,
+    Observer, PauseReport, RegionReport, RunReport, TaskOutcome, TaskReport, TaskStart,
+    ToolOutcome, ToolReport,
 };
 use crate::execution::scheduling::execution::{Execution, Running};
 use crate::execution::scheduling::flow::At;
@@ -149,6 +150,21 @@ impl Run {
                 let outcome = TaskOutcome::Skipped;
                 self.tell_at_once(board, (execution.index, &path), (skipped, None), outcome);
             }
+        }
+    }
+
+    /// Tells that a region begins to run.
+    pub(super) fn tell_region(&self, board: &Board, inner: &Execution, arguments: &[Value]) {
+        for observer in &self.observers {
+            observer.region_started(&RegionReport {
+                run: self.id,
+                input: inner.index,
+                graph: self.bound.plan.graph(),
+                region: inner.state.region(),
+                path: inner.region_path(&self.bound.plan),
+                arguments,
+                at: board.now,
+            });
         }
     }
 

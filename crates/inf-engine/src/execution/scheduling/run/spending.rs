@@ -151,6 +151,13 @@ impl Spending {
         }
     }
 
+    /// Notes a call that is not made, because a journal has its answer.
+    pub(super) fn note_recalled(&self, spent: Spent) {
+        for budget in &self.budgets {
+            budget.note_recalled(spent);
+        }
+    }
+
     /// Learns how long answers of `node` are.
     pub(super) fn note_answer(&mut self, node: NodeRef, usage: &Usage) {
         if let Some(longest) = self.longest.get_mut(node.index()) {

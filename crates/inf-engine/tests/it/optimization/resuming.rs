@@ -1,0 +1,230 @@
+//! Optimizations that are cut off: begun anew with the same journal they come to the
+//! same, and pay for nothing twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use inf_engine::execution::{Budget, ExecutionSettings, Spent};
+use inf_engine::journal::Journal;
+use inf_engine::optimization::{
+    Attempt, Gepa, GepaReport, LlmJudge, LlmOptimizer, Reasoner, StopReason, TrainReport, Trainer,
+};
+use serde_json::json;
+
+use super::model::{Model, resources};
+use super::smooth::{BLANK, Proposes, Smooth, items, loss, smooth};
+
+/// A call takes a second: no answer comes at the moment of a cut.
+const CUTS: [u64; 4] = [500, 4_500, 23_500, 61_500];
+
+const SEED: u64 = 205;
+
+fn task() -> Smooth {
+    smooth(SEED, Proposes::Imperfectly, [BLANK, BLANK])
+}
+
+impl Smooth {
+    fn answered(&self) -> usize {
+        self.student.answered() + self.proposer.answered()
+    }
+}
+
+fn with(journal: &Journal) -> ExecutionSettings {
+    ExecutionSettings::default().with_journal(journal)
+}
+
+/// What `optimize` comes to if it is cut off after so many milliseconds and then begun
+/// anew, by another process as far as it can tell; and the calls that were answered in
+/// both.
+async fn cut<T>(
+    milliseconds: u64,
+    budget: impl Fn() -> Budget,
+    optimize: impl AsyncFn(&Smooth, Budget) -> T,
+) -> (T, usize, Smooth) {
+    let first = task();
+    let time = Duration::from_millis(milliseconds);
+    let running = optimize(&first, budget());
+    assert!(
+        tokio::time::timeout(time, running).await.is_err(),
+        "{milliseconds}"
+    );
+    // What was in flight is given up.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let answered = first.answered();
+    let mut before = Spent::default();
+    before.calls = answered as u64;
+    let second = task();
+    let result = optimize(&second, budget().and_already_spent(before)).await;
+    (result, answered + second.calls(), second)
+}
+
+async fn train(task: &Smooth, budget: Budget, journal: &Journal) -> (TrainReport, Vec<Attempt>) {
+    let (loss, training, validation) = (loss(), items(0..64), items(1_000..1_024));
+    let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
+    let trainer = Trainer::new(&loss, &training, &validation)
+        .with_epochs(20)
+        .with_patience(30)
+        .with_seed(SEED)
+        .with_budget(&budget);
+    // Within a scope it holds for the reasoner, too.
+    let training = trainer.train(&task.pipeline, &mut optimizer);
+    let report = with(journal).scope(training).await;
+    let history = ["first.system_prompt", "second.system_prompt"];
+    let history = history
+        .iter()
+        .flat_map(|path| optimizer.history(path).to_vec());
+    (report, history.collect())
+}
+
+/// What a training came to, without what it cost this time.
+fn told((report, history): &(TrainReport, Vec<Attempt>)) -> String {
+    let steps = report.steps.iter().map(|step| {
+        let update = step.update.as_ref();
+        let changes = update.map(|update| format!("{:?}", update.changes));
+        (
+            step.epoch,
+            step.step,
+            step.minibatch,
+            step.validation,
+            changes,
+        )
+    });
+    let steps: Vec<_> = steps.collect();
+    let scores = [report.before.mean(), report.after.mean()];
+    format!(
+        "{:?}\n{scores:?}\n{steps:#?}\n{history:#?}\n{:?}",
+        report.stopped, report.best
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_training_that_was_cut_off_comes_to_the_same() {
+    let budget = || Budget::calls(700);
+    let whole = task();
+    let expected = train(&whole, budget(), &Journal::in_memory(100_000)).await;
+    assert_eq!(expected.0.stopped, StopReason::Budget);
+    for milliseconds in CUTS {
+        let journal = Journal::in_memory(100_000);
+        let optimize = async |task: &Smooth, budget: Budget| train(task, budget, &journal).await;
+        let (result, calls, task) = cut(milliseconds, budget, optimize).await;
+        assert_eq!(told(&result), told(&expected), "{milliseconds}");
+        assert_eq!(calls, whole.calls(), "{milliseconds}");
+        assert_eq!(task.pipeline.state_dict(), whole.pipeline.state_dict());
+    }
+}
+
+/// The journal is that of the pipeline.
+async fn evolve(task: &Smooth, budget: Budget, journal: &Journal) -> GepaReport {
+    let (loss, training, validation) = (loss(), items(0..64), items(1_000..1_024));
+    let pipeline = task.pipeline.with_settings(with(journal));
+    let gepa = Gepa::new(&loss, &training, &validation, task.reasoner.clone());
+    gepa.with_seed(SEED)
+        .with_budget(&budget)
+        .evolve(&pipeline)
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_evolution_that_was_cut_off_comes_to_the_same() {
+    let budget = || Budget::calls(900);
+    let whole = task();
+    let expected = evolve(&whole, budget(), &Journal::in_memory(100_000)).await;
+    assert_eq!(expected.stopped, StopReason::Budget);
+    assert!(expected.candidates.len() > 3);
+    for milliseconds in CUTS {
+        let journal = Journal::in_memory(100_000);
+        let optimize = async |task: &Smooth, budget: Budget| evolve(task, budget, &journal).await;
+        let (result, calls, task) = cut(milliseconds, budget, optimize).await;
+        assert_eq!(result.candidates, expected.candidates, "{milliseconds}");
+        let ended = |report: &GepaReport| (report.rounds, report.rejected, report.stopped);
+        assert_eq!(ended(&result), ended(&expected));
+        assert_eq!(calls, whole.calls(), "{milliseconds}");
+        assert_eq!(task.pipeline.state_dict(), whole.pipeline.state_dict());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_keeps_what_is_needed_however_often_it_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = task();
+    let expected = evolve(&whole, Budget::calls(500), &Journal::in_memory(100_000)).await;
+    let (mut calls, mut times) = (0, 0);
+    let (report, spent) = loop {
+        let task = task();
+        let spent = Spent::recorded_in(folder.path()).unwrap();
+        let budget = Budget::calls(500).and_already_spent(spent);
+        let journal = Journal::open(folder.path()).unwrap();
+        let running = evolve(&task, budget.clone(), &journal);
+        // Where a disk is waited for, time says nothing of how far it is.
+        let enough = async {
+            while task.answered() < 90 {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        };
+        let ended = tokio::select! {
+            report = running => Some(report),
+            () = enough => None,
+        };
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        journal.flushed().await.unwrap();
+        calls += task.answered();
+        times += 1;
+        if let Some(report) = ended {
+            break (report, budget.spent());
+        }
+    };
+    assert_eq!(report.candidates, expected.candidates);
+    assert!(times > 3, "it was cut off {times} times");
+    assert_eq!(calls, whole.calls());
+    // All that was spent, however often it was begun.
+    assert_eq!(spent.calls, calls as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_is_gone_through_again_for_nothing() {
+    let journal = Journal::in_memory(100_000);
+    let first = task();
+    let expected = train(&first, Budget::calls(700), &journal).await;
+    let again = task();
+    let nothing = Budget::calls(700).and_already_spent(expected.0.spent);
+    let result = train(&again, nothing, &journal).await;
+    assert_eq!(told(&result), told(&expected));
+    assert_eq!((again.calls(), result.0.spent.calls), (0, 0));
+}
+
+/// Judges are calls like others, and what they said is kept.
+#[tokio::test(start_paused = true)]
+async fn verdicts_are_not_paid_for_again() {
+    let verdicts = || {
+        Model::new(|request| {
+            let is_right = request.prompt().contains("\nright\n");
+            let score = if is_right { 10 } else { 0 };
+            // What is wrong with it is what the output says.
+            json!({"critique": request.prompt(), "score": score}).to_string()
+        })
+    };
+    let train = async |task: &Smooth, judge: &Arc<Model>, journal: &Journal| {
+        let reasoner = Reasoner::new("judge", resources([("judge", judge)])).unwrap();
+        let judge = LlmJudge::new(reasoner, "Is it right?");
+        let (training, validation) = (items(0..16), items(1_000..1_008));
+        let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
+        let trainer = Trainer::new(&judge, &training, &validation).with_epochs(2);
+        let pipeline = task.pipeline.with_settings(with(journal));
+        let report = trainer.train(&pipeline, &mut optimizer).await;
+        (report.best, report.steps.len(), report.after.mean())
+    };
+    let (whole, judge) = (task(), verdicts());
+    let expected = train(&whole, &judge, &Journal::in_memory(100_000)).await;
+    assert!(expected.2 > Some(0.1), "{expected:?}");
+    let journal = Journal::in_memory(100_000);
+    let (first, early) = (task(), verdicts());
+    let time = Duration::from_millis(20_500);
+    let running = train(&first, &early, &journal);
+    assert!(tokio::time::timeout(time, running).await.is_err());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let (second, late) = (task(), verdicts());
+    assert_eq!(train(&second, &late, &journal).await, expected);
+    assert!(early.answered() > 0 && late.answered() > 0);
+    assert_eq!(early.answered() + late.asked().len(), judge.asked().len());
+    assert_eq!(first.answered() + second.calls(), whole.calls());
+}
