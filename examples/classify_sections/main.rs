@@ -96,6 +96,9 @@ struct Options {
     /// Have rules asked for before a text, which helps small models.
     #[arg(long)]
     two_calls: bool,
+    /// How much of the prompt a rewrite keeps, from 0 to 1; a pool has its own way.
+    #[arg(long, default_value_t = 0.5, conflicts_with = "gepa")]
+    conservatism: f64,
     /// Packages to learn from, 72 at most.
     #[arg(long, default_value_t = 72)]
     training: usize,
@@ -163,6 +166,7 @@ async fn learn(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Er
     } else {
         let mut optimizer = LlmOptimizer::new(&pipeline, reasoner)
             .with_constraints(constraints)
+            .with_conservatism(options.conservatism)
             .with_two_calls(options.two_calls);
         let trainer = Trainer::new(&loss, &training, &validation)
             .with_batch_size(options.batch)
