@@ -1,8 +1,9 @@
 //! `inf-bench`: what the engine costs, measured.
 //!
 //! Each subcommand is one file or folder: [`nodes`], [`traces`], [`http`],
-//! [`limits`], [`makespan`], [`memory`], [`soak`], [`profile`], [`journal`]. Each returns `Figure`s, which are
-//! printed here. What they mean and how to read them is in this crate's README.
+//! [`limits`], [`makespan`], [`memory`], [`soak`], [`profile`], [`journal`],
+//! [`optimize`]. Each returns `Figure`s, which are printed here. What they mean and
+//! how to read them is in this crate's README.
 
 mod clock;
 mod extract_and_compare;
@@ -14,6 +15,7 @@ mod load;
 mod makespan;
 mod memory;
 mod nodes;
+mod optimize;
 mod profile;
 mod resident;
 mod soak;
@@ -109,6 +111,13 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// How much sooner an optimization ends whose calls are made at once.
+    Optimize {
+        #[command(flatten)]
+        options: optimize::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The journal's log against an embedded database.
     #[cfg(feature = "stores")]
     Stores {
@@ -146,6 +155,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => http::serve(&options),
         Command::Load(load) => load.run(),
         Command::Journal { options, output } => print(journal::run(&options), &output),
+        Command::Optimize { options, output } => print(optimize::run(&options), &output),
         Command::Profile { options, output } => print(profile::run(&options), &output),
     };
     match outcome {

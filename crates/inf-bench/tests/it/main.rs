@@ -224,6 +224,18 @@ fn profile() {
 }
 
 #[test]
+fn optimize() {
+    check(
+        "optimize --latency 1 --repeats 2",
+        &[
+            ("optimize.sequential", "s"),
+            ("optimize.at_once", "s"),
+            ("optimize.times", "x"),
+        ],
+    );
+}
+
+#[test]
 fn nothing_can_be_measured_no_times() {
     let output = Command::new(env!("CARGO_BIN_EXE_inf-bench"))
         .args(["http", "--inputs", "0"])
