@@ -95,7 +95,8 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
 
 /// With a journal against without one.
 fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Figure>, Failure> {
-    let after = Duration::from_secs(1).mul_f64(options.in_flight as f64 / options.rate as f64);
+    let in_flight = u32::try_from(options.in_flight)?;
+    let after = Duration::from_secs(1) * in_flight / u32::try_from(options.rate)?;
     let without = pipeline(options, after)?;
     let with = with(&without, &Journal::open(folder)?);
     let mut next = 0..;
