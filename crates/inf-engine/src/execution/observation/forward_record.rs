@@ -126,14 +126,13 @@ impl ForwardRecord {
     /// let graph = InferenceGraph::from_text(r#"
     /// version: 1
     /// name: summaries
-    /// input: { type: array, items: string }
+    /// input: [string]
     /// nodes:
     ///   each:
     ///     map: input
     ///     as: chapter
-    ///     do:
-    ///       nodes: { summary: { llm: fast, prompt: "Sum up {chapter}" } }
-    ///       output: summary
+    ///     nodes: { summary: { llm: fast, prompt: "Sum up {chapter}" } }
+    ///     output: summary
     /// output: each
     /// "#)?;
     /// let pipeline = graph.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
