@@ -16,10 +16,12 @@ use inf_engine::execution::{Bind, ExecutionSettings, Pipeline};
 use inf_engine::journal::Journal;
 use inf_engine::module::LlmInference;
 use inf_engine::resources::{ResourceConfig, ResourceManager};
+use inf_engine::value::Data;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
 use crate::clock::{Stopwatch, Took, micros_each};
+use crate::extract_and_compare::{ExtractAndCompare, Pair};
 use crate::figure::Figure;
 
 /// How much is measured.
@@ -40,7 +42,7 @@ pub(crate) struct Options {
     /// How often both are measured, in alternating order.
     #[arg(long, default_value_t = 7, value_parser = crate::figure::count)]
     repeats: usize,
-    /// Records of the journal that is resumed: two for each input.
+    /// Records of the journal that is resumed: four for each input, which makes three calls.
     #[arg(long, default_value_t = 1_000_000, value_parser = crate::figure::count)]
     records: usize,
     /// Where the journals are made; a temporary folder by default, and removed
@@ -66,15 +68,14 @@ impl LlmClient for Answers {
     }
 }
 
-fn pipeline(options: &Options, after: Duration) -> Result<Pipeline<String, String>, Failure> {
+fn resources(options: &Options, after: Duration) -> Result<ResourceManager, Failure> {
     let text = "word ".repeat(options.answer.div_ceil(5));
     let client = Arc::new(Answers { after, text });
     let resources = ResourceManager::new(&ResourceConfig::new())?;
-    let resources = resources.with_client("fast", client, options.in_flight);
-    Ok(LlmInference::new("fast").bind(resources)?)
+    Ok(resources.with_client("fast", client, options.in_flight))
 }
 
-fn with(pipeline: &Pipeline<String, String>, journal: &Journal) -> Pipeline<String, String> {
+fn with<I: Data, O: Data>(pipeline: &Pipeline<I, O>, journal: &Journal) -> Pipeline<I, O> {
     pipeline.with_settings(ExecutionSettings::default().with_journal(journal))
 }
 
@@ -97,7 +98,8 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
 fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Figure>, Failure> {
     let in_flight = u32::try_from(options.in_flight)?;
     let after = Duration::from_secs(1) * in_flight / u32::try_from(options.rate)?;
-    let without = pipeline(options, after)?;
+    let without: Pipeline<String, String> =
+        LlmInference::new("fast").bind(resources(options, after)?)?;
     let with = with(&without, &Journal::open(folder)?);
     let mut next = 0..;
     let mut run = |is_on: bool, calls: usize| {
@@ -156,14 +158,18 @@ fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<F
     Ok(figures.into_iter().map(with_settings).collect())
 }
 
+/// The records of an input: its calls and its end.
+const RECORDS: usize = ExtractAndCompare::CALLS + 1;
+
 /// From opening a journal to the results of all that is in it.
 fn resume(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Figure>, Failure> {
-    let inputs = options.records.div_ceil(2);
-    let texts = || (0..inputs).map(|n| format!("What is {n} + {n}?"));
-    let bare = pipeline(options, Duration::ZERO)?;
+    let inputs = options.records.div_ceil(RECORDS);
+    let pairs = || (0..inputs).map(Pair::of);
+    let resources = resources(options, Duration::ZERO)?;
+    let bare = ExtractAndCompare::new("fast", "fast").bind(resources)?;
     {
         let journal = Journal::open(folder)?;
-        runtime.block_on(make_calls(&with(&bare, &journal), texts()))?;
+        runtime.block_on(make_calls(&with(&bare, &journal), pairs()))?;
         runtime.block_on(journal.flushed())?;
     }
     let mut size = 0;
@@ -183,7 +189,7 @@ fn resume(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Fig
         let pipeline = with(&bare, &journal);
         let start = Instant::now();
         let recalled = runtime.block_on(async {
-            let mut results = pipeline.stream(texts());
+            let mut results = pipeline.stream(pairs());
             let mut recalled = 0;
             while let Some(result) = results.next().await {
                 result.output?;
@@ -195,19 +201,19 @@ fn resume(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Fig
         resumed.push(start.elapsed().as_secs_f64());
         // The inputs alone.
         let start = Instant::now();
-        let length: usize = texts().map(|text| text.len()).sum();
+        let length: usize = pairs().map(|pair| pair.a.len()).sum();
         assert!(length > inputs);
         read.push(start.elapsed().as_secs_f64());
     }
     #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-    let each = size as f64 / (2 * inputs) as f64;
+    let each = size as f64 / (RECORDS * inputs) as f64;
     let figures = [
         Figure::new("journal.record", "bytes", vec![each; options.repeats]),
         Figure::new("journal.open", "s", opened),
         Figure::new("journal.resume", "s", resumed),
         Figure::new("journal.inputs", "s", read),
     ];
-    let with_settings = |figure: Figure| figure.with("records", 2 * inputs);
+    let with_settings = |figure: Figure| figure.with("records", RECORDS * inputs);
     Ok(figures.into_iter().map(with_settings).collect())
 }
 
@@ -217,9 +223,9 @@ fn is_locked(folder: &Path) -> Result<bool, Failure> {
     Ok(lock.try_lock().is_err())
 }
 
-async fn make_calls(
-    pipeline: &Pipeline<String, String>,
-    inputs: impl IntoIterator<Item = String, IntoIter: Send + 'static>,
+async fn make_calls<I: Data, O: Data>(
+    pipeline: &Pipeline<I, O>,
+    inputs: impl IntoIterator<Item = I, IntoIter: Send + 'static>,
 ) -> Result<(), Failure> {
     let mut results = pipeline.stream(inputs.into_iter());
     while let Some(result) = results.next().await {
