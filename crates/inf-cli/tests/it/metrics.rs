@@ -12,7 +12,7 @@ use crate::command::{Server, Workplace};
 const PAIR: &[u8] = b"{\"a\": \"x\", \"b\": \"y\"}\n";
 
 /// What is at `address`.
-fn get(address: &str) -> String {
+pub(crate) fn get(address: &str) -> String {
     let (host, path) = address
         .strip_prefix("http://")
         .and_then(|rest| rest.split_once('/'))

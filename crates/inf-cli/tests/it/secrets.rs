@@ -4,11 +4,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
 
 use crate::command::{Ended, Workplace};
+use crate::metrics::get;
 
 /// As real ones are, with a character that JSON may write in two ways.
 const KEY: &str = "sk-proj-0123456789/abcdefSECRET";
@@ -160,6 +162,50 @@ fn a_key_from_the_environment_or_a_file_is_shown_nowhere() {
             check_all(&workplace, &ended);
         }
     }
+}
+
+#[test]
+fn a_key_is_in_no_number() {
+    let server = Echo::start();
+    let workplace = Workplace::new();
+    let endpoint = format!(
+        "{{ provider: openai-compatible, base_url: '{}', model: m, api_key_env: TEST_KEY, max_retries: 0 }}",
+        server.url
+    );
+    workplace.write(
+        "resources.yaml",
+        format!("endpoints:\n  fast: {endpoint}\n  smart: {endpoint}\n"),
+    );
+    let mut child = workplace
+        .command("run pipeline.yaml -i - -r resources.yaml -o results.jsonl --metrics 0")
+        .env("TEST_KEY", KEY)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // A run begins when it has its first input.
+    let mut stdin = child.stdin.take().expect("piped");
+    for pair in 0..10 {
+        writeln!(stdin, "{{\"a\": \"{pair}\", \"b\": \"{pair}\"}}").expect("writable");
+    }
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("readable");
+    let address = line.trim().strip_prefix("metrics at ");
+    let address = address.expect("an address");
+    // A refusal that held the key was counted by then.
+    let mut numbers = get(address);
+    while !numbers.contains("authentication") {
+        check("the metrics", &numbers);
+        thread::yield_now();
+        numbers = get(address);
+    }
+    check("the metrics", &numbers);
+    child.kill().expect("it runs");
+    child.wait().expect("an end");
+    let mut told = String::new();
+    stderr.read_to_string(&mut told).expect("readable");
+    check("stderr", &told);
 }
 
 #[test]
