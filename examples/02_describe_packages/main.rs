@@ -1,14 +1,25 @@
-//! Turns descriptions of packages into cards with typed fields, and writes a
-//! pitch from them.
+//! Turns descriptions of packages into cards with typed fields, and writes a pitch
+//! from the fields.
 //!
 //! ```text
 //! cargo run -p inf-examples --example describe_packages
 //! ```
+//!
+//! It prints a card and a pitch for each of five packages, as they are done. The
+//! simulated model fills the fields with words that it finds. Worth reading:
+//!
+//! * `LlmInference<Card>`: the model is given the schema of `Card`, and an answer
+//!   that does not fit is repaired or asked for again.
+//! * `card.purpose` in the second prompt is a field of an answer that nobody has
+//!   given yet. `Record` makes it, and a field that is not there does not compile.
+//! * `try_stream` reads the file line by line, as there is room for more. A line
+//!   that is no listing is an error of that input, and the others go on.
 
 use std::error::Error;
-use std::path::Path;
 
+use inf_engine::files::JsonLines;
 use inf_engine::prelude::*;
+use inf_examples::{file, resources};
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
 struct Listing {
@@ -70,17 +81,14 @@ impl Forward for DescribePackage {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("02_describe_packages");
-    let resources = ResourceConfig::from_path(folder.join("resources.yaml"))?;
-    let pipeline = DescribePackage::new().bind(resources)?;
+    let pipeline = DescribePackage::new().bind(resources("02_describe_packages")?)?;
 
-    let lines = std::fs::read_to_string(folder.join("packages.jsonl"))?;
-    let packages = lines.lines().take(5).map(serde_json::from_str::<Listing>);
-    let mut results = pipeline.stream(packages.collect::<Result<Vec<_>, _>>()?);
+    let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"))?;
+    let mut results = pipeline.try_stream(packages.take(5));
     while let Some(result) = results.next().await {
         match result.output {
-            Ok(Described { card, pitch }) => println!("{}: {pitch}\n   {card:?}", result.index),
-            Err(error) => println!("{}: {error}", result.index),
+            Ok(Described { card, pitch }) => println!("{}: {pitch}\n{card:#?}\n", result.index),
+            Err(error) => println!("{}: {error}\n", result.index),
         }
     }
     Ok(())
@@ -92,11 +100,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("02_describe_packages/pipeline.yaml");
         let graph = DescribePackage::new().trace().unwrap();
-        if std::env::var_os("UPDATE_PIPELINES").is_some() {
-            graph.save(&file).unwrap();
-        }
-        assert_eq!(InferenceGraph::load(&file).unwrap(), graph);
+        inf_examples::assert_saved(&graph, "02_describe_packages");
     }
 }

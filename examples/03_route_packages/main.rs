@@ -1,14 +1,23 @@
-//! Sorts packages by topic and does something else with each: only the chain of
-//! the topic that a package has is called and paid for.
+//! Sorts packages by topic and treats each topic in its own way: only the calls of
+//! the topic that a package has are made and paid for.
 //!
 //! ```text
 //! cargo run -p inf-examples --example route_packages
 //! ```
+//!
+//! It prints the topic of each of twelve packages and what was written for it. The
+//! simulated model draws the topics. Worth reading:
+//!
+//! * `LlmInference<Topic>` answers with an enum: no text is compared anywhere.
+//! * Each arm of `match_branch` may be a chain of calls. All of them are part of the
+//!   graph (`inf graph` draws them), and one of them runs.
+//! * The default arm calls nothing: `listing.summary()` is at hand.
 
 use std::error::Error;
-use std::path::Path;
 
+use inf_engine::files::JsonLines;
 use inf_engine::prelude::*;
+use inf_examples::{file, resources};
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
 struct Listing {
@@ -88,17 +97,14 @@ impl Forward for RoutePackage {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let resources = ResourceConfig::from_path(folder.join("03_route_packages/resources.yaml"))?;
-    let pipeline = RoutePackage::new().bind(resources)?;
+    let pipeline = RoutePackage::new().bind(resources("03_route_packages")?)?;
 
-    let lines = std::fs::read_to_string(folder.join("02_describe_packages/packages.jsonl"))?;
-    let packages = lines.lines().take(12).map(serde_json::from_str::<Listing>);
-    let mut results = pipeline.stream(packages.collect::<Result<Vec<_>, _>>()?);
+    let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"))?;
+    let mut results = pipeline.try_stream(packages.take(12)).in_order();
     while let Some(result) = results.next().await {
         match result.output {
-            Ok(Routed { topic, text }) => println!("{} {topic:?}: {text}", result.index),
-            Err(error) => println!("{}: {error}", result.index),
+            Ok(Routed { topic, text }) => println!("{} {topic:?}: {text}\n", result.index),
+            Err(error) => println!("{}: {error}\n", result.index),
         }
     }
     Ok(())
@@ -110,11 +116,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("03_route_packages/pipeline.yaml");
         let graph = RoutePackage::new().trace().unwrap();
-        if std::env::var_os("UPDATE_PIPELINES").is_some() {
-            graph.save(&file).unwrap();
-        }
-        assert_eq!(InferenceGraph::load(&file).unwrap(), graph);
+        inf_examples::assert_saved(&graph, "03_route_packages");
     }
 }

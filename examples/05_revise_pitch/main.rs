@@ -1,15 +1,26 @@
-//! Writes a pitch for each package, has it criticized and writes it anew until
-//! the critic accepts it, three times at most.
+//! Writes a pitch for each package, has it criticized and writes it anew until the
+//! critic accepts it, three times at most.
 //!
 //! ```text
 //! cargo run -p inf-examples --example revise_pitch
 //! ```
+//!
+//! It prints the pitches of eight packages, how many rounds each took and why it
+//! ended. The simulated critic draws its verdicts. Worth reading:
+//!
+//! * `repeat_until` is a loop in the graph: a state (`Draft`), a body, a condition
+//!   and a maximum. Packages are in different rounds at the same time.
+//! * `branch` inside of the loop: a pitch that was accepted is not rewritten, and the
+//!   rewriting is not paid.
+//! * `stopped` says whether the condition or the maximum ended the loop, so that a
+//!   pitch that nobody accepted is not taken for a good one.
 
 use std::error::Error;
-use std::path::Path;
 
+use inf_engine::files::JsonLines;
 use inf_engine::prelude::*;
 use inf_engine::trace::{Stopped, constant};
+use inf_examples::{file, resources};
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
 struct Listing {
@@ -102,23 +113,17 @@ impl Forward for RevisePitch {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let resources = ResourceConfig::from_path(folder.join("05_revise_pitch/resources.yaml"))?;
-    let pipeline = RevisePitch::new().bind(resources)?;
+    let pipeline = RevisePitch::new().bind(resources("05_revise_pitch")?)?;
 
-    let lines = std::fs::read_to_string(folder.join("02_describe_packages/packages.jsonl"))?;
-    let packages = lines.lines().take(8).map(serde_json::from_str::<Listing>);
-    let mut results = pipeline.stream(packages.collect::<Result<Vec<_>, _>>()?);
+    let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"))?;
+    let mut results = pipeline.try_stream(packages.take(8));
     while let Some(result) = results.next().await {
         match result.output {
-            Ok(Pitch {
-                text,
-                rounds,
-                stopped,
-            }) => {
-                println!("{}, {rounds} rounds ({stopped:?}): {text}", result.index);
-            }
-            Err(error) => println!("{}: {error}", result.index),
+            Ok(pitch) => println!(
+                "{}, {} rounds ({:?}): {}\n",
+                result.index, pitch.rounds, pitch.stopped, pitch.text
+            ),
+            Err(error) => println!("{}: {error}\n", result.index),
         }
     }
     Ok(())
@@ -130,11 +135,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("05_revise_pitch/pipeline.yaml");
         let graph = RevisePitch::new().trace().unwrap();
-        if std::env::var_os("UPDATE_PIPELINES").is_some() {
-            graph.save(&file).unwrap();
-        }
-        assert_eq!(InferenceGraph::load(&file).unwrap(), graph);
+        inf_examples::assert_saved(&graph, "05_revise_pitch");
     }
 }

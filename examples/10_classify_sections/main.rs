@@ -1,42 +1,49 @@
-//! Says which section of the Debian archive a package belongs in, and learns to:
-//! the prompt that it begins with does not say which sections there are.
+//! Says which section of the Debian archive a package belongs in, and learns to: the
+//! prompt that it begins with does not say which sections there are.
 //!
 //! ```text
 //! cargo run -p inf-examples --example classify_sections
 //! cargo run -p inf-examples --example classify_sections -- --gepa
 //! ```
 //!
-//! trains and measures before and after, on packages that nobody saw. Without
-//! `--resources` the models are toys in this process, as `toy_models.rs` says. With
-//! a real model, here a server on this machine:
+//! It measures on packages that nobody saw, trains, shows what became of the prompt and
+//! measures again; with `--gepa` it evolves a pool of prompts instead. The models are toys
+//! in this process, as `toy_models.rs` says, so what is gained says nothing of real ones.
+//! `docs/optimizing.md` has a run with a real model. Worth reading:
 //!
-//! ```text
-//! cargo run -p inf-examples --example classify_sections -- \
-//!     --resources examples/10_classify_sections/resources.local.yaml
-//! ```
+//! * `rule` is a `Parameter`, and that is all that makes a prompt learnable. Its
+//!   description is what the model that rewrites it is told.
+//! * `learn` is the whole of it: a loss, data to learn from and data that decide, an
+//!   optimizer, a trainer with a budget. The `test` data are in neither.
+//! * A rewrite is kept only if it does better on the packages of its step, and no worse on
+//!   those for validation, which it was not made from. Each step tells.
 //!
-//! The data are packages of Debian 12 (main): name, one-line description, and the
-//! first paragraph of the long one, up to 240 characters, with the section that its
-//! maintainers filed it under. From 90 packages of each of 12 sections, shuffled, 6
-//! are for training, the next 4 for validation and the next 10 for the test; every
-//! 12 lines in a row hold each section once.
+//! The data are packages of Debian 12 (main): name, one-line description, and the first
+//! paragraph of the long one, up to 240 characters, with the section that its maintainers
+//! filed it under. From 90 packages of each of 12 sections, shuffled, 6 are for training,
+//! the next 4 for validation and the next 10 for the test; every 12 lines in a row hold
+//! each section once.
 
+mod options;
 mod toy_models;
 
 use std::error::Error;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
 use inf_engine::execution::{Budget, Spent};
+use inf_engine::files::JsonLines;
 use inf_engine::optimization::{
     Comparison, Constraints, Dataset, Evaluation, Example, Gepa, LlmOptimizer, MatchLoss, Reasoner,
     Trainer, evaluate,
 };
 use inf_engine::prelude::*;
 use inf_engine::resources::ResourceManager;
+use inf_examples::file;
+
+use options::Options;
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
 struct Listing {
@@ -81,45 +88,6 @@ impl Forward for ClassifySection {
             "{listing.package}: {listing.summary}\n\n{listing.description}"
         ))
     }
-}
-
-/// Learns to say which section a package belongs in.
-#[derive(Parser)]
-struct Options {
-    /// Endpoints `fast`, which classifies, and `smart`, which rewrites; without
-    /// them toys do it.
-    #[arg(long, value_name = "FILE")]
-    resources: Option<PathBuf>,
-    /// Evolve a pool of prompts instead of improving one.
-    #[arg(long)]
-    gepa: bool,
-    /// Have rules asked for before a text, which helps small models.
-    #[arg(long)]
-    two_calls: bool,
-    /// How much of the prompt a rewrite keeps, from 0 to 1; a pool has its own way.
-    #[arg(long, default_value_t = 0.5, conflicts_with = "gepa")]
-    conservatism: f64,
-    /// Packages to learn from, 72 at most.
-    #[arg(long, default_value_t = 72)]
-    training: usize,
-    /// Packages that decide which prompt is better, 48 at most.
-    #[arg(long, default_value_t = 48)]
-    validation: usize,
-    /// Packages that nobody sees before the end, 120 at most.
-    #[arg(long, default_value_t = 120)]
-    test: usize,
-    /// Packages of a step.
-    #[arg(long, default_value_t = 8)]
-    batch: usize,
-    /// The most calls of the optimization.
-    #[arg(long, default_value_t = 1_000)]
-    calls: u64,
-    /// What orders and draws come from.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Where to save the prompt, for `inf run --params`.
-    #[arg(long, value_name = "FILE")]
-    save: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -206,10 +174,9 @@ fn told(evaluation: &Evaluation) -> String {
 
 /// The first packages of a part of the data.
 fn packages(part: &str, most: usize) -> Result<Dataset, Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("10_classify_sections");
-    let lines = std::fs::read_to_string(folder.join(format!("{part}.jsonl")))?;
-    let examples = lines.lines().take(most).map(|line| {
-        let Labelled { listing, section } = serde_json::from_str(line)?;
+    let lines = JsonLines::<Labelled>::open(file(format!("10_classify_sections/{part}.jsonl")))?;
+    let examples = lines.take(most).map(|line| {
+        let Labelled { listing, section } = line?;
         Ok(Example::typed(&listing, &section)?)
     });
     examples.collect()
@@ -221,12 +188,8 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("10_classify_sections/pipeline.yaml");
         let graph = ClassifySection::new().trace().unwrap();
-        if std::env::var_os("UPDATE_PIPELINES").is_some() {
-            graph.save(&file).unwrap();
-        }
-        assert_eq!(InferenceGraph::load(&file).unwrap(), graph);
+        inf_examples::assert_saved(&graph, "10_classify_sections");
     }
 
     #[test]
