@@ -11,6 +11,8 @@ mod command;
 mod control_flow;
 mod eval;
 mod graph;
+#[cfg(unix)]
+mod guide;
 mod help;
 mod interrupt;
 mod journal;
