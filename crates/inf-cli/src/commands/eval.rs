@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use inf_engine::execution::{Budget, Cancellation, ExecutionSettings, Pipeline};
@@ -244,12 +243,9 @@ async fn run(
     let display = Mutex::new(Some(ProgressDisplay::new(is_silent, false)));
     let display = Arc::new(display);
     let shown = Arc::clone(&display);
-    let begun = Arc::new(AtomicUsize::new(0));
-    let noted = Arc::clone(&begun);
     // Of the pipeline alone: a judge's calls are no inputs.
     let told =
         ExecutionSettings::default().on_progress(ProgressDisplay::INTERVAL, move |progress| {
-            noted.store(progress.inputs_in_flight, Ordering::Relaxed);
             if let Ok(mut display) = shown.lock()
                 && let Some(display) = &mut *display
             {
@@ -265,7 +261,7 @@ async fn run(
             && let Ok(mut display) = display.lock()
             && let Some(display) = &mut *display
         {
-            display.stopping(begun.load(Ordering::Relaxed), GRACE);
+            display.stopping(None, GRACE);
         }
         tokio::spawn(async move {
             tokio::time::sleep(GRACE).await;

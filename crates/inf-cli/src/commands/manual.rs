@@ -30,7 +30,7 @@ fn named(root: &Command, words: &[String]) -> Result<Command, CommandError> {
                 .map(|inner| format!("`{}`", inner.get_name()))
                 .collect();
             let all = match all.is_empty() {
-                true => format!("`{name}` has no commands of its own"),
+                true => "it has none at all".to_owned(),
                 false => format!("there is {}", all.join(", ")),
             };
             return Err(CommandError::new(format!(

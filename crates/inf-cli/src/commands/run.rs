@@ -392,7 +392,7 @@ async fn run(
                 let progress = results.get_ref().progress();
                 if is_interrupted && !is_told {
                     is_told = true;
-                    display.stopping(progress.inputs_in_flight, grace);
+                    display.stopping(Some(progress.inputs_in_flight), grace);
                 }
                 display.show(&progress, total.get());
                 if let Some(watched) = &watched {

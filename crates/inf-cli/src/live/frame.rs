@@ -3,6 +3,7 @@
 //! What matters most is kept where there is little room: the inputs, then the endpoints, the
 //! totals, what failed, and the pace of the last minutes.
 
+use inf_engine::resources::Dollars;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
@@ -47,6 +48,9 @@ impl Palette {
     }
 }
 
+/// Free rows, one between two blocks, where there is room for all of them.
+const GAPS: usize = 4;
+
 /// Columns on either side that stay free.
 const MARGIN: u16 = 1;
 
@@ -63,19 +67,26 @@ pub(super) fn draw(frame: &mut Frame, figures: &Figures, palette: &Palette, with
     let mut left = usize::from(area.height).saturating_sub(2);
 
     let inputs = take(inputs(&figures.inputs, width, palette), &mut left);
-    let most_rows = left.saturating_sub(1).min(12.max(left / 3));
+    let totals = totals(figures, width, palette);
+    let failures_at_least = if figures.last_failures.is_empty() {
+        0
+    } else {
+        4
+    };
     let endpoints = if figures.endpoints.is_empty() {
         Vec::new()
     } else {
-        endpoint_table(&figures.endpoints, width, most_rows, palette)
+        // Many of them leave room for the others, a few are shown whatever comes after.
+        let others = totals.len() + failures_at_least + GAPS;
+        let rows = left
+            .saturating_sub(others + 1)
+            .max(3)
+            .min(left.saturating_sub(1));
+        endpoint_table(&figures.endpoints, width, rows, palette)
     };
     let endpoints = take(endpoints, &mut left);
-    let totals = take(totals(figures, width, palette), &mut left);
-    let least = if figures.last_failures.is_empty() {
-        0
-    } else {
-        left.min(4)
-    };
+    let totals = take(totals, &mut left);
+    let least = left.min(failures_at_least);
     left -= least;
     // The gaps come before the picture of the pace, and that before more failures.
     let mut gaps = [&inputs, &endpoints, &totals]
@@ -88,7 +99,8 @@ pub(super) fn draw(frame: &mut Frame, figures: &Figures, palette: &Palette, with
     let pace = match left {
         ..3 => 0,
         3..9 => left.min(5) - usize::from(has_gaps),
-        _ => 5,
+        9..20 => 5,
+        _ => 9,
     };
     let pace = if figures.answers_by_second.is_empty() {
         0
@@ -227,10 +239,10 @@ fn title(figures: &Figures, width: usize, palette: &Palette) -> Line<'static> {
         }
         None => (format!("running for {time}"), Style::new()),
     };
-    let state = shorten(&state, width.saturating_sub(8));
+    let state = shorten(&state, width.saturating_sub(9));
     let name = shorten(
         &figures.name,
-        width.saturating_sub(state.chars().count() + 1),
+        width.saturating_sub(state.chars().count() + 2),
     );
     apart(
         Span::styled(name, palette.title),
@@ -266,44 +278,70 @@ fn inputs(inputs: &Inputs, width: usize, palette: &Palette) -> Vec<Line<'static>
     } else {
         "inputs"
     };
-    let mut spans = vec![Span::styled(
-        format!("{}{of}", grouped(inputs.ended)),
-        palette.title,
-    )];
-    spans.push(Span::raw(format!(" {word}")));
+    let ended = Span::styled(format!("{}{of}", grouped(inputs.ended)), palette.title);
+    let mut parts = vec![vec![ended, Span::raw(format!(" {word}"))]];
     if inputs.failed > 0 {
         let failed = format!("{} failed", grouped(inputs.failed));
-        spans.extend([Span::raw("   "), Span::styled(failed, palette.failure)]);
+        parts.push(vec![Span::styled(failed, palette.failure)]);
     }
     if inputs.stopped > 0 {
         let stopped = format!("{} stopped", grouped(inputs.stopped));
-        spans.extend([Span::raw("   "), Span::styled(stopped, palette.warning)]);
+        parts.push(vec![Span::styled(stopped, palette.warning)]);
     }
     if inputs.from_journal > 0 {
-        spans.push(Span::raw(format!(
-            "   {} from the journal",
-            grouped(inputs.from_journal)
-        )));
+        let from_journal = format!("{} from the journal", grouped(inputs.from_journal));
+        parts.push(vec![Span::raw(from_journal)]);
     }
-    spans.push(Span::raw(format!(
-        "   {} under way",
+    parts.push(vec![Span::raw(format!(
+        "{} under way",
         grouped(inputs.in_flight)
-    )));
+    ))]);
     let mut right = format!("{}/s", rate(inputs.per_second));
     if let Some(left) = inputs.time_left {
-        right.push_str(&format!("   {} left", clock(left)));
+        right.push_str("   ");
+        right.push_str(&clock(left));
+        right.push_str(" left");
     }
-    let line = Line::from(spans);
-    if line.width() + right.chars().count() + 3 <= width {
-        let between = width - line.width() - right.chars().count();
-        let mut line = line;
-        line.push_span(Span::raw(" ".repeat(between)));
-        line.push_span(Span::raw(right));
-        lines.push(line);
-    } else {
-        lines.push(line);
-        lines.push(Line::raw(right));
+    lines.extend(flow(Vec::new(), parts, width));
+    let right = Span::raw(right);
+    match lines.last_mut() {
+        Some(last) if last.width() + BETWEEN + right.width() <= width => {
+            let between = width - last.width() - right.width();
+            last.push_span(Span::raw(" ".repeat(between)));
+            last.push_span(right);
+        }
+        _ => lines.push(Line::from(right)),
     }
+    lines
+}
+
+/// Free columns between two parts of a line.
+const BETWEEN: usize = 3;
+
+/// Parts beside each other, behind a label if there is one; those for which there is no
+/// room go to the next line.
+fn flow(
+    label: Vec<Span<'static>>,
+    parts: Vec<Vec<Span<'static>>>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let indentation: usize = label.iter().map(Span::width).sum();
+    let mut lines = Vec::new();
+    let mut line = Line::from(label);
+    let mut is_first = true;
+    for part in parts {
+        let needed: usize = part.iter().map(Span::width).sum();
+        if is_first {
+            is_first = false;
+        } else if line.width() + BETWEEN + needed > width {
+            let next = Line::raw(" ".repeat(indentation));
+            lines.push(std::mem::replace(&mut line, next));
+        } else {
+            line.push_span(Span::raw(" ".repeat(BETWEEN)));
+        }
+        part.into_iter().for_each(|span| line.push_span(span));
+    }
+    lines.push(line);
     lines
 }
 
@@ -325,40 +363,35 @@ fn totals(figures: &Figures, width: usize, palette: &Palette) -> Vec<Line<'stati
         calls, spending, ..
     } = figures;
     let row = |label: &'static str| vec![Span::styled(format!("{label:<9}"), palette.label)];
-    let mut first = row("calls");
-    first.push(Span::raw(format!(
-        "{} answered, {}/s",
-        compact(calls.answered),
-        rate(calls.per_second)
-    )));
+    let answered = compact(calls.answered);
+    let answered = format!("{answered} answered, {}/s", rate(calls.per_second));
+    let mut parts = vec![vec![Span::raw(answered)]];
     if calls.retries > 0 {
         let retries = counted(calls.retries, "retry", "retries");
-        first.extend([Span::raw("   "), Span::styled(retries, palette.warning)]);
+        parts.push(vec![Span::styled(retries, palette.warning)]);
     }
     if calls.refused > 0 {
         let refused = format!("{} refused for a limit (429)", compact(calls.refused));
-        first.extend([Span::raw("   "), Span::styled(refused, palette.warning)]);
+        parts.push(vec![Span::styled(refused, palette.warning)]);
     }
     if calls.from_journal > 0 {
-        first.push(Span::raw(format!(
-            "   {} from the journal",
-            compact(calls.from_journal)
-        )));
+        let from_journal = format!("{} from the journal", compact(calls.from_journal));
+        parts.push(vec![Span::raw(from_journal)]);
     }
-    let mut tokens = row("tokens");
-    tokens.push(Span::raw(format!(
+    let mut lines = flow(row("calls"), parts, width);
+    let tokens = format!(
         "{} in, {} out, {}/s",
         compact(calls.input_tokens),
         compact(calls.output_tokens),
         rate(calls.tokens_per_second)
-    )));
-    let mut cost = row("cost");
-    cost.push(Span::raw(spending.cost.to_string()));
+    );
+    lines.extend(flow(row("tokens"), vec![vec![Span::raw(tokens)]], width));
+    let mut parts = vec![vec![Span::raw(spending.cost.to_string())]];
     if let Some(at_the_end) = spending.at_the_end {
-        let at_the_end = inf_engine::resources::Dollars::new(at_the_end);
-        cost.push(Span::raw(format!("   about {at_the_end} in the end")));
+        let at_the_end = Dollars::new(at_the_end);
+        parts.push(vec![Span::raw(format!("about {at_the_end} in the end"))]);
     }
-    let mut lines = vec![Line::from(first), Line::from(tokens), Line::from(cost)];
+    lines.extend(flow(row("cost"), parts, width));
     for (index, (left, spent)) in spending.budgets.iter().enumerate() {
         let mut budget = row(if index == 0 { "budget" } else { "" });
         let gauge = width.saturating_sub(9 + left.chars().count() + 3).min(24);
@@ -385,7 +418,7 @@ fn failures(figures: &Figures, width: usize, rows: usize, palette: &Palette) -> 
     let by_kind = figures.failures_by_kind.iter();
     let by_kind = by_kind.map(|(kind, count)| format!("{} × {kind}", grouped(*count)));
     let by_kind: Vec<String> = by_kind.collect();
-    let heading = shorten(&by_kind.join(", "), width.saturating_sub(9));
+    let heading = shorten(&by_kind.join(", "), width.saturating_sub(10));
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{:<9}", "failures"), palette.label),
         Span::styled(heading, palette.failure),
@@ -397,7 +430,7 @@ fn failures(figures: &Figures, width: usize, rows: usize, palette: &Palette) -> 
         );
         lines.push(Line::raw(format!(
             "  {}",
-            shorten(&text, width.saturating_sub(2))
+            shorten(&text, width.saturating_sub(3))
         )));
     }
     lines
