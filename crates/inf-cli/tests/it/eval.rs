@@ -179,6 +179,8 @@ fn mistakes_are_told_before_anything_is_called() {
         "--expect sentiment --input labelled.jsonl --score judge",
         "--expect sentiment --input labelled.jsonl --judge fast --question Why?",
         "--input labelled.jsonl",
+        "--expect sentimnt --input labelled.jsonl",
+        "--expect answer --input labelled.jsonl",
     ];
     let told = lines.map(|line| {
         let ended = workplace.inf(&format!("eval classify.yaml --quiet {line}"));
@@ -226,7 +228,7 @@ fn ctrl_c_reports_on_what_is_done() {
         let child = workplace
             .command(&format!(
                 "{} {options}",
-                EVAL.replace("--quiet", "--output scores.jsonl")
+                EVAL.replace("--quiet", "--field label --output scores.jsonl")
             ))
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())

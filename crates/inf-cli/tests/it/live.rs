@@ -149,7 +149,6 @@ fn a_run_on_a_terminal_stops_at_a_key_and_gives_it_back() {
     for expected in [
         "patience",
         "of 500 inputs",
-        "5 under way",
         "of $5.00 left",
         "slow             5/5",
         "q stop   ? help",

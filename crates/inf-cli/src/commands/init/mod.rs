@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::arguments::InitArguments;
 use crate::command_error::{CommandError, io_reason};
@@ -53,7 +53,7 @@ pub(crate) fn execute(arguments: &InitArguments) -> Result<Exit, CommandError> {
             folder.display()
         )));
     }
-    let paths = FILES.map(|(name, ..)| folder.join(name));
+    let paths = FILES.map(|(name, ..)| within(folder, name));
     // A link that leads nowhere is a file that is there, too.
     let there = paths.iter().filter(|path| path.symlink_metadata().is_ok());
     let there: Vec<String> = there.map(|path| already_there(path)).collect();
@@ -91,13 +91,23 @@ fn already_there(path: &Path) -> String {
     )
 }
 
+/// A file of a folder, as people write it.
+fn within(folder: &Path, name: &str) -> PathBuf {
+    if folder == Path::new(".") {
+        name.into()
+    } else {
+        folder.join(name)
+    }
+}
+
 /// What was written, and what to do with it.
 fn welcome(folder: &Path) -> String {
     let mut lines = Vec::new();
-    let longest = FILES.map(|(name, ..)| folder.join(name).display().to_string().chars().count());
+    let longest =
+        FILES.map(|(name, ..)| within(folder, name).display().to_string().chars().count());
     let longest = longest.into_iter().max().unwrap_or_default();
     for (name, _, what) in FILES {
-        let path = folder.join(name).display().to_string();
+        let path = within(folder, name).display().to_string();
         lines.push(format!("wrote {path:<longest$}  {what}"));
     }
     if folder != Path::new(".") {
