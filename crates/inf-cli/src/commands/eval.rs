@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use inf_engine::execution::{Budget, ExecutionSettings, Pipeline};
+use inf_engine::execution::{Budget, Cancellation, ExecutionSettings, Pipeline};
 use inf_engine::optimization::{
-    Dataset, Evaluation, LlmJudge, Loss, MatchLoss, Reasoner, Scored, evaluate,
+    Dataset, Evaluation, LlmJudge, Loss, MatchLoss, Reasoner, Scored, evaluate_until,
 };
 use serde_json::{Value as Json, json};
 
@@ -18,12 +18,13 @@ use crate::console::tell;
 use crate::evaluation_report::EvaluationReport;
 use crate::exit_code::Exit;
 use crate::input::{InputSource, read_labelled};
+use crate::interrupt::{GRACE, on_interrupt};
 use crate::output::check_file;
 use crate::progress::ProgressDisplay;
 
 pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     let prepared = prepare(arguments)?;
-    if arguments.resources.is_none() && !arguments.quiet && !arguments.json {
+    if arguments.models.resources.is_none() && !arguments.quiet && !arguments.json {
         tell(
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
@@ -34,9 +35,17 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         loss,
         budget,
     } = prepared;
-    let evaluation = super::block_on(async {
-        let evaluation = run(arguments, &pipeline, &dataset, &*loss, budget.as_ref()).await;
-        Ok(evaluation)
+    let (evaluation, is_interrupted) = super::block_on(async {
+        let (_, interrupt) = on_interrupt()?;
+        let evaluating = run(
+            arguments,
+            &pipeline,
+            &dataset,
+            &*loss,
+            budget.as_ref(),
+            interrupt,
+        );
+        Ok(evaluating.await)
     })?;
     if let Some(path) = &arguments.output {
         write_lines(path, &evaluation).map_err(|error| {
@@ -49,12 +58,16 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     }
     let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
     let text = if arguments.json {
-        format!("{}\n", report.to_json())
+        let mut report = report.to_json();
+        report["interrupted"] = is_interrupted.into();
+        format!("{report}\n")
     } else {
         report.to_string()
     };
     super::print(&text)?;
-    Ok(if evaluation.is_cut_short() {
+    Ok(if is_interrupted {
+        Exit::Interrupted
+    } else if evaluation.is_cut_short() {
         Exit::OutOfBudget
     } else if evaluation.unscored().next().is_some() {
         Exit::SomeFailed
@@ -74,7 +87,7 @@ struct Prepared {
 /// Checks everything, and tells all that is wrong at once.
 fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
     let mut problems = Vec::new();
-    let resources = arguments.resources.as_deref();
+    let resources = arguments.models.resources.as_deref();
     if arguments.judge.is_some() && arguments.score != Scoring::Judge {
         problems.push("--judge names who judges: add `--score judge`".to_owned());
     }
@@ -93,7 +106,7 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
             problems.extend(problems_of_resources(resources));
         }
     }
-    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.params)
+    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.models.params)
         && let Err(problem) = load_parameters(pipeline, path)
     {
         problems.push(problem);
@@ -117,8 +130,8 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
         };
         let sources = [
             Some(&arguments.pipeline),
-            arguments.resources.as_ref(),
-            arguments.params.as_ref(),
+            arguments.models.resources.as_ref(),
+            arguments.models.params.as_ref(),
             input,
         ];
         let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
@@ -172,13 +185,14 @@ fn loss(arguments: &EvalArguments, pipeline: &Pipeline) -> Result<Box<dyn Loss>,
             let alias = arguments.judge.as_deref().unwrap_or_default();
             let question = arguments.question.as_deref().unwrap_or_default();
             let resources = pipeline.resources().clone();
-            let judge =
-                Reasoner::new(alias, resources).map_err(|error| match &arguments.resources {
+            let judge = Reasoner::new(alias, resources).map_err(|error| {
+                match &arguments.models.resources {
                     Some(path) => format!("{}: {error}", path.display()),
                     None => format!(
                         "--judge {alias}: {error}; give the resources that have it with --resources"
                     ),
-                })?;
+                }
+            })?;
             Ok(Box::new(LlmJudge::new(judge, question)))
         }
     }
@@ -207,14 +221,17 @@ fn scoring(arguments: &EvalArguments) -> String {
     }
 }
 
+/// Evaluates everything, or what there is time for after `interrupt`; whether that was there.
 async fn run(
     arguments: &EvalArguments,
     pipeline: &Pipeline,
     dataset: &Dataset,
     loss: &dyn Loss,
     budget: Option<&Budget>,
-) -> Evaluation {
-    let mut settings = ExecutionSettings::default();
+    interrupt: impl Future + Send,
+) -> (Evaluation, bool) {
+    let cancellation = Cancellation::new();
+    let mut settings = ExecutionSettings::default().with_cancellation(&cancellation);
     if let Some(most) = arguments.max_concurrent {
         settings = settings.with_max_concurrent(most.get());
     }
@@ -224,8 +241,8 @@ async fn run(
     let total = dataset.len() as u64;
     let is_silent = arguments.quiet || arguments.json;
     let display = Mutex::new(Some(ProgressDisplay::new(is_silent, false)));
-    let display = std::sync::Arc::new(display);
-    let shown = std::sync::Arc::clone(&display);
+    let display = Arc::new(display);
+    let shown = Arc::clone(&display);
     // Of the pipeline alone: a judge's calls are no inputs.
     let told =
         ExecutionSettings::default().on_progress(ProgressDisplay::INTERVAL, move |progress| {
@@ -236,14 +253,29 @@ async fn run(
             }
         });
     let pipeline = pipeline.with_settings(told);
-    let evaluating = evaluate(&pipeline, dataset, loss);
+    let mut is_interrupted = false;
+    let stop = async {
+        interrupt.await;
+        is_interrupted = true;
+        if !is_silent
+            && let Ok(mut display) = display.lock()
+            && let Some(display) = &mut *display
+        {
+            display.stopping(None, GRACE);
+        }
+        tokio::spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            cancellation.cancel();
+        });
+    };
+    let evaluating = evaluate_until(&pipeline, dataset, loss, stop);
     let evaluation = Box::pin(settings.scope(evaluating)).await;
     if let Ok(mut display) = display.lock()
         && let Some(display) = display.take()
     {
         display.finish();
     }
-    evaluation
+    (evaluation, is_interrupted)
 }
 
 /// Writes one JSON line for each example.

@@ -31,6 +31,7 @@ pub(crate) fn read_labelled(
         json!({"type": "object", "properties": {expect: true}, "required": required})
     };
     let name = source.name.clone();
+    let again = source.reopened();
     let records =
         Records::new(source, &Schema::from_json(with_answer)).map_err(|problem| vec![problem])?;
     let is_input_too = schema.as_json()["properties"].get(expect).is_some();
@@ -54,6 +55,17 @@ pub(crate) fn read_labelled(
             Err(_) => more += 1,
         }
     }
+    if examples.is_empty()
+        && let Some(fields) = again.and_then(fields_of_the_first)
+        && !fields.is_empty()
+        && !fields.iter().any(|field| field == expect)
+    {
+        // One sentence for what is wrong with all of them.
+        return Err(vec![format!(
+            "{name}: the inputs have no field `{expect}`, which `--expect` names; {}",
+            instead(expect, &fields)
+        )]);
+    }
     if more > 0 {
         problems.push(format!("{name}: {more} more inputs can't be scored"));
     }
@@ -61,6 +73,28 @@ pub(crate) fn read_labelled(
         Ok(examples.into())
     } else {
         Err(problems)
+    }
+}
+
+/// The fields of the first record, if it has any.
+fn fields_of_the_first(source: InputSource) -> Option<Vec<String>> {
+    let first = Records::new(source, &Schema::any()).ok()?.next()?.ok()?;
+    match Json::from(&first) {
+        Json::Object(fields) => Some(fields.keys().cloned().collect()),
+        _ => None,
+    }
+}
+
+/// What may be meant by a field that there is not.
+fn instead(field: &str, fields: &[String]) -> String {
+    let likeness = |known: &&String| strsim::jaro_winkler(field, known);
+    let nearest = fields
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|nearest| likeness(nearest) > 0.85);
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there is `{}`", fields.join("`, `")),
     }
 }
 

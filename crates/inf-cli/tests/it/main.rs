@@ -8,14 +8,18 @@ mod check;
 mod checkpoint;
 mod chosen_calls;
 mod command;
+mod completions;
 mod control_flow;
 mod eval;
 mod graph;
 #[cfg(unix)]
 mod guide;
 mod help;
+mod init;
 mod interrupt;
 mod journal;
+mod live;
+mod manual;
 mod metrics;
 mod providers;
 mod run;

@@ -27,7 +27,7 @@ mod training;
 pub use backward::{BackwardReport, BackwardStep, ExampleFlow, backward};
 pub use dataset::{Dataset, Example};
 pub use evaluation::{
-    ClassReport, Comparison, Evaluation, Interval, IntervalMethod, Scored, evaluate,
+    ClassReport, Comparison, Evaluation, Interval, IntervalMethod, Scored, evaluate, evaluate_until,
 };
 pub use gepa::{CandidateReport, Components, Gepa, GepaReport};
 pub use loss::{

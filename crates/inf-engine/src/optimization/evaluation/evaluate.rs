@@ -1,4 +1,6 @@
-//! [`evaluate`]: a pipeline over a dataset.
+//! [`evaluate`] and [`evaluate_until`]: a pipeline over a dataset.
+
+use std::pin::pin;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -38,12 +40,40 @@ pub async fn evaluate<I: Data, O: Data>(
     dataset: &Dataset,
     loss: &dyn Loss,
 ) -> Evaluation {
+    evaluate_until(pipeline, dataset, loss, std::future::pending()).await
+}
+
+/// [`evaluate`] that begins no more examples once `stop` resolves, as
+/// [`ResultStream::stop`](crate::execution::ResultStream::stop) does: those that have begun are
+/// finished and get their verdict, and the others have none.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use inf_engine::optimization::{Dataset, Example, MatchLoss, evaluate_until};
+/// # use inf_engine::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// # let pipeline = LlmInference::new("fast").bind(resources)?;
+/// # let dataset: Dataset = [Example::new("1 + 1").expecting("2")].into_iter().collect();
+/// let ten_minutes = tokio::time::sleep(Duration::from_secs(600));
+/// let evaluation = evaluate_until(&pipeline, &dataset, &MatchLoss::exact(), ten_minutes).await;
+/// println!("{evaluation}");
+/// # Ok(())
+/// # }
+/// ```
+pub async fn evaluate_until<I: Data, O: Data>(
+    pipeline: &Pipeline<I, O>,
+    dataset: &Dataset,
+    loss: &dyn Loss,
+    stop: impl Future<Output = ()> + Send,
+) -> Evaluation {
     let began = Instant::now();
     // A budget that allows everything counts what the calls of all runs took.
     let meter = Budget::calls(u64::MAX);
     let settings = ExecutionSettings::default().with_budget(&meter);
     let pipeline = pipeline.untyped();
-    let scoring = score(&pipeline, dataset, loss).boxed();
+    let scoring = score(&pipeline, dataset, loss, stop).boxed();
     let examples = settings.scope(scoring).await;
     Evaluation {
         examples,
@@ -52,7 +82,12 @@ pub async fn evaluate<I: Data, O: Data>(
     }
 }
 
-async fn score(pipeline: &Pipeline, dataset: &Dataset, loss: &dyn Loss) -> Vec<Scored> {
+async fn score(
+    pipeline: &Pipeline,
+    dataset: &Dataset,
+    loss: &dyn Loss,
+    stop: impl Future<Output = ()> + Send,
+) -> Vec<Scored> {
     let examples = dataset.examples();
     let inputs: Vec<Value> = examples
         .iter()
@@ -62,12 +97,18 @@ async fn score(pipeline: &Pipeline, dataset: &Dataset, loss: &dyn Loss) -> Vec<S
     let mut judging = FuturesUnordered::new();
     let mut scored: Vec<Option<Scored>> = examples.iter().map(|_| None).collect();
     let mut is_running = true;
+    let mut is_stopped = false;
+    let mut stop = pin!(stop);
     while is_running || !judging.is_empty() {
         tokio::select! {
             result = results.next(), if is_running => match result {
                 Some(result) => judging.push(judge(&examples[result.index], result, loss)),
                 None => is_running = false,
             },
+            () = &mut stop, if !is_stopped => {
+                is_stopped = true;
+                results.stop();
+            }
             Some(one) = judging.next(), if !judging.is_empty() => {
                 let index = one.index;
                 scored[index] = Some(one);

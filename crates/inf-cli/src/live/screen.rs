@@ -1,0 +1,100 @@
+//! [`Screen`]: the terminal, which is given back whatever happens.
+
+use std::io::{self, BufWriter, Stderr, Write};
+use std::panic;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
+
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::{Frame, Terminal};
+
+/// Whether the terminal is ours. It is held while something is drawn, so that nothing is
+/// once the terminal was given back.
+static IS_OURS: Mutex<bool> = Mutex::new(false);
+
+/// The terminal behind stderr, whole: stdout is for results.
+#[derive(Debug)]
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stderr>>>,
+}
+
+impl Screen {
+    /// Takes the terminal. It is given back when this is dropped, by [`restore`], and by a
+    /// panic of any thread.
+    pub(super) fn open() -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let next = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| {
+                match IS_OURS.try_lock() {
+                    Ok(mut is_ours) => give_back(&mut is_ours),
+                    Err(TryLockError::Poisoned(is_ours)) => give_back(&mut is_ours.into_inner()),
+                    // It may be what draws that panics.
+                    Err(TryLockError::WouldBlock) => give_back(&mut true),
+                }
+                next(panic);
+            }));
+        });
+        enable_raw_mode()?;
+        *lock() = true;
+        let entered = execute!(io::stderr(), EnterAlternateScreen, Hide);
+        let backend = CrosstermBackend::new(BufWriter::new(io::stderr()));
+        let opened = entered.and_then(|()| Terminal::new(backend));
+        opened
+            .map(|terminal| Self { terminal })
+            .inspect_err(|_| restore())
+    }
+
+    /// Draws a picture, as long as the terminal is ours. One that can't be drawn is left
+    /// out: the next one may be.
+    pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame)) {
+        let is_ours = lock();
+        if *is_ours {
+            let _ = self.terminal.draw(picture);
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back as it was, if it is ours: before an exit that drops nothing.
+pub(crate) fn restore() {
+    give_back(&mut lock());
+}
+
+fn lock() -> MutexGuard<'static, bool> {
+    IS_OURS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn give_back(is_ours: &mut bool) {
+    if std::mem::take(is_ours) {
+        // Whatever is still there of the terminal.
+        let _ = execute!(io::stderr(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+        let _ = io::stderr().flush();
+    }
+}
+
+/// Gives the terminal back at the signals that end the program and are no request to stop,
+/// which have their own way.
+#[cfg(unix)]
+pub(super) fn restore_on_signals() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [SignalKind::hangup(), SignalKind::quit()] {
+        let mut signal = signal(kind)?;
+        tokio::spawn(async move {
+            signal.recv().await;
+            restore();
+            std::process::exit(128 + kind.as_raw_value());
+        });
+    }
+    Ok(())
+}
