@@ -15,11 +15,14 @@ mod commands;
 mod console;
 mod evaluation_report;
 mod exit_code;
+mod failed_inputs;
 mod input;
 mod interrupt;
 mod metrics;
+mod node_path;
 mod output;
 mod progress;
+mod report;
 mod simulated_server;
 mod summary;
 

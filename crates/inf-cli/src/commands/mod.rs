@@ -5,6 +5,7 @@ mod eval;
 mod graph;
 mod journal;
 mod preparation;
+mod report;
 mod run;
 mod simulate;
 
@@ -24,6 +25,7 @@ pub(crate) fn execute(command: Command) -> Exit {
         Command::Graph(arguments) => graph::execute(&arguments),
         Command::Simulate(arguments) => simulate::execute(arguments),
         Command::Journal(arguments) => journal::execute(&arguments),
+        Command::Report(arguments) => report::execute(&arguments),
     };
     done.unwrap_or_else(|error: CommandError| {
         console::tell(error);

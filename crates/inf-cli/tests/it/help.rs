@@ -18,6 +18,7 @@ fn help_of_every_command() {
         "graph ",
         "simulate ",
         "journal ",
+        "report ",
     ] {
         let name = format!("help_{}", command.trim());
         assert_snapshot!(name, shown(&format!("{command}--help")));

@@ -16,6 +16,7 @@ mod interrupt;
 mod journal;
 mod metrics;
 mod providers;
+mod report;
 mod run;
 mod secrets;
 mod simulate;
