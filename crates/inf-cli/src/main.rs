@@ -15,13 +15,16 @@ mod commands;
 mod console;
 mod evaluation_report;
 mod exit_code;
+mod failed_inputs;
 mod input;
 mod interrupt;
 #[cfg(feature = "tui")]
 mod live;
 mod metrics;
+mod node_path;
 mod output;
 mod progress;
+mod report;
 mod simulated_server;
 mod summary;
 

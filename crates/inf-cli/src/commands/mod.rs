@@ -8,6 +8,7 @@ mod init;
 mod journal;
 mod manual;
 mod preparation;
+mod report;
 mod run;
 mod simulate;
 
@@ -28,6 +29,7 @@ pub(crate) fn execute(command: Command) -> Exit {
         Command::Graph(arguments) => graph::execute(&arguments),
         Command::Simulate(arguments) => simulate::execute(arguments),
         Command::Journal(arguments) => journal::execute(&arguments),
+        Command::Report(arguments) => report::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Man(arguments) => manual::execute(&arguments),
     };

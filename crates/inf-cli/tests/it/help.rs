@@ -19,6 +19,7 @@ fn help_of_every_command() {
         "graph ",
         "simulate ",
         "journal ",
+        "report ",
         "completions ",
         "man ",
     ] {

@@ -22,6 +22,7 @@ mod live;
 mod manual;
 mod metrics;
 mod providers;
+mod report;
 mod run;
 mod secrets;
 mod simulate;

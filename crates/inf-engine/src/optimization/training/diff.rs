@@ -18,25 +18,32 @@ pub struct TextChange {
 }
 
 impl TextChange {
-    pub(crate) fn new(
-        path: ParameterPath,
+    /// The change of the parameter `path` from one text to another.
+    pub fn new(
+        path: impl Into<ParameterPath>,
         before: impl Into<String>,
         after: impl Into<String>,
     ) -> Self {
         Self {
-            path,
+            path: path.into(),
             before: before.into(),
             after: after.into(),
         }
+    }
+
+    /// The lines of both texts: after `-` those that are gone, after `+` new ones, after a space
+    /// those that stayed.
+    pub fn lines(&self) -> Vec<(char, &str)> {
+        let before: Vec<&str> = self.before.lines().collect();
+        let after: Vec<&str> = self.after.lines().collect();
+        diff(&before, &after)
     }
 }
 
 impl fmt::Display for TextChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.path)?;
-        let before: Vec<&str> = self.before.lines().collect();
-        let after: Vec<&str> = self.after.lines().collect();
-        for (mark, line) in diff(&before, &after) {
+        for (mark, line) in self.lines() {
             write!(formatter, "\n  {mark} {line}")?;
         }
         Ok(())
