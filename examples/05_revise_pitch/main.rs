@@ -119,10 +119,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut results = pipeline.try_stream(packages.take(3));
     while let Some(result) = results.next().await {
         match result.output {
-            Ok(pitch) => println!(
-                "{}, {} rounds ({:?}): {}\n",
-                result.index, pitch.rounds, pitch.stopped, pitch.text
-            ),
+            Ok(Pitch {
+                text,
+                rounds,
+                stopped,
+            }) => {
+                println!("{}: {text}", result.index);
+                println!("   rounds: {rounds}, ended by: {stopped:?}\n");
+            }
             Err(error) => println!("{}: {error}\n", result.index),
         }
     }

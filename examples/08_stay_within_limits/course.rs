@@ -18,12 +18,12 @@ pub struct Course {
     pub periods: Vec<(u64, u64)>,
     /// What it counted in all.
     pub counted: (u64, u64),
-    pub answered: usize,
+    pub answered: u32,
     pub took: Duration,
 }
 
 /// Watches a way to ask a server of its own.
-pub async fn watch<Work: Future<Output = Result<usize, Box<dyn Error>>>>(
+pub async fn watch<Work: Future<Output = Result<u32, Box<dyn Error>>>>(
     name: &'static str,
     work: impl FnOnce(Arc<HiddenQuota>) -> Work,
 ) -> Result<Course, Box<dyn Error>> {
