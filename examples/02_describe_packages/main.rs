@@ -5,11 +5,12 @@
 //! cargo run -p inf-examples --example describe_packages
 //! ```
 //!
-//! It prints a card and a pitch for each of five packages, as they are done. The
-//! simulated model fills the fields with words that it finds. Worth reading:
+//! It prints a pitch and a card for each of three packages, as they are done. One card
+//! comes as a model may well write it, wrapped in words and with the wrong quotes, and is
+//! repaired (`resources.yaml` has it). Worth reading:
 //!
 //! * `LlmInference<Card>`: the model is given the schema of `Card`, and an answer
-//!   that does not fit is repaired or asked for again.
+//!   that does not fit is repaired or, if it can't be, asked for again.
 //! * `card.purpose` in the second prompt is a field of an answer that nobody has
 //!   given yet. `Record` makes it, and a field that is not there does not compile.
 //! * `try_stream` reads the file line by line, as there is room for more. A line
@@ -84,7 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pipeline = DescribePackage::new().bind(resources("02_describe_packages")?)?;
 
     let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"))?;
-    let mut results = pipeline.try_stream(packages.take(5));
+    let mut results = pipeline.try_stream(packages.take(3));
     while let Some(result) = results.next().await {
         match result.output {
             Ok(Described { card, pitch }) => println!("{}: {pitch}\n{card:#?}\n", result.index),
@@ -102,5 +103,23 @@ mod tests {
     fn the_pipeline_file_is_what_this_program_saves() {
         let graph = DescribePackage::new().trace().unwrap();
         inf_examples::assert_saved(&graph, "02_describe_packages");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_card_that_is_nearly_one_is_repaired() {
+        let resources = ResourceConfig::from_path(file("02_describe_packages/resources.yaml"));
+        let pipeline = DescribePackage::new().bind(resources.unwrap()).unwrap();
+        let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"));
+        let mut results = pipeline
+            .try_stream(packages.unwrap().skip(2).take(1))
+            .in_order();
+        let Described { card, pitch } = results.next().await.unwrap().output.unwrap();
+        assert_eq!(
+            card.features,
+            ["no htpasswd file", "any user name is passed on"]
+        );
+        assert!(card.needs_network);
+        assert!(pitch.starts_with("You only log in once"), "{pitch}");
+        assert_eq!(pipeline.resources().metrics()["fast"].requests, 1);
     }
 }

@@ -5,8 +5,8 @@
 //! cargo run -p inf-examples --example route_packages
 //! ```
 //!
-//! It prints the topic of each of twelve packages and what was written for it. The
-//! simulated model draws the topics. Worth reading:
+//! It prints the topic of each of five packages and what was written for it. Worth
+//! reading:
 //!
 //! * `LlmInference<Topic>` answers with an enum: no text is compared anywhere.
 //! * Each arm of `match_branch` may be a chain of calls. All of them are part of the
@@ -100,7 +100,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pipeline = RoutePackage::new().bind(resources("03_route_packages")?)?;
 
     let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"))?;
-    let mut results = pipeline.try_stream(packages.take(12)).in_order();
+    let mut results = pipeline.try_stream(packages.take(5)).in_order();
     while let Some(result) = results.next().await {
         match result.output {
             Ok(Routed { topic, text }) => println!("{} {topic:?}: {text}\n", result.index),
@@ -118,5 +118,23 @@ mod tests {
     fn the_pipeline_file_is_what_this_program_saves() {
         let graph = RoutePackage::new().trace().unwrap();
         inf_examples::assert_saved(&graph, "03_route_packages");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_topic_pays_for_its_own_chain() {
+        let resources = ResourceConfig::from_path(file("03_route_packages/resources.yaml"));
+        let pipeline = RoutePackage::new().bind(resources.unwrap()).unwrap();
+        let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"));
+        let mut results = pipeline.try_stream(packages.unwrap().take(5)).in_order();
+        let mut topics = Vec::new();
+        while let Some(result) = results.next().await {
+            topics.push(result.output.unwrap().topic);
+        }
+        let told = format!("{topics:?}");
+        assert_eq!(told, "[Study, Play, Network, Other, Network]");
+        let metrics = pipeline.resources().metrics();
+        // Five topics; what comes first in three of the chains; and four texts.
+        let calls = (metrics["fast"].requests, metrics["smart"].requests);
+        assert_eq!(calls, (5 + 3, 4));
     }
 }

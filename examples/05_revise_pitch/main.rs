@@ -5,8 +5,8 @@
 //! cargo run -p inf-examples --example revise_pitch
 //! ```
 //!
-//! It prints the pitches of eight packages, how many rounds each took and why it
-//! ended. The simulated critic draws its verdicts. Worth reading:
+//! It prints the pitches of three packages, how many rounds each took and why it ended:
+//! one is accepted at once, one in the second round, and one never. Worth reading:
 //!
 //! * `repeat_until` is a loop in the graph: a state (`Draft`), a body, a condition
 //!   and a maximum. Packages are in different rounds at the same time.
@@ -116,13 +116,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pipeline = RevisePitch::new().bind(resources("05_revise_pitch")?)?;
 
     let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"))?;
-    let mut results = pipeline.try_stream(packages.take(8));
+    let mut results = pipeline.try_stream(packages.take(3));
     while let Some(result) = results.next().await {
         match result.output {
-            Ok(pitch) => println!(
-                "{}, {} rounds ({:?}): {}\n",
-                result.index, pitch.rounds, pitch.stopped, pitch.text
-            ),
+            Ok(Pitch {
+                text,
+                rounds,
+                stopped,
+            }) => {
+                println!("{}: {text}", result.index);
+                println!("   rounds: {rounds}, ended by: {stopped:?}\n");
+            }
             Err(error) => println!("{}: {error}\n", result.index),
         }
     }
@@ -137,5 +141,20 @@ mod tests {
     fn the_pipeline_file_is_what_this_program_saves() {
         let graph = RevisePitch::new().trace().unwrap();
         inf_examples::assert_saved(&graph, "05_revise_pitch");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pitches_take_one_round_two_and_too_many() {
+        let resources = ResourceConfig::from_path(file("05_revise_pitch/resources.yaml"));
+        let pipeline = RevisePitch::new().bind(resources.unwrap()).unwrap();
+        let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"));
+        let mut results = pipeline.try_stream(packages.unwrap().take(3)).in_order();
+        let mut ended = Vec::new();
+        while let Some(result) = results.next().await {
+            let pitch = result.output.unwrap();
+            ended.push((pitch.rounds, pitch.stopped));
+        }
+        let (done, given_up) = (Stopped::Condition, Stopped::Max);
+        assert_eq!(ended, [(1, done), (2, done), (3, given_up)]);
     }
 }

@@ -24,14 +24,12 @@ pub async fn ask_all(
     server: Arc<impl LlmClient>,
     prompts: &[String],
     at_once: usize,
-) -> Result<usize, Box<dyn Error>> {
-    let calls = prompts.iter().zip(0_u32..);
+) -> Result<u32, Box<dyn Error>> {
+    let calls = prompts.iter().zip(0..);
     let calls = calls.map(|(prompt, count)| ask(server.as_ref(), prompt, count));
-    let answers = stream::iter(calls).buffer_unordered(at_once);
-    Ok(answers
-        .filter(|answered| std::future::ready(*answered))
-        .count()
-        .await)
+    let answered = stream::iter(calls).buffer_unordered(at_once);
+    let counted = answered.fold(0, async |sum, answered| sum + u32::from(answered));
+    Ok(counted.await)
 }
 
 /// Whether there was an answer.

@@ -31,7 +31,7 @@ use inf_engine::prelude::*;
 use inf_engine::resources::ResourceManager;
 use inf_examples::file;
 
-/// Calls at once.
+/// Calls at once, of either alias.
 const AT_ONCE: usize = 8;
 
 /// Results after which the first run is killed.

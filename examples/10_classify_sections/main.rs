@@ -13,8 +13,8 @@
 //!
 //! * `rule` is a `Parameter`, and that is all that makes a prompt learnable. Its
 //!   description is what the model that rewrites it is told.
-//! * `learn` is the whole of it: a loss, data to learn from and data that decide, an
-//!   optimizer, a trainer with a budget. The `test` data are in neither.
+//! * `train` is the whole of it: a loss, data to learn from and data that decide, an
+//!   optimizer, a trainer with a budget. `evolve` has the same parts, and other means.
 //! * A rewrite is kept only if it does better on the packages of its step, and no worse on
 //!   those for validation, which it was not made from. Each step tells.
 //!
@@ -44,6 +44,11 @@ use inf_engine::resources::ResourceManager;
 use inf_examples::file;
 
 use options::Options;
+
+/// Small models write on and on if they may.
+const MOST_CHARACTERS: usize = 1_000;
+
+type Classifier = Pipeline<Listing, String>;
 
 #[derive(Serialize, Deserialize, JsonSchema, Record)]
 struct Listing {
@@ -95,62 +100,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
     learn(&Options::parse(), &mut std::io::stdout()).await
 }
 
+/// Measures, learns and measures again.
 async fn learn(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
-    let resources = if let Some(file) = &options.resources {
-        Arc::new(ResourceManager::new(&ResourceConfig::from_path(file)?)?)
-    } else {
-        writeln!(
-            out,
-            "The models are toys that look for words; name real ones with `--resources`.\n"
-        )?;
-        toy_models::resources()?
+    let resources = match &options.resources {
+        Some(file) => Arc::new(ResourceManager::new(&ResourceConfig::from_path(file)?)?),
+        None => toy_models::resources()?,
     };
-    let pipeline = ClassifySection::new().bind(Arc::clone(&resources))?;
-    let reasoner = Reasoner::new("smart", resources)?
+    let reasoner = Reasoner::new("smart", Arc::clone(&resources))?
         .with_temperature(0.7)
         .with_max_tokens(600);
-    // Small models write on and on if they may.
-    let constraints = Constraints::default().with_max_characters(1_000);
+    let pipeline = ClassifySection::new().bind(resources)?;
     let loss = MatchLoss::exact().ignoring_case();
-    let training = packages("training", options.training)?;
-    let validation = packages("validation", options.validation)?;
     let test = packages("test", options.test)?;
-    let budget = Budget::calls(options.calls);
-
     let began = Instant::now();
+
     let before = evaluate(&pipeline, &test, &loss).await;
     writeln!(out, "test before   {}\n", told(&before))?;
-
-    if options.gepa {
-        let gepa = Gepa::new(&loss, &training, &validation, reasoner)
-            .with_constraints(constraints)
-            .with_two_calls(options.two_calls)
-            .with_minibatch(options.batch)
-            .with_seed(options.seed)
-            .with_budget(&budget);
-        let report = gepa.evolve(&pipeline).await;
-        let seconds = report.elapsed.as_secs_f64();
-        writeln!(out, "{report}\n\ntrained for   {seconds:.1} s\n")?;
+    let report = if options.gepa {
+        evolve(&pipeline, &loss, reasoner, options).await?
     } else {
-        let mut optimizer = LlmOptimizer::new(&pipeline, reasoner)
-            .with_constraints(constraints)
-            .with_conservatism(options.conservatism)
-            .with_two_calls(options.two_calls);
-        let trainer = Trainer::new(&loss, &training, &validation)
-            .with_batch_size(options.batch)
-            .with_seed(options.seed)
-            .with_budget(&budget)
-            // A real model takes its time: who waits sees every step.
-            .on_step(|step| eprintln!("{step}"));
-        let report = trainer.train(&pipeline, &mut optimizer).await;
-        let seconds = report.elapsed.as_secs_f64();
-        writeln!(out, "{report}\n\ntrained for   {seconds:.1} s\n")?;
-    }
-
+        train(&pipeline, &loss, reasoner, options).await?
+    };
+    writeln!(out, "{report}\n")?;
     let after = evaluate(&pipeline, &test, &loss).await;
-    let change = Comparison::of(&before, &after);
+
     writeln!(out, "test before   {}", told(&before))?;
     writeln!(out, "test after    {}", told(&after))?;
+    let change = Comparison::of(&before, &after);
     if let Some(interval) = change.interval {
         writeln!(
             out,
@@ -159,10 +135,60 @@ async fn learn(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Er
         )?;
     }
     writeln!(out, "in all        {:.1} s", began.elapsed().as_secs_f64())?;
+    if options.resources.is_none() {
+        writeln!(
+            out,
+            "\nThe models were toys: this says that the loop works, and nothing of models."
+        )?;
+    }
     if let Some(file) = &options.save {
         pipeline.state_dict().save(file)?;
     }
     Ok(())
+}
+
+/// Improves the prompt step by step, from what was wrong with a few outputs.
+async fn train(
+    pipeline: &Classifier,
+    loss: &MatchLoss,
+    reasoner: Reasoner,
+    options: &Options,
+) -> Result<String, Box<dyn Error>> {
+    let training = packages("training", options.training)?;
+    let validation = packages("validation", options.validation)?;
+    let mut optimizer = LlmOptimizer::new(pipeline, reasoner)
+        .with_constraints(Constraints::default().with_max_characters(MOST_CHARACTERS))
+        .with_conservatism(options.conservatism)
+        .with_two_calls(options.two_calls);
+    let trainer = Trainer::new(loss, &training, &validation)
+        .with_batch_size(options.batch)
+        .with_seed(options.seed)
+        .with_budget(&Budget::calls(options.calls))
+        // A real model takes its time: who waits sees every step.
+        .on_step(|step| eprintln!("{step}"));
+    let report = trainer.train(pipeline, &mut optimizer).await;
+    let seconds = report.elapsed.as_secs_f64();
+    Ok(format!("{report}\n\ntrained for   {seconds:.1} s"))
+}
+
+/// Breeds a pool of prompts, each of which is the best at something.
+async fn evolve(
+    pipeline: &Classifier,
+    loss: &MatchLoss,
+    reasoner: Reasoner,
+    options: &Options,
+) -> Result<String, Box<dyn Error>> {
+    let training = packages("training", options.training)?;
+    let validation = packages("validation", options.validation)?;
+    let gepa = Gepa::new(loss, &training, &validation, reasoner)
+        .with_constraints(Constraints::default().with_max_characters(MOST_CHARACTERS))
+        .with_two_calls(options.two_calls)
+        .with_minibatch(options.batch)
+        .with_seed(options.seed)
+        .with_budget(&Budget::calls(options.calls));
+    let report = gepa.evolve(pipeline).await;
+    let seconds = report.elapsed.as_secs_f64();
+    Ok(format!("{report}\n\ntrained for   {seconds:.1} s"))
 }
 
 /// How good it was, and what that took.
