@@ -40,6 +40,7 @@ pages! {
     tracing: "tracing.md",
     running: "running.md",
     testing: "testing.md",
+    extending: "extending.md",
 }
 
 /// Pages with text around the guide, by their paths from the repository's root.
@@ -57,7 +58,6 @@ pub const PENDING: &[&str] = &[
     "optimizing.md",
     "command.md",
     "pipeline-file.md",
-    "extending.md",
     "moving.md",
     "performance.md",
 ];
