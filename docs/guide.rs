@@ -41,6 +41,7 @@ pages! {
     running: "running.md",
     testing: "testing.md",
     extending: "extending.md",
+    moving: "moving.md",
 }
 
 /// Pages with text around the guide, by their paths from the repository's root.
@@ -58,6 +59,5 @@ pub const PENDING: &[&str] = &[
     "optimizing.md",
     "command.md",
     "pipeline-file.md",
-    "moving.md",
     "performance.md",
 ];
