@@ -69,7 +69,8 @@ impl Page {
     pub fn read(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let file = Self::root().join(&path);
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        let text =
+            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let mut page = Self {
             path,
             blocks: Vec::new(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use inf_guide::{AROUND, Block, PAGES, Page};
 
 /// How long the commands of a page may take before they are ended.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Stands before what a block prints, with the block's number behind it.
 const MARK: char = '\u{1}';

@@ -21,13 +21,12 @@ use super::{Answer, Faults, InvalidSetting, Latency, Quota, TokenQuota};
 /// ```
 ///
 /// ```
-/// use inf_engine::clients::simulated::{Answer, SimulatedSettings};
+/// use inf_engine::clients::simulated::{Answer, Faults, SimulatedSettings};
 ///
-/// let settings = SimulatedSettings {
-///     seed: 7,
-///     answer: Answer::Echo,
-///     ..SimulatedSettings::default()
-/// };
+/// let settings = SimulatedSettings::default()
+///     .with_seed(7)
+///     .with_answer(Answer::Echo)
+///     .with_faults(Faults { error_ratio: 0.01, ..Faults::default() });
 /// assert!(settings.validate().is_ok());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +51,55 @@ pub struct SimulatedSettings {
 }
 
 impl SimulatedSettings {
+    /// Sets what everything that is drawn is drawn from.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets what is answered: an [`Answer`], or a [`Script`](super::Script).
+    #[must_use]
+    pub fn with_answer(mut self, answer: impl Into<Answer>) -> Self {
+        self.answer = answer.into();
+        self
+    }
+
+    /// Sets how long an answer takes.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Latency) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Sets how many calls are accepted.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Quota) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
+    /// Sets how many tokens are worked on.
+    #[must_use]
+    pub fn with_token_quota(mut self, token_quota: TokenQuota) -> Self {
+        self.token_quota = Some(token_quota);
+        self
+    }
+
+    /// Sets how many calls are worked on at once.
+    #[must_use]
+    pub fn with_capacity(mut self, capacity: u32) -> Self {
+        self.capacity = Some(capacity);
+        self
+    }
+
+    /// Sets how often a call fails.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
     /// Whether a client can be made of these settings.
     ///
     /// # Errors
