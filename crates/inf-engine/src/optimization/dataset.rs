@@ -64,6 +64,12 @@ impl Dataset {
         &self.examples
     }
 
+    /// The inputs, in the order of the examples.
+    pub fn inputs(&self) -> Vec<Value> {
+        let examples = self.examples.iter();
+        examples.map(|example| example.input.clone()).collect()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.examples.len()

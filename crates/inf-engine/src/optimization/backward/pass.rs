@@ -31,7 +31,8 @@ const EXCERPT: usize = 1_200;
 /// PyTorch's `loss.backward()` does: along the records of a pipeline in train
 /// mode, in reverse order, merged where several ways meet. It stops at frozen
 /// parameters and where nothing before learns. Only what
-/// [is wanting](Feedback::is_wanting) is given back.
+/// [is wanting](Feedback::is_wanting) is given back. `outputs` are an
+/// [`Evaluation`](crate::optimization::Evaluation), or some of its examples.
 ///
 /// With a reasoner, calls whose output may be wrong for several reasons have it
 /// asked which of them should change what; without one, all get the same. Examples
@@ -50,7 +51,7 @@ const EXCERPT: usize = 1_200;
 /// let batch: Dataset = [Example::new("It is great!").expecting("positive")].into_iter().collect();
 /// pipeline.train();
 /// let outputs = evaluate(&pipeline, &batch, &MatchLoss::exact()).await;
-/// let report = backward(&pipeline, &outputs.examples, None).await;
+/// let report = backward(&pipeline, &outputs, None).await;
 /// assert_eq!(rule.feedback().len(), 1);
 /// println!("{report}");
 /// # Ok(())
@@ -58,11 +59,11 @@ const EXCERPT: usize = 1_200;
 /// ```
 pub async fn backward<I: Data, O: Data>(
     pipeline: &Pipeline<I, O>,
-    examples: &[Scored],
+    outputs: &(impl AsRef<[Scored]> + ?Sized),
     reasoner: Option<&Reasoner>,
 ) -> BackwardReport {
     let pipeline = pipeline.untyped();
-    let report = trace_back(&pipeline, examples, reasoner).await;
+    let report = trace_back(&pipeline, outputs.as_ref(), reasoner).await;
     for (path, feedback) in report.examples.iter().flat_map(|flow| &flow.parameters) {
         let mut table = pipeline.graph().parameters().iter();
         if let Some(found) = table.find(|found| found.path == *path) {
@@ -94,16 +95,19 @@ pub(crate) async fn trace_back(
         learning: Learning::of(pipeline.graph()),
         reasoner,
     };
+    let mut report = BackwardReport::default();
     let flows = examples.iter().filter_map(|scored| {
         let feedback = scored
             .feedback
             .as_ref()
             .filter(|feedback| feedback.is_wanting())?;
-        let record = scored.record.as_deref()?;
+        let Some(record) = scored.record.as_deref() else {
+            report.unrecorded += 1;
+            return None;
+        };
         Some(pass.example(scored, feedback, record))
     });
     let flows: Vec<_> = flows.collect();
-    let mut report = BackwardReport::default();
     for (flow, unanswered) in join_all(flows).await {
         report.examples.push(flow);
         report.unanswered.extend(unanswered);
@@ -401,6 +405,9 @@ fn about(scored: &Scored, record: &ForwardRecord, run: &NodeRun, feedback: Feedb
     let mut feedback = feedback
         .with_metadata("example", place)
         .with_metadata("node", run.path(record));
+    if let Some(expected) = &scored.expected {
+        feedback = feedback.with_metadata("expected", excerpt(&expected.to_string()));
+    }
     if let Some(prompt) = view.prompt_of(run.node) {
         feedback = feedback.with_metadata("prompt", excerpt(&prompt));
     }

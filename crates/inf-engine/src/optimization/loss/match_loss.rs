@@ -8,6 +8,10 @@ use crate::value::Value;
 /// The most characters of a value in a message.
 const SHOWN: usize = 200;
 
+/// Where feedback says what an output was taken for: what
+/// [`ClassReport`](crate::optimization::ClassReport) counts.
+const FOUND: &str = "found";
+
 /// Compares an output, or a field of it, with the expected answer: 1 or 0.
 ///
 /// Numbers are compared as numbers, and texts without the space around them; a
@@ -131,9 +135,10 @@ impl MatchLoss {
                 loss: loss.to_owned(),
             });
         };
-        let (score, text) = match self.part(&sample.output) {
-            Err(why) => (0.0, why),
-            Ok(found) if self.matches(&found, expected) => (1.0, String::new()),
+        let part = self.part(&sample.output);
+        let (score, text) = match &part {
+            Err(why) => (0.0, why.clone()),
+            Ok(found) if self.matches(found, expected) => (1.0, String::new()),
             Ok(found) => {
                 let shown = |value: &Value| shorten(&value.to_string(), SHOWN);
                 let expected = shown(expected);
@@ -144,11 +149,19 @@ impl MatchLoss {
                 };
                 (
                     0.0,
-                    format!("expected {wanted}, and the output is `{}`", shown(&found)),
+                    format!("expected {wanted}, and the output is `{}`", shown(found)),
                 )
             }
         };
-        Ok(Feedback::new(FeedbackType::Verifier, text).with_score(score))
+        let feedback = Feedback::new(FeedbackType::Verifier, text).with_score(score);
+        Ok(match part {
+            // However it is written, it is what was expected.
+            Ok(_) if self.is_exact && score > 0.0 => {
+                feedback.with_metadata(FOUND, expected.clone())
+            }
+            Ok(found) if self.is_exact => feedback.with_metadata(FOUND, found.into_owned()),
+            _ => feedback,
+        })
     }
 }
 

@@ -51,6 +51,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) upstream: &'a [Upstream],
     /// Texts that it may not copy.
     pub(crate) examples: &'a [&'a str],
+    /// Answers of examples, which it may not give away if it is told so.
+    pub(crate) answers: &'a [&'a str],
+    /// Texts that were tried and are no good.
+    pub(crate) settled: &'a [&'a str],
 }
 
 /// A text before this one in the pipeline, that changes in the same step.
@@ -92,25 +96,36 @@ impl Proposer {
             tagged(&mut prompt, "rules", &rules.rules.join("\n"));
         }
         let text = self.rewritten(&prompt).await?;
-        let Some(problem) = self
-            .constraints
-            .problem(asked.current, &text, asked.examples)
-        else {
+        let Some(problem) = self.problem(asked, &text) else {
             return Ok(text);
         };
         tagged(&mut prompt, "proposed", &text);
         let _ = writeln!(
             prompt,
-            "That text is not allowed: {problem}. Write it again without this."
+            "That text is not allowed: {problem}. Write it anew so that it is."
         );
         let text = self.rewritten(&prompt).await?;
-        match self
-            .constraints
-            .problem(asked.current, &text, asked.examples)
-        {
+        match self.problem(asked, &text) {
             None => Ok(text),
             Some(problem) => Err(NoProposal::Unfit { text, problem }),
         }
+    }
+
+    /// Why `text` is not worth trying.
+    fn problem(&self, asked: &Asked<'_>, text: &str) -> Option<String> {
+        if text.trim() == asked.current.trim() {
+            return Some("it is the text that there is".to_owned());
+        }
+        if asked.settled.contains(&text) {
+            return Some("it was tried, and was worse".to_owned());
+        }
+        let Asked {
+            current,
+            examples,
+            answers,
+            ..
+        } = asked;
+        self.constraints.problem(current, text, examples, answers)
     }
 
     async fn rewritten(&self, prompt: &str) -> Result<String, NoProposal> {

@@ -99,7 +99,7 @@ impl Task {
         let (loss, batch) = (plusses(), batch(examples));
         self.optimizer.zero_feedback();
         let outputs = evaluate(&self.pipeline, &batch, &loss).await;
-        backward(&self.pipeline, &outputs.examples, None).await;
+        backward(&self.pipeline, &outputs, None).await;
         let gate = Gate::minibatch(&loss, &batch, &outputs);
         self.optimizer.step(&gate).await
     }
@@ -262,7 +262,7 @@ async fn a_gate_on_other_examples_has_the_last_word() {
         .collect();
     let batch = batch(4);
     let outputs = evaluate(&task.pipeline, &batch, &loss).await;
-    backward(&task.pipeline, &outputs.examples, None).await;
+    backward(&task.pipeline, &outputs, None).await;
     let gate = Gate::minibatch(&loss, &batch, &outputs).and_validation(&others, None);
     let update = task.optimizer.step(&gate).await;
     let report = update.gate.unwrap();

@@ -50,7 +50,7 @@ async fn learned(
     let batch: Dataset = [Example::new(input)].into_iter().collect();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch, &wrong()).await;
-    let report = backward(&pipeline, &outputs.examples, None).await;
+    let report = backward(&pipeline, &outputs, None).await;
     let about = |feedback: &Feedback| {
         let [node, prompt] = ["node", "prompt"].map(|key| feedback.metadata.get(key));
         let text = |value: Option<&Value>| value.map(ToString::to_string).unwrap_or_default();
