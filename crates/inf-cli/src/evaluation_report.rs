@@ -11,6 +11,9 @@ use crate::summary::readable;
 /// The most characters of a message or a value that are shown.
 const SHOWN: usize = 160;
 
+/// The most characters of an output in a table.
+const SHOWN_OUTPUT: usize = 24;
+
 /// How good a pipeline was.
 pub(crate) struct EvaluationReport<'e> {
     evaluation: &'e Evaluation,
@@ -156,7 +159,8 @@ fn write_classes(formatter: &mut fmt::Formatter<'_>, classes: &[ClassReport]) ->
     )?;
     for class in classes {
         let instead = class.instead.iter();
-        let instead = instead.map(|(output, count)| format!("{count} × {output}"));
+        let instead =
+            instead.map(|(output, count)| format!("{count} × {}", shorten(output, SHOWN_OUTPUT)));
         let rate =
             |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.3}"));
         let rates = if are_classes {

@@ -377,9 +377,9 @@ fn ends(scored: &Scored, record: &ForwardRecord) -> Vec<NodeRun> {
     let graph = record.graph();
     if let Err(error) = &scored.output {
         let path = error.path.as_deref().or(error.node.as_deref());
-        let runs = record.failed().iter().map(|(node, region)| NodeRun {
-            node: *node,
-            region: region.clone(),
+        let runs = record.failed().iter().map(|failed| NodeRun {
+            node: failed.node,
+            region: failed.region.clone(),
         });
         let failed = { runs }.find(|run| Some(run.path(record).as_str()) == path);
         return failed.into_iter().collect();
@@ -411,13 +411,22 @@ fn about(scored: &Scored, record: &ForwardRecord, run: &NodeRun, feedback: Feedb
     if let Some(prompt) = view.prompt_of(run.node) {
         feedback = feedback.with_metadata("prompt", excerpt(&prompt));
     }
-    match (view.value(run.node), &scored.output) {
-        (Some(value), _) => feedback.with_metadata("output", excerpt(&value.to_string())),
-        (None, Err(error)) => match &error.answer {
-            Some(answer) => feedback.with_metadata("output", excerpt(answer)),
-            None => feedback,
-        },
-        (None, Ok(_)) => feedback,
+    if let Some(value) = view.value(run.node) {
+        return feedback.with_metadata("output", excerpt(&value.to_string()));
+    }
+    let mut failed = record.failed().iter();
+    let failed = failed.find(|failed| failed.node == run.node && failed.region == run.region);
+    let Some(failed) = failed else {
+        return feedback;
+    };
+    if scored.output.is_ok() {
+        // What was said is of the output in the end, which something else gave.
+        let text = format!("this step failed: {}\n{}", failed.error, feedback.text);
+        feedback = feedback.with_text(text);
+    }
+    match &failed.error.answer {
+        Some(answer) => feedback.with_metadata("output", excerpt(answer)),
+        None => feedback,
     }
 }
 

@@ -14,7 +14,7 @@ pub struct BackwardReport {
     /// The examples that were given back, in their order.
     pub examples: Vec<ExampleFlow>,
     /// How many examples something was said of and have no record, so that it goes nowhere: the
-    /// pipeline was not in train mode, or their result is of a journal.
+    /// pipeline was not in train mode.
     pub unrecorded: usize,
     /// Questions to the reasoner that had no answer; the feedback went on as it was.
     pub unanswered: Vec<ExecutionError>,
@@ -55,6 +55,13 @@ impl fmt::Display for BackwardReport {
                 formatter,
                 "{} without a record: call `train()` on the pipeline before it is run{line_break}",
                 self.unrecorded
+            )?;
+        }
+        if let Some(first) = self.unanswered.first() {
+            let count = self.unanswered.len();
+            writeln!(
+                formatter,
+                "{count} attributions had no answer, the first: {first}"
             )?;
         }
         for (place, example) in self.examples.iter().enumerate() {

@@ -47,6 +47,18 @@ pub async fn evaluate<I: Data, O: Data>(
     let meter = Budget::calls(u64::MAX);
     let settings = ExecutionSettings::default().with_budget(&meter);
     let pipeline = pipeline.untyped();
+    if loss.takes_batches() {
+        let judging = async {
+            let results = pipeline.run_batch(dataset.inputs()).await;
+            Evaluation::of_results(dataset, results, loss).await
+        };
+        let judged = settings.scope(judging.boxed()).await;
+        return Evaluation {
+            spent: meter.spent(),
+            elapsed: began.elapsed(),
+            ..judged
+        };
+    }
     let scoring = score(&pipeline, dataset, loss).boxed();
     let examples = settings.scope(scoring).await;
     Evaluation {
@@ -75,7 +87,7 @@ impl Evaluation {
     /// # let batch: Dataset = (0..4).map(|n| Example::new(n.to_string()).expecting("even")).collect();
     /// # let loss = MatchLoss::exact();
     /// pipeline.train();
-    /// let results = pipeline.untyped().run_batch(batch.inputs()).await; // with records
+    /// let results = pipeline.untyped().run_batch(batch.inputs()).await; // forward, with records
     /// let outputs = Evaluation::of_results(&batch, results, &loss).await;
     /// backward(&pipeline, &outputs, None).await;
     /// # assert_eq!((outputs.mean(), rule.feedback().len()), (Some(0.0), 4));
@@ -85,9 +97,9 @@ impl Evaluation {
     ///
     /// How many calls the results took is not known here: `spent` counts those of the
     /// loss, and the tokens and costs of both.
-    pub async fn of_results(
+    pub async fn of_results<O: Data>(
         dataset: &Dataset,
-        results: Vec<BatchResult<Value>>,
+        results: Vec<BatchResult<O>>,
         loss: &dyn Loss,
     ) -> Self {
         let began = Instant::now();
@@ -102,9 +114,7 @@ impl Evaluation {
                 .into_iter()
                 .fold(0, u64::saturating_add);
             longest = longest.max(result.timings.total);
-            let mut scored = unscored(result.index, example, result.output);
-            scored.record = result.record;
-            Some((example, scored))
+            Some((example, Scored::of_result(example, result)))
         });
         let known: Vec<(&Example, Scored)> = known.collect();
         let samples = known.iter().filter_map(|(example, scored)| {
@@ -135,6 +145,47 @@ impl Evaluation {
 }
 
 impl Scored {
+    /// A verdict of yours on a result: what a user said of an output later, say. If the
+    /// result has a record, [`backward`](crate::optimization::backward) takes it.
+    ///
+    /// ```
+    /// use inf_engine::optimization::{Example, Scored, backward};
+    /// use inf_engine::prelude::*;
+    /// use inf_engine::{Feedback, FeedbackType};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let rule = Parameter::new("Be kind.").described("How to answer.");
+    /// # let ask = LlmInference::new("fast").system_prompt(&rule);
+    /// # let pipeline = ask.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+    /// pipeline.train();
+    /// let question = "Where is my parcel?".to_owned();
+    /// let result = pipeline.run_batch([question.clone()]).await.remove(0);
+    /// let said = Feedback::new(FeedbackType::Human, "Name the day.").with_score(0.0);
+    /// let scored = Scored::new(&Example::new(question), result, Ok(said));
+    /// backward(&pipeline, &[scored], None).await;
+    /// assert_eq!(rule.feedback().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new<O: Data>(
+        example: &Example,
+        result: BatchResult<O>,
+        verdict: Result<Feedback, LossError>,
+    ) -> Self {
+        Self::of_result(example, result).with_verdict(verdict)
+    }
+
+    fn of_result<O: Data>(example: &Example, result: BatchResult<O>) -> Self {
+        let output = result.output.and_then(|output| {
+            let value = output.to_value();
+            value.map_err(|error| ExecutionError::new(ErrorKind::InvalidOutput, error.to_string()))
+        });
+        let mut scored = unscored(result.index, example, output);
+        scored.record = result.record;
+        scored
+    }
+
     fn with_verdict(mut self, verdict: Result<Feedback, LossError>) -> Self {
         match verdict {
             Ok(feedback) => self.feedback = Some(feedback),
@@ -146,7 +197,7 @@ impl Scored {
     /// The verdict on an output that there is not: 0, if that is the pipeline's fault.
     fn without_output(mut self) -> Self {
         if let Err(error) = &self.output
-            && is_own_fault(error.kind)
+            && error.kind.is_own_fault()
         {
             let text = format!("there is no output: {error}");
             let feedback = Feedback::new(FeedbackType::Verifier, text).with_score(0.0);
@@ -201,8 +252,7 @@ async fn judge(
     result: BatchResult<Value>,
     loss: &dyn Loss,
 ) -> Scored {
-    let mut scored = unscored(result.index, example, result.output);
-    scored.record = result.record;
+    let mut scored = Scored::of_result(example, result);
     let sample = match &scored.output {
         Ok(output) => Sample::new(example, output.clone()),
         Err(_) => {
@@ -217,17 +267,4 @@ async fn judge(
     };
     let verdict = loss.evaluate(&sample).await;
     scored.with_verdict(verdict)
-}
-
-/// Whether an output is missing through the pipeline itself, which other prompts
-/// could mend. What is another's fault says nothing of the prompts.
-fn is_own_fault(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::InvalidOutput
-            | ErrorKind::TooManyTurns
-            | ErrorKind::HostFunction
-            | ErrorKind::MissingValue
-            | ErrorKind::NoMatch
-    )
 }

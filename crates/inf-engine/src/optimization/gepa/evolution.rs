@@ -34,6 +34,7 @@ pub(super) struct Evolution<'e> {
     /// Minibatches that were given out.
     batches: u64,
     rejected: usize,
+    unanswered: usize,
     /// Merges that were kept.
     merges: usize,
     merged: Vec<[usize; 2]>,
@@ -61,6 +62,7 @@ impl<'e> Evolution<'e> {
             round: 0,
             batches: 0,
             rejected: 0,
+            unanswered: 0,
             merges: 0,
             merged: Vec::new(),
         }
@@ -268,6 +270,7 @@ impl<'e> Evolution<'e> {
         for slot in reflected.into_iter().flatten() {
             let candidate = &mut self.pool.candidates[slot.parent];
             candidate.next_component += 1;
+            self.unanswered += slot.child.unanswered;
             candidate.failed.extend(slot.child.unfit.iter().cloned());
             let is_new = !slot.child.changed.is_empty()
                 && !self.pool.has(&slot.child.texts)
@@ -472,6 +475,7 @@ impl<'e> Evolution<'e> {
             changes,
             rounds: self.round,
             rejected: self.rejected,
+            unanswered: self.unanswered,
             stopped,
             spent: self.meter.spent(),
             elapsed: began.elapsed(),

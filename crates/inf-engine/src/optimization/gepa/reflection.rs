@@ -25,6 +25,8 @@ pub(super) struct Child {
     pub(super) changed: Vec<ParameterPath>,
     /// What was proposed and is not allowed.
     pub(super) unfit: Vec<(ParameterPath, Attempt)>,
+    /// Questions of the backward pass that had no answer.
+    pub(super) unanswered: usize,
 }
 
 /// Who reflects.
@@ -44,6 +46,7 @@ impl Reflection<'_> {
             texts: parent.texts.clone(),
             changed: Vec::new(),
             unfit: Vec::new(),
+            unanswered: report.unanswered.len(),
         };
         let graph = self.pipeline.graph();
         let chosen = self.chosen(parent);

@@ -21,6 +21,9 @@ pub struct GepaReport {
     pub rounds: usize,
     /// Children that were no better than their parents on their minibatch.
     pub rejected: usize,
+    /// How many questions the reasoner of the backward pass had no answer to; feedback went
+    /// on as it was there.
+    pub unanswered: usize,
     /// Why it ended.
     pub stopped: StopReason,
     /// What all calls took together.
@@ -101,6 +104,13 @@ impl fmt::Display for GepaReport {
             "ended    after {} rounds, {} rejected children: {}",
             self.rounds, self.rejected, self.stopped
         )?;
+        if self.unanswered > 0 {
+            writeln!(
+                formatter,
+                "asked    {} attributions had no answer",
+                self.unanswered
+            )?;
+        }
         writeln!(formatter, "\nthe candidates")?;
         for (place, candidate) in self.candidates.iter().enumerate() {
             let parents: Vec<String> = candidate.parents.iter().map(ToString::to_string).collect();

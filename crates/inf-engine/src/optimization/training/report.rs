@@ -47,6 +47,9 @@ pub struct TrainStep {
     pub minibatch: Option<f64>,
     /// What was proposed and what became of it; `None` if nothing was wanting.
     pub update: Option<Update>,
+    /// How many questions the reasoner of the backward pass had no answer to; feedback went
+    /// on as it was there.
+    pub unanswered: usize,
     /// The mean on the validation examples after the step.
     pub validation: Option<f64>,
     /// What all calls took up to its end.
@@ -133,7 +136,7 @@ impl fmt::Display for StopReason {
                 "nothing learns: the parameters are frozen, or the optimizer's are not the pipeline's"
             }
             Self::TooFewExamples => {
-                "three training examples, and three validation examples with a score, are the least"
+                "too few examples: three in a step, and three with a score for the validation, are the least"
             }
         })
     }
@@ -198,6 +201,13 @@ impl fmt::Display for TrainStep {
             "{:>3}  minibatch {minibatch}, validation {validation}, {} calls: ",
             self.step, self.took.calls
         )?;
+        if self.unanswered > 0 {
+            write!(
+                formatter,
+                "{} attributions had no answer; ",
+                self.unanswered
+            )?;
+        }
         let Some(update) = &self.update else {
             return formatter.write_str(match self.minibatch {
                 Some(_) => "nothing is wanting",

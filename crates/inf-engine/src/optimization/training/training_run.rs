@@ -21,6 +21,15 @@ pub(super) struct TrainingRun<'r> {
     without_change: usize,
 }
 
+/// What was made of a minibatch.
+struct Step {
+    /// Its mean before.
+    minibatch: Option<f64>,
+    update: Option<Update>,
+    /// Questions of the backward pass that had no answer.
+    unanswered: usize,
+}
+
 /// The best texts so far, which the pipeline has when this is dropped: at the end, or
 /// where the training is given up.
 struct Best<'b> {
@@ -84,10 +93,10 @@ impl<'r> TrainingRun<'r> {
                 }
                 let batch = self.trainer.training.pick(&places);
                 let spent_before = self.meter.spent();
-                let (minibatch, update) = self.step(optimizer, &batch, &current).await;
-                if update.as_ref().is_some_and(Update::is_applied) {
+                let step = self.step(optimizer, &batch, &current).await;
+                if step.update.as_ref().is_some_and(Update::is_applied) {
                     self.without_change = 0;
-                    let gate = update.as_ref().and_then(|update| update.gate.as_ref());
+                    let gate = step.update.as_ref().and_then(|update| update.gate.as_ref());
                     current = match gate.and_then(|gate| gate.evaluation.clone()) {
                         Some(evaluation) => evaluation,
                         None => evaluate(pipeline, validation, *loss).await,
@@ -100,7 +109,7 @@ impl<'r> TrainingRun<'r> {
                 } else {
                     self.without_change += 1;
                 }
-                self.note(epoch, minibatch, update, current.mean(), spent_before);
+                self.note(epoch, step, current.mean(), spent_before);
             }
         }
         optimizer.zero_feedback();
@@ -148,7 +157,8 @@ impl<'r> TrainingRun<'r> {
         } else {
             1
         };
-        let is_enough = before.scores().len() >= least && self.trainer.training.len() >= least;
+        let batch = self.trainer.batch_size.min(self.trainer.training.len());
+        let is_enough = before.scores().len() >= least && batch >= least;
         (!is_enough).then_some(StopReason::TooFewExamples)
     }
 
@@ -201,13 +211,13 @@ impl<'r> TrainingRun<'r> {
         planning::calls_left(budget, self.meter).is_none_or(|left| left >= needed)
     }
 
-    /// One minibatch: its mean before, and what was made of it.
+    /// One minibatch.
     async fn step(
         &self,
         optimizer: &mut dyn Optimizer,
         batch: &Dataset,
         current: &Evaluation,
-    ) -> (Option<f64>, Option<Update>) {
+    ) -> Step {
         let Self {
             trainer, pipeline, ..
         } = self;
@@ -216,8 +226,13 @@ impl<'r> TrainingRun<'r> {
         let outputs = evaluate(pipeline, batch, trainer.loss).await;
         pipeline.eval();
         let report = backward(pipeline, &outputs, trainer.reasoner).await;
+        let unanswered = report.unanswered.len();
         if report.examples.is_empty() {
-            return (outputs.mean(), None);
+            return Step {
+                minibatch: outputs.mean(),
+                update: None,
+                unanswered,
+            };
         }
         let gate = if trainer.has_gate {
             Gate::minibatch(trainer.loss, batch, &outputs)
@@ -225,25 +240,22 @@ impl<'r> TrainingRun<'r> {
         } else {
             Gate::None
         };
-        let update = optimizer.step(&gate).await;
-        (outputs.mean(), Some(update))
+        Step {
+            minibatch: outputs.mean(),
+            update: Some(optimizer.step(&gate).await),
+            unanswered,
+        }
     }
 
     /// Keeps what a step came to, and tells it.
-    fn note(
-        &mut self,
-        epoch: usize,
-        minibatch: Option<f64>,
-        update: Option<Update>,
-        validation: Option<f64>,
-        spent_before: Spent,
-    ) {
+    fn note(&mut self, epoch: usize, step: Step, validation: Option<f64>, spent_before: Spent) {
         let spent = self.meter.spent();
         let step = TrainStep {
             epoch,
             step: self.steps.len(),
-            minibatch,
-            update,
+            minibatch: step.minibatch,
+            update: step.update,
+            unanswered: step.unanswered,
             validation,
             spent,
             took: spent.since(spent_before),

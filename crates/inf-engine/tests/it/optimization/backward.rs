@@ -97,16 +97,13 @@ async fn feedback_goes_back_to_all_that_learn_and_to_nothing_else() {
     let about = &parameters[0].1.feedback()[1];
     let about = ["example", "node", "prompt", "output"].map(|key| about.metadata[key].to_string());
     assert_eq!(about, ["0", "left", "tidy left x", "tidy"]);
-    // What has no record goes nowhere.
+    // What has no record goes nowhere, and it is said.
     pipeline.zero_feedback();
     pipeline.eval();
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
-    assert!(
-        backward(&pipeline, &outputs, None)
-            .await
-            .examples
-            .is_empty()
-    );
+    let report = backward(&pipeline, &outputs, None).await;
+    assert_eq!((report.examples.len(), report.unrecorded), (0, 1));
+    assert!(report.to_string().starts_with("1 without a record: "));
     assert!(
         parameters
             .iter()
