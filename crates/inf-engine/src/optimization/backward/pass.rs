@@ -253,13 +253,13 @@ impl Pass<'_> {
         let mut inputs: Vec<BackwardInput<'_>> = Vec::new();
         for source in &step.sources {
             // Of what ran several times the first stands for all.
-            if inputs.last().is_none_or(|last| last.node != source.node)
-                && let Some(value) = record.at(&source.region).value(source.node)
-            {
+            if inputs.last().is_none_or(|last| last.node != source.node) {
+                let value = record.at(&source.region).value(source.node);
                 inputs.push(BackwardInput {
                     node: source.node,
                     name: graph.node(source.node).name(),
-                    value,
+                    // What failed has none.
+                    value: value.unwrap_or(&Value::Null),
                 });
             }
         }

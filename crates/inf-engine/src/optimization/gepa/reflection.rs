@@ -131,10 +131,11 @@ impl Reflection<'_> {
             answers: &known(feedback, &["expected"]),
             // A child that was made before is found in the pool.
             settled: &[],
+            is_again: false,
         };
         match self.proposer.propose(&asked).await {
             Ok(text) => Some(Ok(text.into())),
-            Err(NoProposal::NoAnswer(_)) => None,
+            Err(NoProposal::NoAnswer(_) | NoProposal::Same) => None,
             Err(NoProposal::Unfit { text, problem }) => Some(Err(Attempt {
                 text: text.into(),
                 change: None,

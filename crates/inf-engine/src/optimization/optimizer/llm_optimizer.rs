@@ -124,6 +124,28 @@ impl LlmOptimizer {
 
     async fn take_step(&mut self, gate: &Gate<'_>) -> Update {
         let mut update = Update::default();
+        let mut same = self.propose_all(&mut update, None).await;
+        // A text may stay where another one changes; if none does, the step was for nothing.
+        if update.changes.is_empty() && !same.is_empty() {
+            same = self.propose_all(&mut update, Some(&same)).await;
+        }
+        for path in same {
+            self.note_unchanged(&mut update, path, NoProposal::Same);
+        }
+        update.decide_and_apply(gate, &self.pipeline).await;
+        self.remember(&update);
+        update
+    }
+
+    /// Asks for another text for all parameters that something was said of, or once more
+    /// for those that are named, in levels; gives those for which the text that there is
+    /// was proposed.
+    async fn propose_all(
+        &mut self,
+        update: &mut Update,
+        again: Option<&[ParameterPath]>,
+    ) -> Vec<ParameterPath> {
+        let mut same = Vec::new();
         let graph = Arc::clone(self.pipeline.graph());
         for level in Learning::of(&graph).levels(&graph) {
             let upstream: Vec<Upstream> = update
@@ -135,20 +157,24 @@ impl LlmOptimizer {
                     after: Arc::clone(&change.after),
                 })
                 .collect();
+            let is_asked = |parameter: &ParameterRef| {
+                let path = &self.parameters[parameter.index()].0;
+                again.is_none_or(|again| again.contains(path))
+            };
             let proposals = level
                 .into_iter()
-                .map(|parameter| self.propose(parameter, &upstream));
+                .filter(is_asked)
+                .map(|parameter| self.propose(parameter, &upstream, again.is_some()));
             let proposals = join_all(proposals).await;
             for (path, proposed) in proposals.into_iter().flatten() {
                 match proposed {
                     Ok(change) => update.changes.push(change),
-                    Err(why) => self.note_unchanged(&mut update, path, why),
+                    Err(NoProposal::Same) => same.push(path),
+                    Err(why) => self.note_unchanged(update, path, why),
                 }
             }
         }
-        update.decide_and_apply(gate, &self.pipeline).await;
-        self.remember(&update);
-        update
+        same
     }
 
     /// A change of one parameter; `None` if nothing was said of it.
@@ -156,6 +182,7 @@ impl LlmOptimizer {
         &self,
         parameter: ParameterRef,
         upstream: &[Upstream],
+        is_again: bool,
     ) -> Option<(ParameterPath, Result<Change, NoProposal>)> {
         let (path, parameter) = &self.parameters[parameter.index()];
         let feedback: Vec<Feedback> = parameter.feedback();
@@ -180,6 +207,7 @@ impl LlmOptimizer {
             examples: &known(&feedback, &["prompt", "output", "expected"]),
             answers: &known(&feedback, &["expected"]),
             settled: &settled(self.history(path.as_str())),
+            is_again,
         };
         let change = self.proposer.propose(&asked).await.map(|text| Change {
             path: path.clone(),
@@ -192,6 +220,7 @@ impl LlmOptimizer {
     fn note_unchanged(&mut self, update: &mut Update, path: ParameterPath, why: NoProposal) {
         let why = match why {
             NoProposal::NoAnswer(error) => format!("there is no proposal: {error}"),
+            NoProposal::Same => "the text that there is was proposed".to_owned(),
             NoProposal::Unfit { text, problem } => {
                 let attempt = Attempt {
                     text: text.into(),

@@ -55,6 +55,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) answers: &'a [&'a str],
     /// Texts that were tried and are no good.
     pub(crate) settled: &'a [&'a str],
+    /// Whether the text that there is was proposed before.
+    pub(crate) is_again: bool,
 }
 
 /// A text before this one in the pipeline, that changes in the same step.
@@ -80,6 +82,8 @@ pub(crate) struct Proposer {
 pub(crate) enum NoProposal {
     /// The model gave none.
     NoAnswer(ExecutionError),
+    /// It gave the text that there is.
+    Same,
     /// It gave one that is not allowed, twice.
     Unfit { text: String, problem: String },
 }
@@ -95,7 +99,17 @@ impl Proposer {
             let rules = rules.await.map_err(NoProposal::NoAnswer)?;
             tagged(&mut prompt, "rules", &rules.rules.join("\n"));
         }
+        if asked.is_again {
+            let _ = writeln!(
+                prompt,
+                "The text that there is led to this feedback: write another one."
+            );
+        }
+        let is_same = |text: &str| text.trim() == asked.current.trim();
         let text = self.rewritten(&prompt).await?;
+        if is_same(&text) {
+            return Err(NoProposal::Same);
+        }
         let Some(problem) = self.problem(asked, &text) else {
             return Ok(text);
         };
@@ -106,6 +120,7 @@ impl Proposer {
         );
         let text = self.rewritten(&prompt).await?;
         match self.problem(asked, &text) {
+            None if is_same(&text) => Err(NoProposal::Same),
             None => Ok(text),
             Some(problem) => Err(NoProposal::Unfit { text, problem }),
         }
@@ -113,9 +128,6 @@ impl Proposer {
 
     /// Why `text` is not worth trying.
     fn problem(&self, asked: &Asked<'_>, text: &str) -> Option<String> {
-        if text.trim() == asked.current.trim() {
-            return Some("it is the text that there is".to_owned());
-        }
         if asked.settled.contains(&text) {
             return Some("it was tried, and was worse".to_owned());
         }

@@ -232,11 +232,30 @@ async fn a_text_that_breaks_a_constraint_is_asked_for_once_more() {
 async fn the_text_that_there_is_is_asked_for_once_more() {
     let mut task = task();
     task.will_propose(&[
-        ("is not allowed: it is the text that there is", "three+"),
+        ("The text that there is led to this feedback", "three+"),
         ("`three.system_prompt`: The", "three\n"),
+        ("`one.system_prompt`: The", "one"),
+        ("`two.system_prompt`: The", "two"),
     ]);
-    assert!(task.step(4).await.is_applied());
-    assert_eq!(task.third(), "three+");
+    let update = task.step(4).await;
+    assert!(update.is_applied());
+    assert_eq!(
+        (task.third(), update.changes.len()),
+        ("three+".to_owned(), 3)
+    );
+    // Where another one changes, a text may stay.
+    task.will_propose(&[
+        ("The text that there is led to this feedback", "three++++"),
+        ("`three.system_prompt`: The", "three+"),
+        ("`one.system_prompt`: The", "+one"),
+        ("`two.system_prompt`: The", "+two"),
+    ]);
+    let update = task.step(4).await;
+    assert_eq!(update.changes.len(), 2);
+    assert_eq!(
+        update.unchanged[0].why,
+        "the text that there is was proposed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,7 +270,12 @@ async fn answers_are_not_given_away_where_they_may_not_be() {
     backward(&task.pipeline, &outputs, None).await;
     let gate = Gate::minibatch(&loss, &batch, &outputs);
     let update = task.optimizer.step(&gate).await;
-    assert!(update.changes.is_empty() && update.gate.is_none());
+    assert!(
+        update
+            .changes
+            .iter()
+            .all(|change| change.path.as_str() != "three.system_prompt")
+    );
     let why = "it gives away the answer of an example: `Forty two`";
     assert_eq!(task.last(), (AttemptOutcome::Unfit, why.to_owned()));
     // The model that rewrites is shown what was expected.
