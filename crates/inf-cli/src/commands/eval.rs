@@ -103,7 +103,8 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
     if arguments.judge.is_some() && arguments.score != Scoring::Judge {
         problems.push("--judge names who judges: add `--score judge`".to_owned());
     }
-    if arguments.input_field.as_deref() == Some(arguments.expect.as_str()) {
+    let is_one_field = arguments.input_field.as_deref() == Some(arguments.expect.as_str());
+    if is_one_field {
         let field = &arguments.expect;
         problems.push(format!(
             "--input-field and --expect both name `{field}`: the pipeline would be given the answer"
@@ -136,13 +137,13 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
     let source = InputSource::open(&arguments.input.input, arguments.input.input_format);
     let dataset = match (source, schema) {
         (Err(problem), _) => Err(vec![problem]),
-        (Ok(source), Some(schema)) => {
+        (Ok(source), Some(schema)) if !is_one_field => {
             let limit = arguments.limit.map_or(usize::MAX, NonZeroUsize::get);
             let field = arguments.input_field.as_deref();
             read_labelled(source, &schema, &arguments.expect, field, limit)
         }
-        // What the pipeline takes is not known.
-        (Ok(_), None) => Err(Vec::new()),
+        // What the pipeline takes is not known, or what is the input.
+        (Ok(_), _) => Err(Vec::new()),
     };
     let dataset = dataset.map_err(|more| problems.extend(more)).ok();
     if let (Some(dataset), Some(pipeline)) = (&dataset, &pipeline) {
