@@ -117,7 +117,7 @@ fn other_parameters_give_another_score() {
     workplace.write("wrong.yaml", "rul: Be sure.\n");
     let wrong = [
         workplace
-            .inf(&format!("{EVAL} --params wrong.yaml"))
+            .inf(&format!("{EVAL} --field label --params wrong.yaml"))
             .shown(),
         workplace.inf(&format!("{run} --params wrong.yaml")).shown(),
         workplace.inf(&format!("{run} --params none.yaml")).shown(),

@@ -1,6 +1,6 @@
 //! What an optimization may plan with.
 
-use crate::execution::{Budget, ExecutionSettings, Pipeline, Remaining, Spent};
+use crate::execution::{Budget, Cancellation, ExecutionSettings, Pipeline, Remaining, Spent};
 use crate::graph::Operation;
 
 /// The settings that hold for everything inside of an optimization: a meter, which
@@ -56,7 +56,7 @@ pub(super) fn is_cancelled(pipeline: &Pipeline) -> bool {
     let around = ExecutionSettings::current();
     let own = pipeline.settings().cancellations().iter();
     let mut all = own.chain(around.cancellations());
-    all.any(|cancellation| cancellation.is_cancelled())
+    all.any(Cancellation::is_cancelled)
 }
 
 /// What was spent under `meter`, and what would have been, had no journal had the

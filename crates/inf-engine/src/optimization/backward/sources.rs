@@ -158,7 +158,9 @@ impl Sources<'_> {
             }
             _ => {
                 if let Operation::Fallback(_) = operation {
-                    runs.iter().for_each(|(_, path)| self.failed(path));
+                    for (_, path) in runs {
+                        self.failed(path);
+                    }
                 }
                 if let Some((region, path)) = runs.last() {
                     self.shape(graph.region(*region).output(), path);

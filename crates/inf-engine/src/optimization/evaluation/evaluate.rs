@@ -253,18 +253,16 @@ async fn judge(
     loss: &dyn Loss,
 ) -> Scored {
     let mut scored = Scored::of_result(example, result);
-    let sample = match &scored.output {
-        Ok(output) => Sample::new(example, output.clone()),
-        Err(_) => {
-            // Of what the pipeline can't take, it can't make anything.
-            let input = serde_json::Value::from(&example.input);
-            if let Err(mismatch) = pipeline.graph().input().check(&input) {
-                let message = format!("the input does not fit the pipeline: {mismatch}");
-                scored.output = Err(ExecutionError::new(ErrorKind::InvalidInput, message));
-            }
-            return scored.without_output();
-        }
-    };
-    let verdict = loss.evaluate(&sample).await;
-    scored.with_verdict(verdict)
+    if let Ok(output) = &scored.output {
+        let sample = Sample::new(example, output.clone());
+        let verdict = loss.evaluate(&sample).await;
+        return scored.with_verdict(verdict);
+    }
+    // Of what the pipeline can't take, it can't make anything.
+    let input = serde_json::Value::from(&example.input);
+    if let Err(mismatch) = pipeline.graph().input().check(&input) {
+        let message = format!("the input does not fit the pipeline: {mismatch}");
+        scored.output = Err(ExecutionError::new(ErrorKind::InvalidInput, message));
+    }
+    scored.without_output()
 }
