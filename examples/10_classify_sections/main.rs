@@ -182,10 +182,12 @@ async fn evolve(
     let validation = packages("validation", options.validation)?;
     let gepa = Gepa::new(loss, &training, &validation, reasoner)
         .with_constraints(Constraints::default().with_max_characters(MOST_CHARACTERS))
+        .with_conservatism(options.conservatism)
         .with_two_calls(options.two_calls)
         .with_minibatch(options.batch)
         .with_seed(options.seed)
-        .with_budget(&Budget::calls(options.calls));
+        .with_budget(&Budget::calls(options.calls))
+        .on_round(|round| eprintln!("{round}"));
     let report = gepa.evolve(pipeline).await;
     let seconds = report.elapsed.as_secs_f64();
     Ok(format!("{report}\n\ntrained for   {seconds:.1} s"))

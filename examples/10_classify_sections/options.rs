@@ -17,8 +17,8 @@ pub struct Options {
     /// Have rules asked for before a text, which helps small models.
     #[arg(long)]
     pub two_calls: bool,
-    /// How much of the prompt a rewrite keeps, from 0 to 1; a pool has its own way.
-    #[arg(long, default_value_t = 0.5, conflicts_with = "gepa")]
+    /// How much of the prompt a rewrite keeps, from 0 to 1.
+    #[arg(long, default_value_t = 0.5)]
     pub conservatism: f64,
     /// Packages to learn from, 72 at most.
     #[arg(long, default_value_t = 72)]

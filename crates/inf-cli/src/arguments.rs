@@ -282,8 +282,7 @@ Examples:
   inf eval summary.yaml --input texts.jsonl --expect summary --resources resources.yaml \\
     --score judge --judge smart --question 'Does it say the same as the expected summary?'
 
-Ctrl-C begins no more examples, waits at most 10 s for those that have begun, and reports on what \
-is done; a second one exits at once.
+Ctrl-C gives up what is in flight and reports on what is done; a second one exits at once.
 
 Exit codes:
   0    every example has a score, whatever it is

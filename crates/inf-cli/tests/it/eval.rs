@@ -117,7 +117,7 @@ fn other_parameters_give_another_score() {
     workplace.write("wrong.yaml", "rul: Be sure.\n");
     let wrong = [
         workplace
-            .inf(&format!("{EVAL} --params wrong.yaml"))
+            .inf(&format!("{EVAL} --field label --params wrong.yaml"))
             .shown(),
         workplace.inf(&format!("{run} --params wrong.yaml")).shown(),
         workplace.inf(&format!("{run} --params none.yaml")).shown(),
@@ -179,8 +179,11 @@ fn mistakes_are_told_before_anything_is_called() {
         "--expect sentiment --input labelled.jsonl --score judge",
         "--expect sentiment --input labelled.jsonl --judge fast --question Why?",
         "--input labelled.jsonl",
-        "--expect sentimnt --input labelled.jsonl",
-        "--expect answer --input labelled.jsonl",
+        "--expect sentimnt --field label --input labelled.jsonl --limit 1",
+        "--expect sentiment --field labl --input labelled.jsonl",
+        "--expect sentiment --input labelled.jsonl",
+        "--expect sentiment --input labelled.jsonl --input-field sentiment",
+        "--expect sentiment --input labelled.jsonl --score judge --judge fast --question=",
     ];
     let told = lines.map(|line| {
         let ended = workplace.inf(&format!("eval classify.yaml --quiet {line}"));
@@ -196,7 +199,7 @@ fn what_has_no_score_is_told_apart() {
     let failing = "endpoints:\n  fast: { provider: simulated, model: m, max_retries: 0, simulated: { faults: { error_ratio: 1.0 } } }\n";
     workplace.write("failing.yaml", failing);
     let ended = workplace.inf(
-        "eval classify.yaml --input labelled.jsonl --expect sentiment --resources failing.yaml --quiet",
+        "eval classify.yaml --input labelled.jsonl --expect sentiment --field label --resources failing.yaml --quiet",
     );
     assert_snapshot!("eval_unscored", ended.shown());
     let ended = workplace.inf(&format!("{EVAL} --field label --budget-calls 3 --json"));
@@ -206,64 +209,4 @@ fn what_has_no_score_is_told_apart() {
         (&report["scored"], &report["calls"]),
         (&3.into(), &3.into())
     );
-}
-
-/// What has begun is finished and scored, and what was not begun has no score.
-#[cfg(unix)]
-#[test]
-fn ctrl_c_reports_on_what_is_done() {
-    let server = crate::command::Server::start("--latency 1000 --answer positive");
-    let workplace = workplace();
-    workplace.write(
-        "resources.yaml",
-        format!(
-            "endpoints:\n  fast: {{ provider: openai-compatible, base_url: '{}', model: m, max_concurrent: 5 }}\n",
-            server.url
-        ),
-    );
-    let line = r#"{"text": "fine food", "sentiment": "positive"}"#;
-    workplace.write("labelled.jsonl", format!("{line}\n").repeat(500));
-    for options in ["", "--json"] {
-        let before = server.stats()["calls"].as_u64().expect("a count");
-        let child = workplace
-            .command(&format!(
-                "{} {options}",
-                EVAL.replace("--quiet", "--field label --output scores.jsonl")
-            ))
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        while server.stats()["calls"] != before + 5 {
-            std::thread::yield_now();
-        }
-        crate::command::send_signal(&child, "INT");
-        let ended = crate::command::Ended::of(child.wait_with_output().expect("an end"));
-        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-        assert_eq!(server.stats()["calls"], before + 5);
-        assert_eq!(results(&workplace.read("scores.jsonl")).len(), 500);
-        if options.is_empty() {
-            assert!(
-                ended
-                    .stderr
-                    .starts_with("stopping: what has begun is being finished, for at most 10 s"),
-                "{}",
-                ended.stderr
-            );
-            assert!(
-                ended.stdout.contains(
-                    "495 examples, the first is 5: not begun, because the run was stopped"
-                ),
-                "{}",
-                ended.stdout
-            );
-        } else {
-            let report: Json = serde_json::from_str(&ended.stdout).expect("JSON");
-            assert_eq!(
-                (&report["interrupted"], &report["scored"]),
-                (&true.into(), &5.into())
-            );
-            assert_eq!(report["score"], 1.0);
-        }
-    }
 }

@@ -8,6 +8,6 @@ mod interval;
 
 pub use class_report::ClassReport;
 pub use comparison::Comparison;
-pub use evaluate::{evaluate, evaluate_until};
+pub use evaluate::evaluate;
 pub use evaluation_type::{Evaluation, Scored};
 pub use interval::{Interval, IntervalMethod};
