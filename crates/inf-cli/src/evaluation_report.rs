@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use inf_engine::Value;
 use inf_engine::optimization::{ClassReport, Evaluation, Scored};
 use serde_json::{Value as Json, json};
 
@@ -16,17 +17,33 @@ pub(crate) struct EvaluationReport<'e> {
     evaluation: &'e Evaluation,
     /// How scores were given.
     scoring: String,
+    /// What of an output was compared, if that was not all of it.
+    field: Option<&'e str>,
     /// The most examples that are shown.
     worst: usize,
 }
 
 impl<'e> EvaluationReport<'e> {
-    pub(crate) fn new(evaluation: &'e Evaluation, scoring: String, worst: usize) -> Self {
+    pub(crate) fn new(
+        evaluation: &'e Evaluation,
+        scoring: String,
+        field: Option<&'e str>,
+        worst: usize,
+    ) -> Self {
         Self {
             evaluation,
             scoring,
+            field,
             worst,
         }
+    }
+
+    /// The examples by what is expected of them.
+    fn classes(&self) -> Vec<ClassReport> {
+        self.evaluation.classes_by(|output| {
+            let part = self.field.and_then(|path| part(output, path));
+            part.as_ref().unwrap_or(output).to_string()
+        })
     }
 
     /// The reasons why examples have no score, each with how many there are and the
@@ -54,7 +71,7 @@ impl<'e> EvaluationReport<'e> {
                 "method": interval.method.name(),
             })
         });
-        let classes = evaluation.classes().into_iter().map(|class| {
+        let classes = self.classes().into_iter().map(|class| {
             let instead = class.instead.iter();
             let instead = instead.map(|(output, count)| json!({"output": output, "count": count}));
             json!({
@@ -105,7 +122,7 @@ impl fmt::Display for EvaluationReport<'_> {
         writeln!(formatter, "tokens   {}", grouped(spent.tokens))?;
         writeln!(formatter, "cost     {}", spent.cost)?;
         writeln!(formatter, "time     {}", readable(evaluation.elapsed))?;
-        write_classes(formatter, &evaluation.classes())?;
+        write_classes(formatter, &self.classes())?;
         let worst = evaluation.worst(self.worst);
         if !worst.is_empty() {
             writeln!(formatter, "\nthe worst")?;
@@ -127,6 +144,19 @@ impl fmt::Display for EvaluationReport<'_> {
         }
         Ok(())
     }
+}
+
+/// The part of an output with a dotted path; of a text, of the JSON in it.
+fn part(output: &Value, path: &str) -> Option<Value> {
+    let mut part = match output {
+        Value::String(text) => Value::from(serde_json::from_str::<Json>(text.trim()).ok()?),
+        other => other.clone(),
+    };
+    for step in path.split('.') {
+        let by_index = || step.parse().ok().and_then(|index| part.at(index));
+        part = part.get(step).or_else(by_index)?.clone();
+    }
+    Some(part)
 }
 
 fn write_classes(formatter: &mut fmt::Formatter<'_>, classes: &[ClassReport]) -> fmt::Result {

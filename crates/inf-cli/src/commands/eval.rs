@@ -56,7 +56,12 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
             ))
         })?;
     }
-    let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
+    let report = EvaluationReport::new(
+        &evaluation,
+        scoring(arguments),
+        arguments.field.as_deref(),
+        arguments.worst,
+    );
     let text = if arguments.json {
         let mut report = report.to_json();
         report["interrupted"] = is_interrupted.into();

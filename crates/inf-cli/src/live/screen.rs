@@ -1,8 +1,9 @@
 //! [`Screen`]: the terminal, which is given back whatever happens.
 
-use std::io::{self, BufWriter, Stderr, Write};
+use std::io::{self, BufWriter, Stderr};
 use std::panic;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -12,9 +13,11 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::{Frame, Terminal};
 
-/// Whether the terminal is ours. It is held while something is drawn, so that nothing is
-/// once the terminal was given back.
-static IS_OURS: Mutex<bool> = Mutex::new(false);
+/// Whether the terminal is ours.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
+/// Held while something is drawn, so that nothing is once the terminal was given back.
+static DRAWING: Mutex<()> = Mutex::new(());
 
 /// The terminal behind stderr, whole: stdout is for results.
 #[derive(Debug)]
@@ -30,17 +33,14 @@ impl Screen {
         HOOK.call_once(|| {
             let next = panic::take_hook();
             panic::set_hook(Box::new(move |panic| {
-                match IS_OURS.try_lock() {
-                    Ok(mut is_ours) => give_back(&mut is_ours),
-                    Err(TryLockError::Poisoned(is_ours)) => give_back(&mut is_ours.into_inner()),
-                    // It may be what draws that panics.
-                    Err(TryLockError::WouldBlock) => give_back(&mut true),
-                }
+                // Without waiting: it may be what draws that panics.
+                let _drawing = DRAWING.try_lock();
+                give_back();
                 next(panic);
             }));
         });
         enable_raw_mode()?;
-        *lock() = true;
+        IS_OURS.store(true, Ordering::SeqCst);
         let entered = execute!(io::stderr(), EnterAlternateScreen, Hide);
         let backend = CrosstermBackend::new(BufWriter::new(io::stderr()));
         let opened = entered.and_then(|()| Terminal::new(backend));
@@ -52,8 +52,8 @@ impl Screen {
     /// Draws a picture, as long as the terminal is ours. One that can't be drawn is left
     /// out: the next one may be.
     pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame)) {
-        let is_ours = lock();
-        if *is_ours {
+        let _drawing = drawing();
+        if IS_OURS.load(Ordering::SeqCst) {
             let _ = self.terminal.draw(picture);
         }
     }
@@ -67,19 +67,20 @@ impl Drop for Screen {
 
 /// Gives the terminal back as it was, if it is ours: before an exit that drops nothing.
 pub(crate) fn restore() {
-    give_back(&mut lock());
+    let _drawing = drawing();
+    give_back();
 }
 
-fn lock() -> MutexGuard<'static, bool> {
-    IS_OURS.lock().unwrap_or_else(PoisonError::into_inner)
+fn drawing() -> MutexGuard<'static, ()> {
+    DRAWING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn give_back(is_ours: &mut bool) {
-    if std::mem::take(is_ours) {
+fn give_back() {
+    // Once: leaving what was left already would move the cursor.
+    if IS_OURS.swap(false, Ordering::SeqCst) {
         // Whatever is still there of the terminal.
         let _ = execute!(io::stderr(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
-        let _ = io::stderr().flush();
     }
 }
 

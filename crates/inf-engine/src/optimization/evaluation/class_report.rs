@@ -32,7 +32,7 @@ const SHOWN: usize = 60;
 const LEAST_SHARED: usize = 2;
 
 impl ClassReport {
-    pub(super) fn of(examples: &[Scored]) -> Vec<Self> {
+    pub(super) fn of(examples: &[Scored], shown: impl Fn(&Value) -> String) -> Vec<Self> {
         let mut classes: IndexMap<String, Vec<&Scored>> = IndexMap::new();
         let mut count = 0;
         for scored in examples.iter().filter(|scored| scored.score().is_some()) {
@@ -48,14 +48,14 @@ impl ClassReport {
         }
         let mut reports: Vec<Self> = classes
             .into_iter()
-            .filter_map(|(class, examples)| Self::new(&class, &examples))
+            .filter_map(|(class, examples)| Self::new(&class, &examples, &shown))
             .collect();
         // Stable: of classes of one size the one that was met first is first.
         reports.sort_by_key(|report| std::cmp::Reverse(report.examples));
         reports
     }
 
-    fn new(class: &str, examples: &[&Scored]) -> Option<Self> {
+    fn new(class: &str, examples: &[&Scored], shown: &impl Fn(&Value) -> String) -> Option<Self> {
         let scores: Vec<f64> = examples
             .iter()
             .filter_map(|scored| scored.score())
@@ -63,7 +63,7 @@ impl ClassReport {
         let mut instead: IndexMap<String, usize> = IndexMap::new();
         for scored in examples.iter().filter(|scored| scored.score() < Some(1.0)) {
             let shown = match &scored.output {
-                Ok(output) => shorten(&output.to_string(), SHOWN),
+                Ok(output) => shorten(&shown(output), SHOWN),
                 Err(error) => format!("({})", error.kind.as_str()),
             };
             *instead.entry(shown).or_default() += 1;

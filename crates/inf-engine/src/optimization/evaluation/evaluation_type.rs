@@ -120,7 +120,13 @@ impl Evaluation {
     /// no that several examples share; the most frequent class first. Empty if
     /// nothing is a class.
     pub fn classes(&self) -> Vec<ClassReport> {
-        ClassReport::of(&self.examples)
+        self.classes_by(Value::to_string)
+    }
+
+    /// The [`classes`](Self::classes) with outputs in other words: where a part of them is what
+    /// was compared, that part.
+    pub fn classes_by(&self, shown: impl Fn(&Value) -> String) -> Vec<ClassReport> {
+        ClassReport::of(&self.examples, shown)
     }
 }
 
