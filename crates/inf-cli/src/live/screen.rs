@@ -99,3 +99,60 @@ pub(super) fn restore_on_signals() -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::env;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// What the test below runs on a terminal.
+    #[test]
+    #[ignore = "takes the terminal that it runs on"]
+    fn panics_while_it_draws() {
+        let mut screen = Screen::open().expect("a terminal");
+        screen.draw(|_| ());
+        screen.draw(|_| panic!("in the middle of a picture"));
+    }
+
+    #[test]
+    #[expect(
+        clippy::print_stderr,
+        reason = "what was not tested should be seen to be so"
+    )]
+    fn a_panic_gives_the_terminal_back() {
+        if Command::new("tmux").arg("-V").output().is_err() {
+            eprintln!("skipped: there is no tmux here");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let tmux = |arguments: &[&str]| {
+            let mut tmux = Command::new("tmux");
+            tmux.args(["-f", "/dev/null", "-S"]);
+            tmux.arg(folder.path().join("tmux")).args(arguments);
+            let output = tmux.env_remove("TMUX").output().expect("tmux runs");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let test = env::current_exe().expect("a path");
+        let name = "live::screen::tests::panics_while_it_draws";
+        let line = format!(
+            "RUST_BACKTRACE=0 {} --ignored --exact {name} --nocapture >/dev/null; \
+             stty -a | grep -ow -e '-*icanon' -e '-*echo'; echo over; read wait",
+            test.display()
+        );
+        tmux(&["new-session", "-d", "-x", "80", "-y", "24", &line]);
+        let began = Instant::now();
+        let mut seen = String::new();
+        while !seen.contains("\nover") && began.elapsed() < Duration::from_mins(1) {
+            seen = tmux(&["capture-pane", "-p"]);
+            std::thread::yield_now();
+        }
+        let flags = tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
+        tmux(&["kill-server"]);
+        assert!(seen.contains("in the middle of a picture"), "{seen}");
+        assert!(seen.contains("\nicanon\necho\n"), "{seen}");
+        assert_eq!(flags.trim(), "0 1");
+    }
+}
