@@ -29,9 +29,10 @@ fn named(root: &Command, words: &[String]) -> Result<Command, CommandError> {
                 .get_subcommands()
                 .map(|inner| format!("`{}`", inner.get_name()))
                 .collect();
-            let all = match all.is_empty() {
-                true => "it has none at all".to_owned(),
-                false => format!("there is {}", all.join(", ")),
+            let all = if all.is_empty() {
+                "it has none at all".to_owned()
+            } else {
+                format!("there is {}", all.join(", "))
             };
             return Err(CommandError::new(format!(
                 "`{name}` has no command `{word}`; {all}"
@@ -100,9 +101,12 @@ fn page(command: &Command) -> String {
         qualified(command).replace(' ', "-").to_uppercase(),
         env!("CARGO_PKG_VERSION")
     );
-    let lines = page.lines().map(|line| match line.starts_with(".TH ") {
-        true => heading.as_str(),
-        false => line,
+    let lines = page.lines().map(|line| {
+        if line.starts_with(".TH ") {
+            heading.as_str()
+        } else {
+            line
+        }
     });
     lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
 }

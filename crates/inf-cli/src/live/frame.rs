@@ -107,7 +107,7 @@ pub(super) fn draw(frame: &mut Frame, figures: &Figures, palette: &Palette, with
     } else {
         pace
     };
-    left -= pace + if pace > 0 && has_gaps { 1 } else { 0 };
+    left -= pace + usize::from(pace > 0 && has_gaps);
     let failures = failures(
         figures,
         width,
@@ -339,7 +339,9 @@ fn flow(
         } else {
             line.push_span(Span::raw(" ".repeat(BETWEEN)));
         }
-        part.into_iter().for_each(|span| line.push_span(span));
+        for span in part {
+            line.push_span(span);
+        }
     }
     lines.push(line);
     lines

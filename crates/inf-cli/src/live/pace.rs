@@ -39,7 +39,7 @@ impl Pace {
     const SHORT: Duration = Duration::from_secs(10);
     /// What inputs a second, and with them the time that is left, are a mean of: they
     /// end in bursts.
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
     /// The most seconds that are kept: no terminal is wider.
     const SECONDS: usize = 512;
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::command::Workplace;
+use crate::command::{Workplace, skipped_without};
 
 /// What a shell says of a script that it only reads; `None` if the shell is not there.
 fn complaints(shell: &str, script: &str) -> Option<String> {
@@ -14,7 +14,7 @@ fn complaints(shell: &str, script: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        println!("skipped: there is no {shell} here");
+        skipped_without(shell);
         return None;
     };
     let mut stdin = child.stdin.take().expect("piped");
@@ -62,7 +62,7 @@ fn bash_completes_commands_options_and_values() {
             .current_dir(workplace.path("."))
             .output();
         let Ok(output) = bash else {
-            println!("skipped: there is no bash here");
+            skipped_without("bash");
             return;
         };
         let given = String::from_utf8_lossy(&output.stdout);

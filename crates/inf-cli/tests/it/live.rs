@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::Workplace;
+use crate::command::{Workplace, skipped_without};
 
 /// A run of 500 inputs at some 25 a second.
 fn workplace() -> Workplace {
@@ -40,7 +40,7 @@ impl<'w> Terminal<'w> {
             .status()
             .is_err()
         {
-            println!("skipped: there is no tmux here");
+            skipped_without("tmux");
             return None;
         }
         let terminal = Self { workplace };
@@ -98,7 +98,7 @@ impl<'w> Terminal<'w> {
                 return seen;
             }
             assert!(
-                began.elapsed() < Duration::from_secs(60),
+                began.elapsed() < Duration::from_mins(1),
                 "no `{text}` in\n{seen}"
             );
             std::thread::yield_now();
@@ -150,7 +150,7 @@ fn a_run_on_a_terminal_stops_at_a_key_and_gives_it_back() {
         "patience",
         "of 500 inputs",
         "of $5.00 left",
-        "slow             5/5",
+        "slow           5/5",
         "q stop   ? help",
     ] {
         assert!(seen.contains(expected), "{expected}\n{seen}");
@@ -205,7 +205,7 @@ fn signals_give_it_back() {
         // It is the only child of that shell.
         let inf = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.trim()));
         let Ok(inf) = inf else {
-            println!("skipped: the children of a process are not told here");
+            skipped_without("/proc that tells the children of a process");
             return;
         };
         let sent = Command::new("kill")

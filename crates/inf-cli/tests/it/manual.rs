@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::command::Workplace;
+use crate::command::{Workplace, skipped_without};
 
 #[test]
 fn there_is_a_page_for_every_command() {
@@ -44,7 +44,7 @@ fn there_is_a_page_for_every_command() {
                 "{}",
                 String::from_utf8_lossy(&lint.stdout)
             ),
-            Err(_) => println!("skipped: there is no mandoc here"),
+            Err(_) => skipped_without("mandoc"),
         }
     }
 }
