@@ -5,7 +5,7 @@ use std::time::Duration;
 use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
 use inf_engine::execution::{Budget, ErrorKind};
 use inf_engine::optimization::{
-    Comparison, Dataset, Example, LlmJudge, MatchLoss, Reasoner, Scored, evaluate,
+    Comparison, Dataset, Example, LlmJudge, MatchLoss, Reasoner, Scored, evaluate, evaluate_until,
 };
 use inf_engine::prelude::*;
 use insta::assert_snapshot;
@@ -183,4 +183,28 @@ async fn two_evaluations_are_compared_in_pairs() {
         (change.pairs, change.better, change.worse, change.mean),
         (40, 10, 10, 0.0)
     );
+}
+
+/// Two calls at once of a second each: after two and a half seconds four are answered, and
+/// two more are under way.
+#[tokio::test(start_paused = true)]
+async fn an_evaluation_that_is_stopped_scores_what_has_begun() {
+    let text = "endpoints: { fast: { provider: simulated, model: m, max_concurrent: 2, \
+                simulated: { answer: echo, latency: { median_ms: 1000 } } } }";
+    let resources = ResourceConfig::from_text(text).unwrap();
+    let pipeline = LlmInference::new("fast").bind(resources).unwrap();
+    let dataset: Dataset = (0..100)
+        .map(|number| Example::new(number.to_string()).expecting(number.to_string()))
+        .collect();
+    let stop = tokio::time::sleep(Duration::from_millis(2500));
+    let began = Instant::now();
+    let evaluation = evaluate_until(&pipeline, &dataset, &MatchLoss::exact(), stop).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(3));
+    assert_eq!(evaluation.scores(), [1.0; 6]);
+    assert_eq!(evaluation.examples.len(), 100);
+    let is_stopped = |scored: &Scored| {
+        let error = scored.output.as_ref().unwrap_err();
+        error.kind == ErrorKind::Cancelled
+    };
+    assert!(evaluation.unscored().all(is_stopped));
 }
