@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn lines_that_stay_are_shown_once() {
         let change = TextChange::new(
-            "rule".into(),
+            "rule",
             "Classify.\nBe brief.",
             "Classify.\nOne word.\nBe brief.\nNo dots.",
         );
@@ -114,7 +114,7 @@ mod tests {
             shown,
             "rule\n    Classify.\n  + One word.\n    Be brief.\n  + No dots."
         );
-        let change = TextChange::new("rule".into(), "a\nb", "c");
+        let change = TextChange::new("rule", "a\nb", "c");
         let change = change.with_scores([Some(0.25), Some(0.5)]);
         assert_eq!(
             change.to_string(),
