@@ -96,8 +96,8 @@ struct Options {
     /// Have rules asked for before a text, which helps small models.
     #[arg(long)]
     two_calls: bool,
-    /// How much of the prompt a rewrite keeps, from 0 to 1; a pool has its own way.
-    #[arg(long, default_value_t = 0.5, conflicts_with = "gepa")]
+    /// How much of the prompt a rewrite keeps, from 0 to 1.
+    #[arg(long, default_value_t = 0.5)]
     conservatism: f64,
     /// Packages to learn from, 72 at most.
     #[arg(long, default_value_t = 72)]
@@ -156,10 +156,12 @@ async fn learn(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Er
     if options.gepa {
         let gepa = Gepa::new(&loss, &training, &validation, reasoner)
             .with_constraints(constraints)
+            .with_conservatism(options.conservatism)
             .with_two_calls(options.two_calls)
             .with_minibatch(options.batch)
             .with_seed(options.seed)
-            .with_budget(&budget);
+            .with_budget(&budget)
+            .on_round(|round| eprintln!("{round}"));
         let report = gepa.evolve(&pipeline).await;
         let seconds = report.elapsed.as_secs_f64();
         writeln!(out, "{report}\n\ntrained for   {seconds:.1} s\n")?;

@@ -202,8 +202,9 @@ Examples:
   inf eval summary.yaml --input texts.jsonl --expect summary --resources resources.yaml \\
     --score judge --judge smart --question 'Does it say the same as the expected summary?'
 
-Exit codes: 0 every example has a score, whatever it is, 1 some have none, 2 the command or a file was
-wrong and nothing was called, 3 a budget did not allow all calls.")]
+Exit codes: 0 every example has a score, whatever it is, 1 some have none, 2 the command or a
+file was wrong and nothing was called, 3 a budget did not allow all calls, 130 interrupted: what
+was scored until then is reported.")]
 pub(crate) struct EvalArguments {
     /// The pipeline: a saved graph, YAML or JSON
     pub(crate) pipeline: PathBuf,

@@ -38,7 +38,7 @@ pub(super) fn problems_of_resources(path: Option<&Path>) -> Vec<String> {
     unusable.map_or_else(Vec::new, |error| with_file(path, &error.problems))
 }
 
-fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
+pub(super) fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
     ResourceConfig::simulated(aliases, &SimulatedSettings::default())
 }
 

@@ -476,7 +476,7 @@ async fn settled_metrics(resources: &ResourceManager) -> ResourceMetrics {
 
 /// Resolves at the first Ctrl-C; the second one ends the program, whatever it
 /// is at, such as a write to a pipe that nobody empties.
-fn on_interrupt() -> Result<oneshot::Receiver<()>, CommandError> {
+pub(super) fn on_interrupt() -> Result<oneshot::Receiver<()>, CommandError> {
     let mut interrupts = Interrupts::listen()
         .map_err(|error| CommandError::new(format!("can't listen for Ctrl-C: {error}")))?;
     let (sender, receiver) = oneshot::channel();

@@ -26,9 +26,8 @@ pub(crate) fn read_labelled(
     let with_answer = if takes_fields && input_field.is_none() {
         with_field(schema.as_json(), expect)
     } else {
-        let required: Vec<&str> = [Some(expect), input_field].into_iter().flatten().collect();
         // One property at least, so that a single column is a field and no input by itself.
-        json!({"type": "object", "properties": {expect: true}, "required": required})
+        json!({"type": "object", "properties": {expect: true}})
     };
     let name = source.name.clone();
     let records =
@@ -72,12 +71,13 @@ fn with_field(schema: &Json, field: &str) -> Json {
     } else {
         schema["properties"] = json!({field: true});
     }
-    match schema["required"].as_array_mut() {
-        Some(required) if required.iter().any(|known| known == field) => {}
-        Some(required) => required.push(field.into()),
-        None => schema["required"] = json!([field]),
-    }
     schema
+}
+
+fn no_field(option: &str, name: &str, fields: &serde_json::Map<String, Json>) -> String {
+    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    let names = names.join("`, `");
+    format!("it has no field `{name}`, which {option} names; it has `{names}`")
 }
 
 fn example(
@@ -95,12 +95,12 @@ fn example(
     } else {
         fields.shift_remove(expect)
     };
-    let expected = expected.ok_or_else(|| format!("it has no field `{expect}`"))?;
+    let expected = expected.ok_or_else(|| no_field("--expect", expect, &fields))?;
     let takes_fields = schema.as_json().get("type").and_then(Json::as_str) == Some("object");
     let input = match input_field {
         Some(name) => fields
             .shift_remove(name)
-            .ok_or_else(|| format!("it has no field `{name}`"))?,
+            .ok_or_else(|| no_field("--input-field", name, &fields))?,
         None if takes_fields || schema.is_any() => Json::Object(fields),
         None if fields.len() == 1 => fields
             .into_iter()

@@ -102,6 +102,19 @@ impl ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether an output is missing through the pipeline itself, which other prompts
+    /// could mend. What is another's fault says nothing of the prompts.
+    pub(crate) fn is_own_fault(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidOutput
+                | Self::TooManyTurns
+                | Self::HostFunction
+                | Self::MissingValue
+                | Self::NoMatch
+        )
+    }
+
     /// All of them.
     const ALL: [Self; 20] = [
         Self::InvalidInput,

@@ -9,7 +9,7 @@
 //! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s and, as
 //! spans and events, to whoever listens: [`telemetry`](crate::telemetry).
 
-mod answer_json;
+pub(crate) mod answer_json;
 mod batch_result;
 mod bind;
 mod estimate;

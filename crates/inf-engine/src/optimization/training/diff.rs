@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::parameter::ParameterPath;
 
-/// What changed in a parameter. As text it is its lines, with `-` before those
-/// that are gone and `+` before new ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What changed in a parameter. As text it is its path with the scores, and its lines,
+/// with `-` before those that are gone and `+` before new ones.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TextChange {
     /// Which one.
@@ -15,6 +15,10 @@ pub struct TextChange {
     pub before: String,
     /// Its text now.
     pub after: String,
+    /// The mean on the validation examples before, with all texts as they were.
+    pub score_before: Option<f64>,
+    /// The mean on the validation examples now.
+    pub score_after: Option<f64>,
 }
 
 impl TextChange {
@@ -27,13 +31,24 @@ impl TextChange {
             path,
             before: before.into(),
             after: after.into(),
+            score_before: None,
+            score_after: None,
         }
+    }
+
+    /// The same with the means on the validation examples before and after.
+    pub(crate) fn with_scores(mut self, [before, after]: [Option<f64>; 2]) -> Self {
+        (self.score_before, self.score_after) = (before, after);
+        self
     }
 }
 
 impl fmt::Display for TextChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.path)?;
+        if let (Some(before), Some(after)) = (self.score_before, self.score_after) {
+            write!(formatter, " ({before:.3} → {after:.3})")?;
+        }
         let before: Vec<&str> = self.before.lines().collect();
         let after: Vec<&str> = self.after.lines().collect();
         for (mark, line) in diff(&before, &after) {
@@ -93,6 +108,10 @@ mod tests {
             "rule\n    Classify.\n  + One word.\n    Be brief.\n  + No dots."
         );
         let change = TextChange::new("rule".into(), "a\nb", "c");
-        assert_eq!(change.to_string(), "rule\n  - a\n  - b\n  + c");
+        let change = change.with_scores([Some(0.25), Some(0.5)]);
+        assert_eq!(
+            change.to_string(),
+            "rule (0.250 → 0.500)\n  - a\n  - b\n  + c"
+        );
     }
 }
