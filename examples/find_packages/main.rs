@@ -10,7 +10,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use inf_engine::clients::{LlmClient, LlmFuture, LlmRequest, LlmResponse, Part, Role, ToolCall};
+use inf_engine::clients::{LlmClient, LlmFuture, LlmRequest, LlmResponse};
+use inf_engine::conversation::{Part, Role, ToolCall};
 use inf_engine::execution::{ExecutionSettings, TokenEvent, TokenStream};
 use inf_engine::graph::Tool;
 use inf_engine::prelude::*;
@@ -75,7 +76,7 @@ fn tools(catalogue: &Arc<[Listing]>) -> [Tool; 2] {
 fn find_packages(catalogue: &Arc<[Listing]>) -> LlmInference {
     LlmInference::new("fast")
         .system_prompt("Recommend one package for the wish, or say that there is none. Look first.")
-        .with_tools(tools(catalogue))
+        .tools(tools(catalogue))
         .max_turns(6)
 }
 

@@ -16,7 +16,7 @@ use crate::graph::InferenceGraph;
 /// Priorities, modules and descriptions do not count, for they change nothing
 /// of what is asked; names of nodes do, because what is recorded is found by them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GraphFingerprint {
+pub(crate) struct GraphFingerprint {
     pub(super) structure: Arc<str>,
     pub(super) nodes: Arc<IndexMap<String, NodeFingerprint>>,
 }
@@ -29,7 +29,7 @@ pub(super) const OUTPUT: &str = "(output)";
 
 impl GraphFingerprint {
     /// The fingerprint of `graph`.
-    pub fn of(graph: &InferenceGraph) -> Self {
+    pub(crate) fn of(graph: &InferenceGraph) -> Self {
         // The pipeline file is the one form of a graph that never changes.
         let text = graph.to_text(DocumentFormat::Json);
         let mut document: Json = serde_json::from_str(&text).unwrap_or_default();
@@ -55,11 +55,6 @@ impl GraphFingerprint {
             structure: Digest::of(&hasher).to_string().into(),
             nodes: Arc::new(nodes),
         }
-    }
-
-    /// The hash of all that it does: 32 hexadecimal digits.
-    pub fn structure(&self) -> &str {
-        &self.structure
     }
 }
 

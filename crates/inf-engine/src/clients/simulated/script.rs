@@ -11,11 +11,9 @@ use super::{InvalidSetting, ScriptedCall};
 /// ```
 /// use inf_engine::clients::simulated::{Script, ScriptRule};
 ///
-/// let script = Script {
-///     rules: vec![ScriptRule::containing("weather", "Sunny.")],
-///     otherwise: Some("I do not know.".into()),
-/// };
-/// # assert_eq!(script.rules.len(), 1);
+/// let script = Script::new([ScriptRule::containing("weather", "Sunny.")])
+///     .with_otherwise("I do not know.");
+/// assert_eq!(script.rules.len(), 1);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -74,6 +72,21 @@ pub struct ScriptRule {
 }
 
 impl Script {
+    /// These rules, tried from the first to the last.
+    pub fn new(rules: impl IntoIterator<Item = ScriptRule>) -> Self {
+        Self {
+            rules: rules.into_iter().collect(),
+            otherwise: None,
+        }
+    }
+
+    /// Sets the answer where no rule matches.
+    #[must_use]
+    pub fn with_otherwise(mut self, answer: impl Into<String>) -> Self {
+        self.otherwise = Some(answer.into());
+        self
+    }
+
     pub(super) fn validate(&self) -> Result<(), InvalidSetting> {
         for (index, rule) in self.rules.iter().enumerate() {
             let wrong = |problem| Err(InvalidSetting::new(format!("rules[{index}]"), problem));

@@ -23,11 +23,7 @@ use super::{Answer, Faults, InvalidSetting, Latency, Quota, TokenQuota};
 /// ```
 /// use inf_engine::clients::simulated::{Answer, SimulatedSettings};
 ///
-/// let settings = SimulatedSettings {
-///     seed: 7,
-///     answer: Answer::Echo,
-///     ..SimulatedSettings::default()
-/// };
+/// let settings = SimulatedSettings::default().with_seed(7).with_answer(Answer::Echo);
 /// assert!(settings.validate().is_ok());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +48,55 @@ pub struct SimulatedSettings {
 }
 
 impl SimulatedSettings {
+    /// Sets what everything that is drawn is drawn from.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets what is answered.
+    #[must_use]
+    pub fn with_answer(mut self, answer: Answer) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    /// Sets how long an answer takes.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Latency) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Refuses calls that are more than a quota allows.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Quota) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
+    /// Refuses calls whose tokens are more than a quota allows.
+    #[must_use]
+    pub fn with_token_quota(mut self, quota: TokenQuota) -> Self {
+        self.token_quota = Some(quota);
+        self
+    }
+
+    /// Works on so many calls at once, 1 at least; more wait in line.
+    #[must_use]
+    pub fn with_capacity(mut self, capacity: u32) -> Self {
+        self.capacity = Some(capacity.max(1));
+        self
+    }
+
+    /// Sets how often a call fails.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
     /// Whether a client can be made of these settings.
     ///
     /// # Errors
