@@ -83,7 +83,7 @@ fn tools(catalogue: &Arc<[Listing]>) -> [Tool; 2] {
 fn find_packages(catalogue: &Arc<[Listing]>) -> LlmInference {
     LlmInference::new("fast")
         .system_prompt("Recommend one package for the wish, or say that there is none. Look first.")
-        .with_tools(tools(catalogue))
+        .tools(tools(catalogue))
         .max_turns(6)
 }
 

@@ -16,7 +16,8 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
     let signature = &item.sig;
     let placement = placement_of(arguments, signature.asyncness.is_some())?;
     if !signature.generics.params.is_empty() {
-        let message = "an `#[op]` has no type parameters: a saved graph finds it by its name alone";
+        let message = "an `#[op]` has no type parameters, for a saved graph finds it by its name alone: write \
+                       a function for each type";
         return Err(Error::new(signature.generics.span(), message));
     }
     let mut names = Vec::new();
@@ -27,7 +28,7 @@ pub(crate) fn expand(arguments: &TokenStream, item: &ItemFn) -> Result<TokenStre
         types.push(ty);
     }
     if names.is_empty() || names.len() > 8 {
-        let message = "an `#[op]` takes between one and eight values";
+        let message = "an `#[op]` takes between one and eight values: take a struct for more";
         return Err(Error::new(signature.paren_token.span.join(), message));
     }
     let (output, fallible) = output_of(&signature.output)?;

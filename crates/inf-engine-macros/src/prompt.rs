@@ -40,7 +40,10 @@ impl Parse for Prompt {
                 return Err(Error::new(value.span(), message));
             };
             let Expr::Path(path) = &*assign.left else {
-                return Err(Error::new(assign.left.span(), "a plain name stands here"));
+                return Err(Error::new(
+                    assign.left.span(),
+                    "a plain name stands before the `=`, as in `topic = …`",
+                ));
             };
             let name = path.path.require_ident()?.clone();
             if arguments.iter().any(|(other, _)| *other == name) {

@@ -212,7 +212,8 @@ fn apply(rule: &LitStr, name: &str) -> Result<String> {
         _ => {
             return Err(Error::new(
                 rule.span(),
-                "`#[derive(Record)]` does not know this rule",
+                "`#[derive(Record)]` does not know this rule: it knows those of serde, as in \
+                 `rename_all = \"camelCase\"`",
             ));
         }
     })

@@ -36,7 +36,38 @@
 //! # }
 //! ```
 //!
-//! The modules, in the order in which a pipeline passes through them:
+//! # One way for each task
+//!
+//! | to … | use |
+//! |---|---|
+//! | run one input, many, or a stream of them | [`run`], [`run_batch`], [`stream`]; without an async runtime [`run_blocking`], [`run_batch_blocking`] |
+//! | get an answer of a type | [`LlmInference::typed`](module::LlmInference::typed) |
+//! | make one text of several values | [`prompt!`] |
+//! | run code of your own as a node | [`Proxy::then`](trace::Proxy::then) and its siblings, [`#[op]`](macro@op) |
+//! | decide, repeat, or work on a list | [`branch`](trace::branch), [`match_branch`](trace::match_branch), [`map`](trace::map), [`fold`](trace::Proxy::fold), [`repeat_until`](trace::repeat_until), [`fallback`](trace::fallback) |
+//! | let a model call tools | [`graph::Tool`], [`LlmInference::tools`](module::LlmInference::tools) |
+//! | send a conversation, or pictures | [`LlmInference::chat`](module::LlmInference::chat), [`trace::Chat`] |
+//! | read answers word by word | [`execution::TokenStream`] |
+//! | say which endpoint an alias is | [`resources::ResourceConfig`] |
+//! | set timeouts, retries, bounds, what an error does | [`execution::ExecutionSettings`] |
+//! | know the cost before, and bound it | [`Pipeline::estimate`](execution::Pipeline::estimate), [`execution::Budget`] |
+//! | go on after a crash, and pay nothing twice | [`with_checkpoint_dir`](execution::ExecutionSettings::with_checkpoint_dir) |
+//! | see what happens, and where the time goes | [`on_progress`](execution::ExecutionSettings::on_progress), [`execution::Profile`], [`execution::Observer`], [`telemetry`] |
+//! | try and test without a network | [`ResourceConfig::simulated`](resources::ResourceConfig::simulated), [`clients::simulated`] |
+//! | save a pipeline as a file | [`InferenceGraph::save`](graph::InferenceGraph::save) of [`trace()`](module::ForwardExt::trace), [`load`](graph::InferenceGraph::load) |
+//! | save and load prompts | [`state_dict`](module::Module::state_dict), [`load_state_dict`](module::Module::load_state_dict) |
+//! | know how good a pipeline is | [`optimization::evaluate`] |
+//! | improve its prompts | [`optimization::Trainer`], [`optimization::Gepa`] |
+//!
+//! [`run`]: execution::Pipeline::run
+//! [`run_batch`]: execution::Pipeline::run_batch
+//! [`stream`]: execution::Pipeline::stream
+//! [`run_blocking`]: execution::Pipeline::run_blocking
+//! [`run_batch_blocking`]: execution::Pipeline::run_batch_blocking
+//!
+//! # The modules
+//!
+//! In the order in which a pipeline passes through them:
 //!
 //! | module | what is in it |
 //! |---|---|
@@ -44,18 +75,40 @@
 //! | [`parameter`] | `Parameter`: learnable text that gathers feedback |
 //! | [`trace`] | `Proxy`, `Tracer`, `prompt!`, `branch`, `map`, …: from `forward` to a graph |
 //! | [`graph`] | `InferenceGraph`: nodes, validation, drawings, pipeline files |
-//! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; the scheduler |
+//! | [`execution`] | `Pipeline`: `run`, `run_batch`, `stream`; settings, budgets, what is observed |
 //! | [`optimization`] | losses, `evaluate`, `backward`, optimizers, training |
-//! | [`resources`] | aliases, endpoints, limits, metrics |
+//! | [`resources`] | aliases, endpoints, limits, prices, metrics |
 //! | [`clients`] | providers: OpenAI, Anthropic, Ollama, compatible servers, the simulated one |
 //! | [`journal`] | what was done, durably: resume, cache, replay, costs |
 //! | [`telemetry`] | spans and events for `tracing`, traces for OpenTelemetry |
 //! | [`conversation`] | messages, images, tool calls: what models are told and say |
 //! | [`value`], [`document`], [`files`] | data, YAML and JSON texts, files |
 //!
-//! To write a provider of your own implement [`clients::LlmClient`] and give it
-//! to [`resources::ResourceManager::with_client`]; for a loss of your own
-//! implement [`optimization::Loss`].
+//! A first program needs the [`prelude`] alone. What is of use all over is at the
+//! top of the crate, too: [`Parameter`], [`Feedback`], [`Value`] and the macros.
+//!
+//! # Writing a part of your own
+//!
+//! | a … | implements |
+//! |---|---|
+//! | provider of models | [`clients::LlmClient`], given to [`ResourceManager::with_client`](resources::ResourceManager::with_client) |
+//! | loss | [`optimization::Loss`] |
+//! | optimizer | [`optimization::Optimizer`] |
+//! | observer of runs | [`execution::Observer`] |
+//! | module whose parts are known only at run time | [`module::Module`], see [`Members`](module::Members) |
+//! | front end that is no Rust code | nothing: it makes a graph with [`graph::GraphBuilder`] |
+//!
+//! Structs and enums that may grow are `#[non_exhaustive]`: they are made by their
+//! functions (`new`, `with_…`), their fields can be read and set, and a `match`
+//! on them has a last arm for what is yet to come.
+//!
+//! # Features
+//!
+//! * `otel`: [`telemetry`] sends traces to OpenTelemetry by itself.
+//! * `tokenizer`: estimates count the tokens of OpenAI's models exactly
+//!   ([`resources::Tokenizer`]).
+//!
+//! Both are off by default.
 // The macros name this crate by its name, also where it uses them itself.
 extern crate self as inf_engine;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use inf_engine::clients::{Message, Part, Role, ToolCall, ToolResult};
+use inf_engine::conversation::{Message, Part, Role, ToolCall, ToolResult};
 
 use super::refusal::{Read, Refusal};
 

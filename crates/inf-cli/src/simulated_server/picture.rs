@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use inf_engine::clients::Image;
+use inf_engine::conversation::Image;
 
 /// The picture at `url`, or in it if it is a `data:` URL; else what is wrong.
 pub(super) fn at_url(url: &str) -> Result<Image, String> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use inf_engine::clients::{ToolChoice, ToolSpec};
+use inf_engine::conversation::{ToolChoice, ToolSpec};
 use serde_json::{Value, json};
 
 use super::refusal::{Read, Refusal};

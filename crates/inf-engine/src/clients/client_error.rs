@@ -1,5 +1,6 @@
 //! Why a call failed, and whether the same call may succeed later.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::RateLimits;
@@ -54,9 +55,42 @@ impl ClientErrorKind {
     }
 }
 
+impl fmt::Display for ClientErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 /// A failed call.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
+///
+/// /// What a client of your own makes of the status of a reply.
+/// fn error_of(status: u16, wait: Option<Duration>, said: &str) -> ClientError {
+///     let kind = match status {
+///         401 | 403 => ClientErrorKind::Authentication,
+///         429 => ClientErrorKind::RateLimited,
+///         500.. => ClientErrorKind::Server,
+///         _ => ClientErrorKind::Refused,
+///     };
+///     let error = ClientError::new(kind, format!("acme refused the call ({status}): {said}"));
+///     match kind {
+///         ClientErrorKind::RateLimited => error.with_retry(Retry::RateLimited { after: wait }),
+///         _ => error,
+///     }
+/// }
+///
+/// let full = error_of(429, Some(Duration::from_secs(3)), "slow down");
+/// assert_eq!(full.retry, Retry::RateLimited { after: Some(Duration::from_secs(3)) });
+/// assert_eq!(error_of(503, None, "").retry, Retry::Transient);
+/// assert_eq!(error_of(400, None, "").retry, Retry::Never);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct ClientError {
     /// The cause.
     pub kind: ClientErrorKind,

@@ -9,6 +9,43 @@ pub type LlmFuture<'a> =
     Pin<Box<dyn Future<Output = Result<LlmResponse, ClientError>> + Send + 'a>>;
 
 /// A piece of an answer, as it comes.
+///
+/// ```
+/// use inf_engine::clients::{Delta, DeltaSink, LlmClient, LlmFuture, LlmRequest, LlmResponse};
+///
+/// /// Says the prompt, word by word.
+/// struct Parrot;
+///
+/// impl LlmClient for Parrot {
+///     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
+///         Box::pin(async move { Ok(LlmResponse::from_text(request.prompt())) })
+///     }
+///
+///     fn stream<'a>(
+///         &'a self,
+///         request: &'a LlmRequest,
+///         sink: &'a mut DeltaSink<'_>,
+///     ) -> LlmFuture<'a> {
+///         Box::pin(async move {
+///             let response = self.send(request).await?;
+///             for word in response.text.split_inclusive(' ') {
+///                 sink(Delta::Text(word));
+///             }
+///             Ok(response)
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut heard = Vec::new();
+/// let mut sink = |delta: Delta<'_>| if let Delta::Text(text) = delta { heard.push(text.to_owned()) };
+/// let whole = Parrot.stream(&LlmRequest::from_prompt("Hello, you!"), &mut sink).await?;
+/// assert_eq!(heard, ["Hello, ", "you!"]);
+/// assert_eq!(heard.concat(), whole.text);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delta<'d> {

@@ -6,6 +6,30 @@ use std::sync::Arc;
 use super::{Message, ReasoningEffort, Role, ToolChoice, ToolSpec};
 
 /// The JSON schema that an answer has to satisfy.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use inf_engine::clients::simulated::{SimulatedClient, SimulatedSettings};
+/// use inf_engine::clients::{LlmClient, LlmRequest, OutputSchema};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut request = LlmRequest::from_prompt("How many legs has a cat?");
+/// request.output_schema = Some(Arc::new(OutputSchema {
+///     name: "legs".to_owned(),
+///     schema: serde_json::json!({
+///         "type": "object",
+///         "properties": { "legs": { "type": "integer" } },
+///         "required": ["legs"],
+///     }),
+/// }));
+/// let client = SimulatedClient::new("m", SimulatedSettings::default())?;
+/// let answer: serde_json::Value = serde_json::from_str(&client.send(&request).await?.text)?;
+/// assert!(answer["legs"].is_i64());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputSchema {
     /// A name for the type, `[A-Za-z0-9_-]{1,64}`: some providers want one.
@@ -18,7 +42,22 @@ pub struct OutputSchema {
 ///
 /// `None` and empty mean "whatever the provider does by default"; nothing is
 /// sent for them.
+///
+/// ```
+/// use inf_engine::clients::LlmRequest;
+/// use inf_engine::conversation::{Message, Role};
+///
+/// let mut request = LlmRequest::from_messages([
+///     Message::new(Role::System, "Answer in one sentence."),
+///     Message::new(Role::User, "Why is the sky blue?"),
+/// ]);
+/// request.temperature = Some(0.0);
+/// request.max_tokens = Some(100);
+/// assert_eq!(request.prompt(), "Why is the sky blue?");
+/// assert_eq!(request.system().as_deref(), Some("Answer in one sentence."));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct LlmRequest {
     /// The conversation so far, oldest first.
     pub messages: Vec<Message>,
@@ -52,8 +91,13 @@ pub type ExtraFields = serde_json::Map<String, serde_json::Value>;
 impl LlmRequest {
     /// A request with one user message.
     pub fn from_prompt(prompt: impl Into<Arc<str>>) -> Self {
+        Self::from_messages([Message::new(Role::User, prompt)])
+    }
+
+    /// A request with a whole conversation, oldest message first.
+    pub fn from_messages(messages: impl IntoIterator<Item = Message>) -> Self {
         Self {
-            messages: vec![Message::new(Role::User, prompt)],
+            messages: messages.into_iter().collect(),
             ..Self::default()
         }
     }

@@ -7,7 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::{RateLimits, Reasoning, ToolCall};
 
 /// Tokens that a call was charged for.
+///
+/// ```
+/// use inf_engine::clients::Usage;
+///
+/// let mut all = Usage::new(1_200, 80);
+/// let mut more = Usage::new(900, 120);
+/// more.cached_tokens = 800;
+/// all += more;
+/// assert_eq!((all.input_tokens, all.output_tokens, all.cached_tokens), (2_100, 200, 800));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Usage {
     /// Tokens of the request, cached ones included.
     pub input_tokens: u64,
@@ -18,6 +29,18 @@ pub struct Usage {
     /// Those of `output_tokens` that the model only thought.
     #[serde(default)]
     pub reasoning_tokens: u64,
+}
+
+impl Usage {
+    /// So many tokens of the request and of the answer, none of them cached or
+    /// only thought.
+    pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
+        Self {
+            input_tokens,
+            output_tokens,
+            ..Self::default()
+        }
+    }
 }
 
 impl std::ops::AddAssign for Usage {
@@ -50,6 +73,7 @@ pub enum FinishReason {
 
 /// How long a call took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timings {
     /// From sending the request to the first byte of the answer's head.
     pub first_byte: Duration,
@@ -61,7 +85,19 @@ pub struct Timings {
 }
 
 /// The answer to an [`LlmRequest`](super::LlmRequest).
+///
+/// ```
+/// use inf_engine::clients::{FinishReason, LlmResponse, Usage};
+///
+/// // What a client of your own returns, of a body that it has read.
+/// let mut response = LlmResponse::from_text("Because of the air.");
+/// response.usage = Usage::new(12, 5);
+/// response.model = "acme-large-2026-01".to_owned();
+/// response.id = Some("answer-17".to_owned());
+/// assert_eq!(response.finish_reason, FinishReason::Stop);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LlmResponse {
     /// The text of the answer; empty if the model only called tools.
     pub text: String,

@@ -1,8 +1,13 @@
 //! Providers of language models: one call in, one answer out.
 //!
 //! An [`LlmClient`] turns an [`LlmRequest`] into an [`LlmResponse`] or a
-//! [`ClientError`]; it knows nothing of graphs, aliases or limits. Each wire
-//! format has a folder with the same file names:
+//! [`ClientError`]; it knows nothing of graphs, aliases or limits. Programs
+//! rarely use clients themselves: they say in a
+//! [`ResourceConfig`](crate::resources::ResourceConfig) whom to ask, or implement
+//! [`LlmClient`] for a provider of their own. What is said, in no provider's
+//! format, is in [`conversation`](crate::conversation).
+//!
+//! Each wire format has a folder with the same file names:
 //!
 //! * [`openai`]: chat completions over HTTP, for OpenAI and every server that
 //!   speaks its format (vLLM, TGI, llama.cpp, LiteLLM, …);
@@ -45,7 +50,7 @@ pub use llm_response::{FinishReason, LlmResponse, Timings, Usage};
 pub use rate_limits::{Allowance, RateLimits};
 pub use structured::StructuredOutput;
 
-pub use crate::conversation::{
+pub(crate) use crate::conversation::{
     Image, Message, Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice, ToolResult,
     ToolSpec,
 };

@@ -6,6 +6,21 @@ use std::time::Duration;
 ///
 /// Providers count over windows of their own (a minute, mostly) and refill them
 /// steadily or at once; nothing is known of what they do not say.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::clients::{LlmResponse, RateLimits};
+///
+/// // A client of your own tells what the headers of a reply said; the engine keeps to it.
+/// let mut limits = RateLimits::default();
+/// limits.requests.limit = Some(600);
+/// limits.requests.remaining = Some(12);
+/// limits.requests.resets_in = Some(Duration::from_secs(20));
+/// let mut response = LlmResponse::from_text("Hello.");
+/// response.rate_limits = Some(Box::new(limits));
+/// assert!(!limits.is_empty());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimits {
@@ -21,6 +36,7 @@ pub struct RateLimits {
 
 /// How much of one thing may still be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Allowance {
     /// How much a window holds.
     pub limit: Option<u64>,

@@ -41,6 +41,7 @@ use super::{Image, Message, Part, Role};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Conversation {
     /// What was said, oldest first.
     pub messages: Vec<Message>,

@@ -52,6 +52,7 @@ impl Role {
 /// assert_eq!(question.text(), "What is on this picture?");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Message {
     /// Who said it.
     pub role: Role,
@@ -60,6 +61,21 @@ pub struct Message {
 }
 
 /// A part of a [`Message`].
+///
+/// ```
+/// use inf_engine::conversation::{Conversation, Part};
+///
+/// let said = Conversation::new().system("Be brief.").user("Hello!");
+/// for message in &said.messages {
+///     for part in &message.parts {
+///         match part {
+///             Part::Text(text) => println!("{}: {text}", message.role.as_str()),
+///             Part::Image(_) => println!("{}: (a picture)", message.role.as_str()),
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Part {
@@ -76,6 +92,18 @@ pub enum Part {
 }
 
 /// A picture that a model is shown.
+///
+/// ```
+/// use inf_engine::conversation::{Conversation, Image};
+///
+/// let remote = Image::url("https://example.org/cat.png");
+/// let local = Image::bytes("image/png", b"\x89PNG...".as_slice());
+/// let question = Conversation::new()
+///     .user("Are these the same animal?")
+///     .image(remote)
+///     .image(local);
+/// assert_eq!(question.messages[0].parts.len(), 3);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Image {

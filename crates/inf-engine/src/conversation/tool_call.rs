@@ -15,6 +15,17 @@ pub struct ToolSpec {
 }
 
 /// Whether a model calls tools.
+///
+/// ```
+/// use inf_engine::conversation::ToolChoice;
+/// use inf_engine::graph::Tool;
+/// use inf_engine::prelude::*;
+///
+/// let now = Tool::new("now", "The time.", |(): ()| async { "12:00" });
+/// let ask = LlmInference::new("smart").tools([now]).tool_choice(ToolChoice::Required);
+/// assert_eq!(ask.trace()?.nodes().len(), 2);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -31,6 +42,31 @@ pub enum ToolChoice {
 }
 
 /// A tool that the model wants to be called.
+///
+/// The engine makes these of a [`Tool`](crate::graph::Tool); clients and servers of
+/// your own read and write them:
+///
+/// ```
+/// use inf_engine::conversation::{Message, Part, Role, ToolCall, ToolResult};
+///
+/// // A turn in which a model called a tool, and what it was told.
+/// let call = ToolCall {
+///     id: "call_1".to_owned(),
+///     name: "weather".to_owned(),
+///     arguments: r#"{"city": "Paris"}"#.to_owned(),
+/// };
+/// let result = ToolResult {
+///     call_id: call.id.clone(),
+///     name: call.name.clone(),
+///     content: "Sunny.".into(),
+///     is_error: false,
+/// };
+/// let turn = [
+///     Message::from_parts(Role::Assistant, [Part::ToolCall(call)]),
+///     Message::from_parts(Role::Tool, [Part::ToolResult(result)]),
+/// ];
+/// assert_eq!(turn[1].role.as_str(), "tool");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolCall {

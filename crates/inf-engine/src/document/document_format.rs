@@ -8,7 +8,19 @@ use serde::de::DeserializeOwned;
 use super::ReadError;
 
 /// How a document is written.
+///
+/// ```
+/// use inf_engine::document::DocumentFormat;
+/// use inf_engine::prelude::*;
+///
+/// let graph = LlmInference::new("fast").trace()?;
+/// let yaml = graph.to_text(DocumentFormat::Yaml);
+/// let json = graph.to_text(DocumentFormat::of("pipeline.json".as_ref()));
+/// assert!(yaml.starts_with("version: 1") && json.starts_with('{'));
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DocumentFormat {
     /// YAML 1.2.
     Yaml,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// Where: a node as `` node `x` ``, a key of a file as `nodes.x.prompt`, …; empty
     /// for the whole.

@@ -5,7 +5,17 @@ use std::fmt;
 use super::{did_you_mean, nearest};
 
 /// What is wrong with the text of a document, and where.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let error = ResourceConfig::from_text("endpoints:\n  fast: { provider: opanai, model: m }")
+///     .unwrap_err();
+/// assert_eq!((error.line, error.column), (Some(2), Some(21)));
+/// println!("{error}"); // with the line, a mark under it, and what is meant
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadError {
     /// The line, from 1, if it is known.
     pub line: Option<u64>,

@@ -9,6 +9,26 @@ use crate::resources::Cost;
 use crate::value::Value;
 
 /// How one input of a batch ended.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?;
+/// let questions = ["Why is the sky blue?", "Why is grass green?"].map(str::to_owned);
+/// for result in pipeline.run_batch(questions).await {
+///     match result.output {
+///         Ok(answer) => println!("{}: {answer}", result.index),
+///         Err(error) => println!("{} ({}): {error}", result.index, result.input),
+///     }
+///     assert!(result.usage.input_tokens > 0);
+///     assert!(result.timings.calling <= result.timings.total);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BatchResult<O> {

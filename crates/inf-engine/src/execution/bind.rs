@@ -10,6 +10,21 @@ use crate::resources::{EndpointGroup, IntoResources, ResourceError, ResourceMana
 use crate::value::{Data, Value};
 
 /// Why a pipeline can't run; nothing was called.
+///
+/// ```
+/// use inf_engine::execution::BindError;
+/// use inf_engine::prelude::*;
+///
+/// let resources = ResourceConfig::simulated(["fats"], &Default::default());
+/// let Err(BindError::Missing(missing)) = LlmInference::new("fast").bind(resources) else {
+///     panic!("nothing is called `fast`");
+/// };
+/// assert_eq!(missing.problems.len(), 1);
+/// assert_eq!(
+///     missing.to_string(),
+///     "node `llm`: the alias `fast` has no endpoint in the resources; did you mean `fats`?",
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
@@ -26,6 +41,7 @@ pub enum BindError {
 
 /// Endpoints, host functions and tools that a graph needs and that are not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MissingResources {
     /// Each of them; never empty.
     pub problems: Vec<Problem>,
@@ -38,6 +54,26 @@ impl std::fmt::Display for MissingResources {
 }
 
 /// What every module with a [`Forward`] can do once there are resources.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use inf_engine::prelude::*;
+/// use inf_engine::resources::ResourceManager;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = ResourceConfig::simulated(["fast"], &Default::default());
+/// // Two pipelines, one set of endpoints: limits hold for both together.
+/// let resources = Arc::new(ResourceManager::new(&config)?);
+/// let draft = LlmInference::new("fast").system_prompt("Draft.").bind(&resources)?;
+/// let polish = LlmInference::new("fast").system_prompt("Polish.").bind(&resources)?;
+///
+/// let text = draft.run_blocking("A letter to the moon".to_owned())?;
+/// polish.run_blocking(text)?;
+/// assert_eq!(resources.metrics()["fast"].requests, 2);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Bind: Forward + Sized + 'static {
     /// Traces this module and joins it with `resources`: a configuration, or a
     /// [`ResourceManager`] in an `Arc` that several pipelines share. The error
@@ -84,6 +120,24 @@ pub trait Bind: Forward + Sized + 'static {
 impl<F: Forward + 'static> Bind for F {}
 
 /// Why [`Bind::run`] gave no output.
+///
+/// ```
+/// use inf_engine::execution::RunError;
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ask = LlmInference::new("fast");
+/// match ask.run("Why?".to_owned(), ResourceConfig::new()).await {
+///     Ok(answer) => println!("{answer}"),
+///     Err(RunError::Execution(error)) => println!("failed at {:?}: {error}", error.node),
+///     // Nothing was called: the configuration has no endpoint at all.
+///     Err(error @ RunError::Bind(_)) => assert!(error.to_string().contains("`fast`")),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {

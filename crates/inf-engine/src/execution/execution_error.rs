@@ -8,6 +8,32 @@ use crate::graph::SourceLocation;
 /// Why an input has no output.
 ///
 /// As text it is one sentence that says where, what and what to do.
+///
+/// ```
+/// use inf_engine::clients::ClientErrorKind;
+/// use inf_engine::clients::simulated::{Faults, SimulatedSettings};
+/// use inf_engine::execution::{ErrorKind, ExecutionSettings};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A server that always fails, and one retry.
+/// let faults = Faults { error_ratio: 1.0, ..Faults::default() };
+/// let broken = SimulatedSettings { faults, ..SimulatedSettings::default() };
+/// let resources = ResourceConfig::simulated(["fast"], &broken);
+/// let pipeline = LlmInference::new("fast")
+///     .bind(resources)?
+///     .with_settings(ExecutionSettings::default().with_max_retries(1));
+///
+/// let error = pipeline.run("Why?".to_owned()).await.unwrap_err();
+/// assert_eq!(error.node.as_deref(), Some("llm"));
+/// assert_eq!(error.kind, ErrorKind::Call(ClientErrorKind::Server));
+/// assert_eq!(error.attempts(), 2);
+/// assert_eq!(error.earlier_attempts[0].kind, error.kind);
+/// println!("{error}"); // a sentence with all of this in it
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecutionError {
@@ -34,6 +60,7 @@ pub struct ExecutionError {
 
 /// An attempt that failed and was followed by another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The cause, for programs.
     pub kind: ErrorKind,
@@ -42,6 +69,25 @@ pub struct Attempt {
 }
 
 /// Why an input has no output, by cause.
+///
+/// ```
+/// use inf_engine::clients::ClientErrorKind;
+/// use inf_engine::execution::ErrorKind;
+///
+/// /// Whether it is worth asking again tomorrow.
+/// fn may_pass(kind: ErrorKind) -> bool {
+///     match kind {
+///         ErrorKind::Timeout | ErrorKind::Budget | ErrorKind::Cancelled => true,
+///         ErrorKind::Call(cause) => cause != ClientErrorKind::Refused,
+///         _ => false,
+///     }
+/// }
+///
+/// assert!(may_pass(ErrorKind::Call(ClientErrorKind::Server)));
+/// assert!(!may_pass(ErrorKind::InvalidInput));
+/// // As `inf run` and the journal write it.
+/// assert_eq!(ErrorKind::Call(ClientErrorKind::Server).to_string(), "server");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -98,6 +144,12 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::Runtime => "runtime",
         }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 

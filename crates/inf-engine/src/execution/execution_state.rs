@@ -16,8 +16,7 @@ use crate::value::Value;
 ///  └────────────► Skipped
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TaskStatus {
+pub(crate) enum TaskStatus {
     /// Waits for values that it reads.
     Blocked,
     /// Has all that it reads, and waits to be started.
@@ -37,7 +36,7 @@ pub enum TaskStatus {
 
 impl TaskStatus {
     /// Whether a node in this state stays in it.
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         matches!(
             self,
             Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped
@@ -55,7 +54,7 @@ impl TaskStatus {
 /// Each transition is one function that asserts where the node was: a call in
 /// any other state is a bug of the scheduler and panics.
 #[derive(Debug)]
-pub struct ExecutionState {
+pub(crate) struct ExecutionState {
     plan: Arc<Plan>,
     region: RegionRef,
     /// Of the nodes of the region; those of regions inside of it are skipped here.
@@ -66,7 +65,6 @@ pub struct ExecutionState {
     captured: Captured,
     /// Nodes that are in no final state.
     open: usize,
-    failed: bool,
 }
 
 /// The values that a region reads from outside: the same for all its runs, if
@@ -89,7 +87,7 @@ struct NodeState {
 impl ExecutionState {
     /// An execution that has its input and nothing else; the nodes that this
     /// makes ready are added to `ready`.
-    pub fn new(plan: Arc<Plan>, input: Value, ready: &mut Vec<NodeRef>) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, input: Value, ready: &mut Vec<NodeRef>) -> Self {
         Self::of_region(plan, RegionRef::ROOT, [input], None, ready)
     }
 
@@ -127,13 +125,12 @@ impl ExecutionState {
         });
         let nodes: Vec<NodeState> = nodes.collect();
         let mut state = Self {
-            open,
+            plan,
+            region,
             nodes,
             first,
-            region,
             captured,
-            plan,
-            failed: false,
+            open,
         };
         for slot in 0..given {
             let node = NodeRef::new(first + slot);
@@ -144,13 +141,14 @@ impl ExecutionState {
     }
 
     /// The region that this is a run of.
-    pub fn region(&self) -> RegionRef {
+    pub(crate) fn region(&self) -> RegionRef {
         self.region
     }
 
     /// Where `node` is. One of a region inside of this is where the node is that
     /// runs it, or skipped if that runs another one.
-    pub fn status(&self, node: NodeRef) -> TaskStatus {
+    #[cfg(test)]
+    pub(crate) fn status(&self, node: NodeRef) -> TaskStatus {
         let (mut at, mut inside) = (node, None);
         while self.plan.region_of(at) != self.region {
             let region = self.plan.region_of(at);
@@ -175,17 +173,12 @@ impl ExecutionState {
     }
 
     /// Whether every node is in a final state.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.open == 0
     }
 
-    /// Whether a node failed or was cancelled.
-    pub fn has_failed(&self) -> bool {
-        self.failed
-    }
-
     /// The value of a completed node, while someone has yet to read it.
-    pub fn value(&self, node: NodeRef) -> Option<&Value> {
+    pub(crate) fn value(&self, node: NodeRef) -> Option<&Value> {
         let slot = node.index().wrapping_sub(self.first);
         if let Some(own) = self.nodes.get(slot) {
             return own.value.as_ref();
@@ -213,18 +206,18 @@ impl ExecutionState {
     }
 
     /// Pending → in progress.
-    pub fn start(&mut self, node: NodeRef) {
+    pub(crate) fn start(&mut self, node: NodeRef) {
         self.transition(node, &[TaskStatus::Pending], TaskStatus::InProgress);
     }
 
     /// In progress → pending, to be started again.
-    pub fn requeue(&mut self, node: NodeRef) {
+    pub(crate) fn requeue(&mut self, node: NodeRef) {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Pending);
     }
 
     /// Notes that `node` runs `region` and no other one of its own: what is in
     /// the others is skipped.
-    pub fn choose(&mut self, node: NodeRef, region: RegionRef) {
+    pub(crate) fn choose(&mut self, node: NodeRef, region: RegionRef) {
         self.nodes[node.index() - self.first].chosen = region;
     }
 
@@ -236,7 +229,7 @@ impl ExecutionState {
 
     /// In progress → completed; the nodes that this makes ready are added to
     /// `ready`.
-    pub fn complete(&mut self, node: NodeRef, value: Value, ready: &mut Vec<NodeRef>) {
+    pub(crate) fn complete(&mut self, node: NodeRef, value: Value, ready: &mut Vec<NodeRef>) {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Completed);
         let completed = &mut self.nodes[node.index() - self.first];
         if completed.consumers > 0 {
@@ -254,9 +247,8 @@ impl ExecutionState {
     }
 
     /// In progress → failed; everything that needs this node is cancelled.
-    pub fn fail(&mut self, node: NodeRef) {
+    pub(crate) fn fail(&mut self, node: NodeRef) {
         self.transition(node, &[TaskStatus::InProgress], TaskStatus::Failed);
-        self.failed = true;
         self.release_inputs(node);
         let mut to_cancel: Vec<NodeRef> = self.plan.dependents(node).to_vec();
         while let Some(dependent) = to_cancel.pop() {
@@ -269,12 +261,12 @@ impl ExecutionState {
     }
 
     /// Cancels every node that was not started.
-    pub fn cancel_waiting(&mut self) {
+    pub(crate) fn cancel_waiting(&mut self) {
         self.cancel_those(|status| matches!(status, TaskStatus::Blocked | TaskStatus::Pending));
     }
 
     /// Cancels every node that is in no final state.
-    pub fn cancel(&mut self) {
+    pub(crate) fn cancel(&mut self) {
         self.cancel_those(|status| !status.is_final());
     }
 
@@ -294,7 +286,6 @@ impl ExecutionState {
             TaskStatus::InProgress,
         ];
         self.transition(node, &open, TaskStatus::Cancelled);
-        self.failed = true;
         self.release_inputs(node);
     }
 
@@ -332,3 +323,6 @@ impl ExecutionState {
             .map_err(|missing| missing.sentence(name()))
     }
 }
+
+#[cfg(test)]
+mod tests;

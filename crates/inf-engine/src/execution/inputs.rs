@@ -16,6 +16,25 @@ pub(super) type InputStream<I> = Pin<Box<dyn Stream<Item = I> + Send>>;
 /// (`run_blocking`) has to be, and gets an error from that run otherwise.
 ///
 /// `Kind` only keeps the two apart; the compiler infers it.
+///
+/// ```
+/// use futures_util::stream;
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?;
+/// let questions = || (1..=3).map(|n| format!("What is {n} times {n}?"));
+///
+/// let mut of_iterator = pipeline.stream(questions());
+/// let mut of_stream = pipeline.stream(stream::iter(questions()));
+/// while let (Some(one), Some(other)) = (of_iterator.next().await, of_stream.next().await) {
+///     assert!(one.output.is_ok() && other.output.is_ok());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait Inputs<I, Kind> {
     /// The inputs as a stream.
     fn into_stream(self) -> Pin<Box<dyn Stream<Item = I> + Send>>;

@@ -1,13 +1,31 @@
 //! Execution: running a graph over inputs.
 //!
-//! [`Bind`] traces a module and joins it with resources to a [`Pipeline`].
+//! [`Bind`] traces a module and joins it with resources to a [`Pipeline`], which
+//! runs on one input, many, or a stream of them. Every input ends in exactly one
+//! [`BatchResult`]: its output, or an [`ExecutionError`] that says which node
+//! failed, and why.
+//!
+//! | what | where |
+//! |---|---|
+//! | running | [`Pipeline`], [`ResultStream`], [`Inputs`], [`in_background`] |
+//! | how runs behave | [`ExecutionSettings`]: [`ErrorPolicy`], [`Hedging`], [`Cancellation`], [`Overlay`], scopes and [`spawn`] |
+//! | money | [`Estimate`] before, [`Budget`] while, [`Spent`] after |
+//! | answers piece by piece | [`TokenStream`] |
+//! | how far a run is | [`Progress`] |
+//! | what happened | [`Observer`] tells everything; [`NodeMetrics`] counts, [`Profile`] says where the time went, [`ForwardRecord`] what values were |
+//! | runs that share one scheduler | [`ExecutionManager`] |
+//!
+//! # How it works
+//!
 //! `run`, `run_batch` and `stream` give a run to the scheduler of the
 //! [`ExecutionManager`], which owns all state of all runs: for each input an
-//! [`ExecutionState`] says which nodes are ready, one lane per endpoint holds
+//! `ExecutionState` says which nodes are ready, one lane per alias holds
 //! the ready calls, and what calls nothing is done on the spot (`scheduling::evaluate`).
-//! Every input ends in exactly one [`BatchResult`]. How all this behaves is
-//! said by [`ExecutionSettings`]; what happens is told to [`Observer`]s and, as
-//! spans and events, to whoever listens: [`telemetry`](crate::telemetry).
+//! What happens is told to [`Observer`]s and, as spans and events, to whoever
+//! listens: [`telemetry`](crate::telemetry).
+//!
+//! Where to read next: [`resources`](crate::resources) for what endpoints bear,
+//! [`journal`](crate::journal) for what is kept of runs.
 
 pub(crate) mod answer_json;
 mod batch_result;
@@ -31,7 +49,7 @@ pub use batch_result::{BatchResult, ExecutionTimings};
 pub use bind::{Bind, BindError, MissingResources, RunError};
 pub use estimate::{AliasEstimate, Estimate};
 pub use execution_error::{Attempt, ErrorKind, ExecutionError};
-pub use execution_state::{ExecutionState, TaskStatus};
+pub(crate) use execution_state::ExecutionState;
 pub use in_background::in_background;
 pub use inputs::Inputs;
 pub use observation::{
@@ -42,7 +60,7 @@ pub use observation::{
     Waits,
 };
 pub use pipeline::Pipeline;
-pub use plan::Plan;
+pub(crate) use plan::Plan;
 pub use result_stream::ResultStream;
 pub use scheduling::ExecutionManager;
 pub use settings::{

@@ -13,7 +13,7 @@ use crate::graph::{GraphNode, InferenceGraph, NodeRef, Operation, Reference, Reg
 /// what they read from outside (*captures*) is there when it begins. A node of
 /// control flow waits for the captures of its regions, too.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     graph: Arc<InferenceGraph>,
     regions: Vec<RegionPlan>,
     /// Where each node stands.
@@ -92,7 +92,7 @@ impl Adjacency {
 
 impl Plan {
     /// Prepares `graph`.
-    pub fn new(graph: Arc<InferenceGraph>) -> Self {
+    pub(crate) fn new(graph: Arc<InferenceGraph>) -> Self {
         let nodes = graph.nodes();
         let dependencies = graph.enumerate().map(|(node, found)| {
             let mut needed = graph.dependencies(node);
@@ -155,7 +155,7 @@ impl Plan {
     }
 
     /// The graph that this plan is of.
-    pub fn graph(&self) -> &Arc<InferenceGraph> {
+    pub(crate) fn graph(&self) -> &Arc<InferenceGraph> {
         &self.graph
     }
 

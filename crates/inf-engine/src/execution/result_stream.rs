@@ -31,6 +31,30 @@ use crate::value::{Data, Value};
 /// The run goes on while nobody reads, until as many results wait as
 /// [`max_results_waiting`](super::ExecutionSettings::max_results_waiting) allows.
 /// Dropping the stream cancels what is under way and closes its connections.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?;
+/// // An endless source: what is read ahead is bounded, and the stream says when to stop.
+/// let questions = (1_u64..).map(|n| format!("Is {n} a prime?"));
+/// let mut results = pipeline.stream(questions).in_order();
+/// while let Some(result) = results.next().await {
+///     if let Ok(answer) = &result.output {
+///         println!("{}: {answer}", result.index);
+///     }
+///     if result.index == 99 {
+///         results.stop(); // begins no more; what has begun still has its result
+///     }
+/// }
+/// assert!(results.progress().inputs_succeeded >= 100);
+/// assert!(results.ended_early().is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it cancels the run"]
 pub struct ResultStream<O> {
     run: RunId,
@@ -181,7 +205,7 @@ impl<O> ResultStream<O> {
             Some((kind, why)) => (*kind, why.as_str()),
             None => (
                 ErrorKind::Cancelled,
-                "the runtime that the run began in is gone",
+                "the runtime that the run began in is gone: keep it until all results are read",
             ),
         };
         ExecutionError::new(kind, why)

@@ -7,7 +7,20 @@ use crate::document::ReadError;
 use crate::graph::PipelineFileError;
 
 /// What is wrong with a file, and which one it is.
+///
+/// ```
+/// use inf_engine::files::FileErrorKind;
+/// use inf_engine::prelude::*;
+///
+/// let error = InferenceGraph::load("pipelines/missing.yaml").unwrap_err();
+/// assert!(matches!(error.kind, FileErrorKind::Read(_)));
+/// assert_eq!(
+///     error.to_string(),
+///     "pipelines/missing.yaml: can't be read: there is no such file or folder",
+/// );
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FileError {
     /// The file.
     pub path: PathBuf,

@@ -12,6 +12,19 @@ use crate::value::Value;
 /// fails with a sentence that says so.
 ///
 /// Those of two values take a list of two.
+///
+/// ```
+/// use inf_engine::graph::{Compute, Operation};
+/// use inf_engine::prelude::*;
+///
+/// let graph = Tracer::new("is_long").trace(|text: Proxy<String>| text.length().at_least(100_u64))?;
+/// let computed: Vec<&str> = graph.nodes().iter().filter_map(|node| match node.operation() {
+///     Operation::Compute { function, .. } => Some(function.name()),
+///     _ => None,
+/// }).collect();
+/// assert_eq!(computed, [Compute::Length.name(), Compute::GreaterOrEqual.name()]);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compute {

@@ -9,6 +9,15 @@ use super::{InferenceGraph, Operation};
 ///
 /// Names of nodes and modules, paths and descriptions of parameters, and source
 /// lines do not count. The hash is the same in every process, build and machine.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let ask = |prompt: &str| LlmInference::new("fast").system_prompt(prompt).trace();
+/// assert_eq!(ask("Be brief.")?.content_hash(), ask("Be brief.")?.content_hash());
+/// assert_ne!(ask("Be brief.")?.content_hash(), ask("Be kind.")?.content_hash());
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash([u8; 32]);
 

@@ -10,7 +10,33 @@ use crate::value::Value;
 ///
 /// No other arm runs. A value that has no arm, where there is no `otherwise`, is
 /// an error of that input.
+///
+/// What is traced makes it with [`branch`](crate::trace::branch) and
+/// [`match_branch`](crate::trace::match_branch); by hand:
+///
+/// ```
+/// use inf_engine::graph::{
+///     Arm, Branch, GraphBuilder, GraphNode, LlmCall, NodeRef, Operation, Template,
+/// };
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("reply", Schema::of::<String>());
+/// let mut arm = |alias: &str, name: &str| {
+///     let region = builder.add_region();
+///     let call = LlmCall::new(alias, Template::of(NodeRef::INPUT));
+///     let reply = builder.add_to(region, GraphNode::new(name, Operation::Llm(call)));
+///     builder.set_region_output(region, reply.into());
+///     region
+/// };
+/// let (short, long) = (arm("fast", "short"), arm("smart", "long"));
+/// let branch = Branch::new(NodeRef::INPUT, [Arm::new("hello", short)]).with_otherwise(long);
+/// let reply = builder.add(GraphNode::new("reply", Operation::Branch(branch)));
+/// let graph = builder.finish(reply.into())?;
+/// assert_eq!(graph.regions().len(), 3);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Branch {
     /// What decides: a boolean, a text or a whole number.
     pub on: Shape,
@@ -29,18 +55,36 @@ pub struct Arm {
     pub region: RegionRef,
 }
 
-impl Branch {
-    /// A branch with an arm for true and one for false.
-    pub fn on_condition(on: Shape, then: RegionRef, otherwise: RegionRef) -> Self {
-        let arm = |when: bool, region| Arm {
+impl Arm {
+    /// Runs `region` for `when`: a text, a whole number or a boolean.
+    pub fn new(when: impl Into<Value>, region: RegionRef) -> Self {
+        Self {
             when: when.into(),
             region,
-        };
+        }
+    }
+}
+
+impl Branch {
+    /// A branch on `on` with these arms, and an error for every other value.
+    pub fn new(on: impl Into<Shape>, arms: impl IntoIterator<Item = Arm>) -> Self {
         Self {
-            on,
-            arms: vec![arm(true, then), arm(false, otherwise)],
+            on: on.into(),
+            arms: arms.into_iter().collect(),
             otherwise: None,
         }
+    }
+
+    /// Runs `region` for every value that has no arm.
+    #[must_use]
+    pub fn with_otherwise(mut self, region: RegionRef) -> Self {
+        self.otherwise = Some(region);
+        self
+    }
+
+    /// A branch with an arm for true and one for false.
+    pub fn on_condition(on: impl Into<Shape>, then: RegionRef, otherwise: RegionRef) -> Self {
+        Self::new(on, [Arm::new(true, then), Arm::new(false, otherwise)])
     }
 
     /// The regions of true and false, if that is what it decides.
@@ -105,7 +149,30 @@ impl Branch {
 
 /// Runs its body for each element of a list, all in parallel, and has a list in
 /// the order of the elements.
+///
+/// What is traced makes it with [`map`](crate::trace::map) and its siblings; by hand:
+///
+/// ```
+/// use inf_engine::graph::{
+///     GraphBuilder, GraphNode, Keep, LlmCall, Map, NodeRef, Operation, Template,
+/// };
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("summaries", Schema::of::<Vec<String>>());
+/// let body = builder.add_region();
+/// let text = builder.add_to(body, GraphNode::new("text", Operation::Argument));
+/// let call = LlmCall::new("fast", Template::of(text));
+/// let summary = builder.add_to(body, GraphNode::new("summary", Operation::Llm(call)));
+/// builder.set_region_output(body, summary.into());
+/// // A text that can't be summarized is told apart and fails nothing.
+/// let map = Map::new(NodeRef::INPUT, body).with_keep(Keep::Results);
+/// let all = builder.add(GraphNode::new("all", Operation::Map(map)));
+/// let graph = builder.finish(all.into())?;
+/// assert_eq!(graph.nodes().len(), 4);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Map {
     /// The list.
     pub list: Shape,
@@ -113,6 +180,24 @@ pub struct Map {
     pub body: RegionRef,
     /// What becomes of what the body gives.
     pub keep: Keep,
+}
+
+impl Map {
+    /// The outputs of `body` for each element of `list`.
+    pub fn new(list: impl Into<Shape>, body: RegionRef) -> Self {
+        Self {
+            list: list.into(),
+            body,
+            keep: Keep::Outputs,
+        }
+    }
+
+    /// Makes something else of what the body gives.
+    #[must_use]
+    pub fn with_keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
 }
 
 /// What a [`Map`] makes of what its body gives for an element.
@@ -129,7 +214,31 @@ pub enum Keep {
 }
 
 /// Puts the elements of a list together, two at a time, to one value.
+///
+/// ```
+/// use inf_engine::graph::{Fold, FoldOrder, InferenceGraph, Operation};
+///
+/// let graph = InferenceGraph::from_text(r#"
+/// version: 1
+/// name: merge
+/// input: [string]
+/// nodes:
+///   merged:
+///     fold: input
+///     tree: true
+///     as: [left, right]
+///     nodes: { both: { llm: fast, prompt: "Merge:\n{left}\n{right}" } }
+///     output: both
+/// output: merged
+/// "#)?;
+/// let merged = graph.node_named("merged").expect("it is there");
+/// let Operation::Fold(fold) = graph.node(merged).operation() else { panic!("it folds") };
+/// assert_eq!((fold.order, fold.initial.is_none()), (FoldOrder::Tree, true));
+/// # let _: &Fold = fold;
+/// # Ok::<(), inf_engine::graph::PipelineFileError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Fold {
     /// The list. An empty one without an `initial` is an error of its input.
     pub list: Shape,
@@ -140,6 +249,33 @@ pub struct Fold {
     pub body: RegionRef,
     /// In which order.
     pub order: FoldOrder,
+}
+
+impl Fold {
+    /// Puts the elements of `list` together with `body`, from the first to the
+    /// last.
+    pub fn new(list: impl Into<Shape>, body: RegionRef) -> Self {
+        Self {
+            list: list.into(),
+            initial: None,
+            body,
+            order: FoldOrder::Sequential,
+        }
+    }
+
+    /// Begins with `initial`.
+    #[must_use]
+    pub fn with_initial(mut self, initial: impl Into<Shape>) -> Self {
+        self.initial = Some(initial.into());
+        self
+    }
+
+    /// Puts them together in another order.
+    #[must_use]
+    pub fn with_order(mut self, order: FoldOrder) -> Self {
+        self.order = order;
+        self
+    }
 }
 
 /// In which order a [`Fold`] puts elements together.
@@ -158,6 +294,7 @@ pub enum FoldOrder {
 /// The body gives `{state, done}`. The value is `{state, iterations, stopped}`,
 /// where `stopped` is `condition` or `max`.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Repeat {
     /// The first state.
     pub state: Shape,
@@ -177,6 +314,15 @@ impl Repeat {
     /// The field of the value that says why it was the last time.
     pub const STOPPED: &str = "stopped";
 
+    /// Runs `body`, first on `state`, at most `max` times.
+    pub fn new(state: impl Into<Shape>, body: RegionRef, max: u32) -> Self {
+        Self {
+            state: state.into(),
+            body,
+            max,
+        }
+    }
+
     /// The two parts of what the body gives: the state, and whether it is done.
     pub(crate) fn parts(output: &Shape) -> Option<(&Shape, &Shape)> {
         match output {
@@ -190,6 +336,7 @@ impl Repeat {
 
 /// Runs a region, and another one in its place if it fails.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Fallback {
     /// What runs first.
     pub body: RegionRef,
@@ -198,4 +345,22 @@ pub struct Fallback {
     /// The failures that it is for; all if there are none. What stops a run
     /// (cancellation, a budget) is no failure.
     pub on: Vec<FailureKind>,
+}
+
+impl Fallback {
+    /// Runs `body`, and `otherwise` if that fails, whatever the failure.
+    pub fn new(body: RegionRef, otherwise: RegionRef) -> Self {
+        Self {
+            body,
+            otherwise,
+            on: Vec::new(),
+        }
+    }
+
+    /// Is for failures of these kinds alone.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: impl IntoIterator<Item = FailureKind>) -> Self {
+        self.on = kinds.into_iter().collect();
+        self
+    }
 }

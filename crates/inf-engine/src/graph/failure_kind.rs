@@ -6,6 +6,14 @@ use std::fmt;
 ///
 /// The names are those of the kinds of errors in results. What stops a run
 /// (cancellation, a budget) is none of them.
+///
+/// ```
+/// use inf_engine::graph::FailureKind;
+///
+/// // The names are those of results and journals.
+/// assert_eq!(FailureKind::from_name("rate_limited"), Some(FailureKind::RateLimited));
+/// assert_eq!(FailureKind::Server.as_str(), "server");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -56,7 +64,7 @@ impl FailureKind {
     ];
 
     /// The name in pipeline files and in results.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidInput => "invalid_input",
             Self::MissingValue => "missing_value",
@@ -76,12 +84,12 @@ impl FailureKind {
 
     /// The kind that is called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
 impl fmt::Display for FailureKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(self.as_str())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::graph_error::{GraphError, Problem};
+use super::graph_error::GraphError;
 use super::inference_graph::{GraphParameter, InferenceGraph};
 use super::node_schemas::NodeSchemas;
 use super::pipeline_file::PARAMETERS;
@@ -13,7 +13,7 @@ use super::reference::is_identifier;
 use super::region_layout::RegionLayout;
 use super::{Accessor, GraphNode, HostFunction, LlmCall, NodeRef, Operation, ParameterRef};
 use super::{Reference, RegionRef, Repeat, Shape, Tool};
-use crate::document::did_you_mean;
+use crate::document::{Problem, did_you_mean};
 use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
 
@@ -99,7 +99,7 @@ impl GraphBuilder {
     /// let call = LlmCall::new("fast", Template::of(text));
     /// let summary = builder.add_to(body, GraphNode::new("summary", Operation::Llm(call)));
     /// builder.set_region_output(body, summary.into());
-    /// let map = Map { list: NodeRef::INPUT.into(), body, keep: Keep::Outputs };
+    /// let map = Map::new(NodeRef::INPUT, body);
     /// let summaries = builder.add(GraphNode::new("summaries", Operation::Map(map)));
     /// let graph = builder.finish(summaries.into())?;
     /// assert_eq!(graph.regions().len(), 2);
@@ -277,7 +277,7 @@ impl GraphBuilder {
             node.operation.visit_references(&mut parts);
             let known = |parameter: &ParameterRef| parameter.index() < self.parameters.len();
             if !node.operation.parameters().iter().all(known) {
-                problems.push(Problem::new(&place, "a parameter of another graph is used"));
+                problems.push(Problem::new(&place, "a parameter of another graph is used: a `ParameterRef` is of the builder that made it"));
             }
         }
         problems.extend(self.ambiguous_functions());
@@ -286,7 +286,10 @@ impl GraphBuilder {
         for GraphParameter { path, parameter } in &self.parameters {
             let place = format!("parameter `{path}`");
             if !paths.insert(path) {
-                problems.push(Problem::new(&place, "another parameter has this path"));
+                problems.push(Problem::new(
+                    &place,
+                    "another parameter has this path: give one of them another",
+                ));
             }
             if path.as_str().contains(['{', '}', '"']) {
                 let message = "a parameter's path can't hold `{`, `}` or `\"`, which mean something \
@@ -325,7 +328,10 @@ impl GraphBuilder {
     /// Finds references into values that, by their schema, have no such part.
     fn part_problem(&self, place: &str, reference: &Reference) -> Option<Problem> {
         let Some(node) = self.nodes.get(reference.node.index()) else {
-            return Some(Problem::new(place, "a node of another graph is used"));
+            return Some(Problem::new(
+                place,
+                "a node of another graph is used: a `NodeRef` is of the builder that made it",
+            ));
         };
         let mut schema = match &node.operation {
             Operation::Input => self.input.as_json().clone(),

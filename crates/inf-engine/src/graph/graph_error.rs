@@ -2,10 +2,26 @@
 
 use std::fmt;
 
-pub use crate::document::Problem;
+use crate::document::Problem;
 
 /// All the problems of a graph.
+///
+/// ```
+/// use inf_engine::graph::{GraphBuilder, GraphNode, HostCall, NodeRef, Operation};
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("count", Schema::any());
+/// let call = HostCall::new("count", NodeRef::INPUT);
+/// let one = builder.add(GraphNode::new("count", Operation::Host(call.clone())));
+/// builder.add(GraphNode::new("count", Operation::Host(call)));
+/// let error = builder.finish(one.into()).unwrap_err();
+/// for problem in &error.problems {
+///     println!("{}: {}", problem.place, problem.message);
+/// }
+/// assert_eq!(error.problems.len(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GraphError {
     /// Each of them; never empty.
     pub problems: Vec<Problem>,

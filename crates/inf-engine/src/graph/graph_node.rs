@@ -6,6 +6,17 @@ use std::sync::Arc;
 use super::{Operation, RegionRef};
 
 /// One operation of a graph.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let graph = LlmInference::new("fast").trace()?;
+/// let node = &graph.nodes()[1];
+/// assert_eq!(node.name(), "llm");
+/// // Where the program made it, for errors and drawings.
+/// assert!(node.location().is_some());
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct GraphNode {
     /// The name by which files, drawings and errors call this node; unique in
@@ -89,7 +100,7 @@ impl GraphNode {
     }
 
     /// The name, to share: paths are made of it.
-    pub fn shared_name(&self) -> &Arc<str> {
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.name
     }
 
@@ -112,6 +123,7 @@ impl PartialEq for GraphNode {
 
 /// A line of the program that was traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SourceLocation {
     /// The file, as the compiler names it.
     pub file: &'static str,

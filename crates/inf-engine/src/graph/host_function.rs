@@ -12,7 +12,7 @@ use super::placement::Placement;
 use crate::value::{Data, Value};
 
 /// The result of a host function, as it is being waited for.
-pub type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send>>;
+pub(crate) type HostFuture = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send>>;
 
 /// A function of the host program that runs as a node, under a stable name.
 ///
@@ -52,8 +52,7 @@ type Returning<R> = dyn Fn(&Value) -> R + Send + Sync;
 
 /// Why a host function gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HostError {
+pub(crate) enum HostError {
     /// The value it was given is not of the type it takes.
     #[error("host function `{function}` can't take its input: {reason}")]
     Input {

@@ -13,7 +13,19 @@ use crate::parameter::{Parameter, ParameterPath};
 use crate::value::Schema;
 
 /// A parameter of a graph: the live handle and its path.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let style = Parameter::new("Be brief.").described("The style.");
+/// let graph = LlmInference::new("fast").system_prompt(&style).trace()?;
+/// let found = &graph.parameters()[0];
+/// assert_eq!(found.path.as_str(), "system_prompt");
+/// assert!(found.parameter.is_same(&style)); // the handle itself, no copy
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct GraphParameter {
     /// Where it stands in the tree of modules.
     pub path: ParameterPath,

@@ -9,7 +9,17 @@ use crate::value::Schema;
 
 /// One call of a model; with tools, or with an output that has to be asked for
 /// again, several requests of one conversation.
+///
+/// ```
+/// use inf_engine::graph::{LlmCall, NodeRef, Template};
+///
+/// let mut call = LlmCall::new("fast", Template::of(NodeRef::INPUT));
+/// call.system = Some(Template::text("Answer in one sentence."));
+/// call.max_tokens = Some(100);
+/// assert_eq!(call.alias.as_str(), "fast");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LlmCall {
     /// Which model, by alias.
     pub alias: Alias,

@@ -47,10 +47,10 @@ pub use control_flow::{Arm, Branch, Fallback, Fold, FoldOrder, Keep, Map, Repeat
 pub use drawing::{GraphOutline, OutlineEdge, OutlineNode, OutlineRegion};
 pub use failure_kind::FailureKind;
 pub use graph_builder::GraphBuilder;
-pub use graph_error::{GraphError, Problem};
+pub use graph_error::GraphError;
 pub use graph_node::{GraphNode, SourceLocation};
-pub(crate) use host_function::HostBody;
-pub use host_function::{HostError, HostFunction, HostFunctions, HostFuture};
+pub(crate) use host_function::{HostBody, HostError, HostFuture};
+pub use host_function::{HostFunction, HostFunctions};
 pub use inference_graph::{GraphParameter, InferenceGraph};
 pub use llm_call::LlmCall;
 pub use node_path::{NodePath, Place, RegionPath};

@@ -30,6 +30,7 @@ struct Step {
 
 /// Which run of which of its regions, for the node that owns them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Place {
     /// An arm of a branch or of a fallback; as text `/bug`.
     Arm(Arc<str>),
@@ -115,6 +116,15 @@ impl fmt::Display for RegionPath {
 
 /// Where a node runs inside of one input: the region, and the node's name. As
 /// text `reply/bug/fix`, `summaries[17]/summary`, `revise[2]/critique`.
+///
+/// ```
+/// use inf_engine::graph::{Place, RegionPath};
+///
+/// let third = RegionPath::ROOT.within(&"summaries".into(), Place::Element(2));
+/// let path = third.node("summary");
+/// assert_eq!(path.to_string(), "summaries[2]/summary");
+/// assert_eq!((path.name(), path.region()), ("summary", &third));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NodePath {
     region: RegionPath,

@@ -5,9 +5,10 @@ use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::cases::{impossible_cases, missing_cases};
 use super::{
-    Accessor, Branch, FoldOrder, InferenceGraph, Keep, Map, NodeRef, Operation, Problem, Reference,
+    Accessor, Branch, FoldOrder, InferenceGraph, Keep, Map, NodeRef, Operation, Reference,
     RegionRef, Repeat, Shape,
 };
+use crate::document::Problem;
 use crate::value::{Schema, Value};
 
 /// A schema of more parts says nothing, so that values which are packed again

@@ -11,6 +11,15 @@ use super::{
 
 /// The name under which a pipeline calls a model; which endpoint that is, is
 /// said outside the code, in a resource configuration.
+///
+/// ```
+/// use inf_engine::graph::Alias;
+/// use inf_engine::prelude::*;
+///
+/// let graph = LlmInference::new("fast").trace()?;
+/// assert_eq!(graph.aliases(), [&Alias::from("fast")]);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Alias(Arc<str>);
 
@@ -34,6 +43,21 @@ impl fmt::Display for Alias {
 }
 
 /// What a node does when its inputs are there.
+///
+/// ```
+/// use inf_engine::graph::Operation;
+/// use inf_engine::prelude::*;
+///
+/// let ask = LlmInference::new("fast").max_tokens(100);
+/// let graph = ask.trace()?;
+/// // What may be as long as the model likes?
+/// let unbounded = graph.nodes().iter().filter(|node| match node.operation() {
+///     Operation::Llm(call) => call.max_tokens.is_none(),
+///     _ => false,
+/// });
+/// assert_eq!(unbounded.count(), 0);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -69,12 +93,37 @@ pub enum Operation {
 }
 
 /// A call of a function that the host program provides under a name.
+///
+/// ```
+/// use inf_engine::graph::{GraphBuilder, GraphNode, HostCall, HostFunction, NodeRef, Operation};
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("count", Schema::of::<String>());
+/// let call = HostCall::new("count_words", NodeRef::INPUT);
+/// let count = builder.add(GraphNode::new("count", Operation::Host(call)));
+/// let words = |text: String| text.split_whitespace().count();
+/// builder.set_host_function(count, HostFunction::new("count_words", words));
+/// let graph = builder.finish(count.into())?;
+/// assert!(graph.missing_host_functions().is_empty());
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct HostCall {
     /// The name of the function.
     pub function: Arc<str>,
     /// What it is given.
     pub input: Shape,
+}
+
+impl HostCall {
+    /// A call of the host function of this name.
+    pub fn new(function: impl Into<Arc<str>>, input: impl Into<Shape>) -> Self {
+        Self {
+            function: function.into(),
+            input: input.into(),
+        }
+    }
 }
 
 impl Operation {

@@ -9,6 +9,17 @@ use crate::value::Value;
 ///
 /// A type of its own, so that a text or a number can never be mistaken for a
 /// reference.
+///
+/// ```
+/// use inf_engine::graph::NodeRef;
+/// use inf_engine::prelude::*;
+///
+/// let graph = LlmInference::new("fast").trace()?;
+/// let call = graph.node_named("llm").expect("it is there");
+/// assert_eq!(graph.dependencies(call), [NodeRef::INPUT]);
+/// assert_eq!(graph.node(call).name(), "llm");
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeRef(u32);
 
@@ -55,6 +66,24 @@ pub enum Accessor {
 }
 
 /// A value that a node reads: another node's value, or a part of it.
+///
+/// ```
+/// use inf_engine::graph::{Accessor, InferenceGraph, NodeRef, Reference, Shape};
+///
+/// let graph = InferenceGraph::from_text(
+///     "{version: 1, name: first_title, nodes: {}, output: input.papers.0.title}",
+/// )?;
+/// let title = Reference {
+///     node: NodeRef::INPUT,
+///     path: vec![
+///         Accessor::Key("papers".into()),
+///         Accessor::Index(0),
+///         Accessor::Key("title".into()),
+///     ],
+/// };
+/// assert_eq!(graph.output(), &Shape::Reference(title));
+/// # Ok::<(), inf_engine::graph::PipelineFileError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
     /// The node whose value is read.

@@ -36,6 +36,23 @@ impl RegionRef {
 /// Its nodes read each other, and values of the regions around it (*captures*),
 /// which are there before it begins. Nothing outside reads into it: what leaves
 /// is its output, by way of its owner.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let (smart, fast) = (LlmInference::new("smart"), LlmInference::new("fast"));
+/// let graph = Tracer::new("answer").trace(|question: Proxy<String>| {
+///     fallback(|| smart.call(question), || fast.call(question))
+/// })?;
+/// // The whole graph comes first; regions stand where their owners are.
+/// let labels: Vec<String> = graph.regions().iter().map(|region| region.label().to_string()).collect();
+/// assert_eq!(labels, ["pipeline", "try", "fallback"]);
+/// for region in &graph.regions()[1..] {
+///     let names = region.nodes().map(|place| graph.nodes()[place].name());
+///     println!("{}: {:?}", region.label(), names.collect::<Vec<_>>());
+/// }
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Region {
     pub(super) owner: Option<NodeRef>,
@@ -91,6 +108,7 @@ impl Region {
 
 /// What a region is for its owner.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum RegionLabel {
     /// The whole graph.
     Root,
@@ -169,7 +187,25 @@ impl fmt::Display for RegionLabel {
 
 /// Where a node stands: it runs as a part of `owner` only, in the arm or body
 /// `label`.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let long = LlmInference::new("smart");
+/// let graph = Tracer::new("answer").trace(|question: Proxy<String>| {
+///     branch(
+///         question.length().at_least(100_u64),
+///         || long.call(question).named("reply"),
+///         || prompt!("Too short."),
+///     )
+/// })?;
+/// let call = graph.node_named("reply").expect("it is there");
+/// let conditions: Vec<String> = graph.conditions(call).map(|found| found.to_string()).collect();
+/// assert_eq!(conditions, ["then of `branch`"]); // it runs in one arm only
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Condition<'g> {
     /// The node of control flow.
     pub owner: NodeRef,

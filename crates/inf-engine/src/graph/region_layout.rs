@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::graph_error::Problem;
 use super::region::{Condition, RegionLabel};
 use super::{GraphNode, NodeRef, Operation, Reference, Region, RegionRef, Shape};
+use crate::document::Problem;
 
 /// How deep regions may stand in each other: so that files of them are read, which
 /// take up to four of 64 levels for each.
@@ -42,7 +42,7 @@ impl<'b> RegionLayout<'b> {
         for (index, node) in nodes.iter().enumerate() {
             for (region, label) in node.operation.labelled_regions() {
                 let message = match owners.get(region.index()) {
-                    None => "it runs a region of another graph".to_owned(),
+                    None => "it runs a region of another graph: a `RegionRef` is of the builder that made it".to_owned(),
                     Some(_) if region == RegionRef::ROOT => {
                         "it can't run the whole graph that it is in".to_owned()
                     }
@@ -58,7 +58,7 @@ impl<'b> RegionLayout<'b> {
                 problems.push(Problem::new(place_of(node), message));
             }
             if node.region.index() >= outputs.len() {
-                let message = "it stands in a region of another graph";
+                let message = "it stands in a region of another graph: a `RegionRef` is of the builder that made it";
                 problems.push(Problem::new(place_of(node), message));
             }
         }
@@ -351,7 +351,12 @@ impl<'b> RegionLayout<'b> {
         names.reverse();
         names.extend(names.first().copied());
         let cycle = names.join(" → ");
-        Problem::new("", format!("the nodes need each other in a cycle: {cycle}"))
+        Problem::new(
+            "",
+            format!(
+                "the nodes need each other in a cycle: {cycle}; take one of these references out"
+            ),
+        )
     }
 }
 

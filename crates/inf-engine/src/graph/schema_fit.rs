@@ -4,7 +4,8 @@
 use serde_json::Value as Json;
 
 use super::node_schemas::NodeSchemas;
-use super::{GraphError, InferenceGraph, Problem};
+use super::{GraphError, InferenceGraph};
+use crate::document::Problem;
 use crate::value::Schema;
 
 impl InferenceGraph {

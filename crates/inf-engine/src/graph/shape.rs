@@ -8,6 +8,16 @@ use crate::value::Value;
 /// A value put together from references, constants, lists and maps, nested as
 /// the user wrote them. A graph's output is one, and so is the input of a host
 /// function.
+///
+/// ```
+/// use inf_engine::graph::Shape;
+/// use inf_engine::prelude::*;
+///
+/// let graph = Tracer::new("both").trace(|text: Proxy<String>| (text, "fixed".to_owned().into_proxy()).pack());
+/// # use inf_engine::trace::IntoProxy;
+/// assert!(matches!(graph?.output(), Shape::List(parts) if parts.len() == 2));
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// A node's value or a part of it.

@@ -7,6 +7,14 @@ use super::{NodeRef, ParameterRef, Reference};
 /// In a pipeline file a template is a text like `Compare {a} with {b.title}.`;
 /// `{{` and `}}` stand for braces, and `{parameters.style}` for a parameter.
 /// A value fills a hole as [`Value`](crate::Value)'s `Display` shows it.
+///
+/// ```
+/// use inf_engine::graph::{NodeRef, Template, TemplatePart};
+///
+/// let mut prompt = Template::text("Translate into French:\n");
+/// prompt.push(TemplatePart::Reference(NodeRef::INPUT.into()));
+/// assert_eq!(prompt.parts().len(), 2);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<TemplatePart>,

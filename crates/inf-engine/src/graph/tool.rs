@@ -43,7 +43,7 @@ pub(crate) type ToolFuture = Pin<Box<dyn Future<Output = Result<Arc<str>, String
 /// let divide = Tool::fallible("divide", "Divides `a` by `b`.", |ask: Add| async move {
 ///     if ask.b == 0.0 { Err("`b` is 0") } else { Ok(ask.a / ask.b) }
 /// });
-/// let count = LlmInference::new("smart").with_tools([add, divide]);
+/// let count = LlmInference::new("smart").tools([add, divide]);
 /// # let _ = count;
 /// ```
 #[derive(Clone)]
@@ -60,6 +60,25 @@ pub struct Tool {
 
 /// What a [`Tool`] takes: a type with serde's `Deserialize` and schemars'
 /// `JsonSchema`, a struct with named fields, or `()` for nothing.
+///
+/// ```
+/// use inf_engine::graph::Tool;
+/// use inf_engine::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Lookup {
+///     /// A name as it is written on crates.io.
+///     package: String,
+/// }
+///
+/// let versions = Tool::new("versions", "The versions of a package.", |ask: Lookup| async move {
+///     format!("{}: 1.0.0, 1.1.0", ask.package)
+/// });
+/// let now = Tool::new("now", "The time.", |(): ()| async { "12:00" });
+/// // What a model reads of the field is its comment.
+/// assert!(versions.spec().parameters.to_string().contains("as it is written on crates.io"));
+/// assert_eq!(now.name(), "now");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the arguments of a tool",
     label = "the closure of a tool takes one struct, which holds all arguments",
@@ -70,6 +89,20 @@ pub trait ToolArguments: DeserializeOwned + JsonSchema + Send + 'static {}
 impl<A: DeserializeOwned + JsonSchema + Send + 'static> ToolArguments for A {}
 
 /// What a [`Tool`] gives: a text, or a type with serde's `Serialize`.
+///
+/// ```
+/// use inf_engine::graph::Tool;
+/// use inf_engine::prelude::*;
+///
+/// #[derive(Serialize)]
+/// struct Weather { sunny: bool, degrees: i32 }
+///
+/// // The model reads `{"sunny":true,"degrees":21}`.
+/// let weather = Tool::new("weather", "The weather.", |(): ()| async {
+///     Weather { sunny: true, degrees: 21 }
+/// });
+/// assert_eq!(weather.spec().description, "The weather.");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be told to a model",
     note = "a tool returns a text, or a type with `#[derive(Serialize)]`",

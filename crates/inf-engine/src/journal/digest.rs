@@ -94,11 +94,11 @@ impl io::Write for HashWriter<'_> {
 
 /// A digest of something of its own type.
 macro_rules! digest_type {
-    ($(#[$docs:meta])* $name:ident) => {
+    ($(#[$docs:meta])* $visible:vis $name:ident) => {
         $(#[$docs])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(transparent)]
-        pub struct $name($crate::journal::digest::Digest);
+        $visible struct $name($crate::journal::digest::Digest);
 
         impl ::std::fmt::Display for $name {
             /// 32 hexadecimal digits.

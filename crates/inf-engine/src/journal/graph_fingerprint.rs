@@ -16,7 +16,7 @@ use crate::graph::{GraphOutline, InferenceGraph};
 /// Priorities, modules and descriptions do not count, for they change nothing
 /// of what is asked; names of nodes do, because what is recorded is found by them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GraphFingerprint {
+pub(crate) struct GraphFingerprint {
     pub(super) structure: Arc<str>,
     pub(super) nodes: Arc<IndexMap<String, NodeFingerprint>>,
     pub(super) outline: Arc<GraphOutline>,
@@ -30,7 +30,7 @@ pub(super) const OUTPUT: &str = "(output)";
 
 impl GraphFingerprint {
     /// The fingerprint of `graph`.
-    pub fn of(graph: &InferenceGraph) -> Self {
+    pub(crate) fn of(graph: &InferenceGraph) -> Self {
         // The pipeline file is the one form of a graph that never changes.
         let text = graph.to_text(DocumentFormat::Json);
         let mut document: Json = serde_json::from_str(&text).unwrap_or_default();
@@ -57,11 +57,6 @@ impl GraphFingerprint {
             nodes: Arc::new(nodes),
             outline: Arc::new(graph.outline()),
         }
-    }
-
-    /// The hash of all that it does: 32 hexadecimal digits.
-    pub fn structure(&self) -> &str {
-        &self.structure
     }
 }
 

@@ -22,12 +22,12 @@ digest_type! {
     /// assert_ne!(first, InputIdentity::of("compare", &apple, 1));
     /// assert_ne!(first, InputIdentity::of("describe", &apple, 0));
     /// ```
-    InputIdentity
+    pub InputIdentity
 }
 
 digest_type! {
     /// The arguments of a host function, by their content: 128 bits of BLAKE3.
-    ArgumentsDigest
+    pub ArgumentsDigest
 }
 
 impl InputIdentity {

@@ -165,7 +165,7 @@ impl Journal {
     }
 
     /// Notes that a run begins, and numbers it. Never waits for the disk.
-    pub fn begin_run(&self, run: &NewRun<'_>) -> RunNumber {
+    pub(crate) fn begin_run(&self, run: &NewRun<'_>) -> RunNumber {
         match &*self.0 {
             Store::InMemory { records, .. } => records.begin_run(run),
             Store::Log { .. } => self.0.open_log().begin_run(run),
@@ -173,6 +173,8 @@ impl Journal {
     }
 
     /// Adds a record. Never waits for the disk.
+    // Public for `inf-bench`, which compares stores.
+    #[doc(hidden)]
     pub fn append(&self, record: impl Into<Record>) {
         match &*self.0 {
             Store::InMemory { records, .. } => records.append(record.into()),
@@ -181,7 +183,7 @@ impl Journal {
     }
 
     /// What `run` is a run of, from memory; `None` if its beginning is damaged.
-    pub fn pipeline_of(&self, run: RunNumber) -> Option<Arc<PipelineRecord>> {
+    pub(crate) fn pipeline_of(&self, run: RunNumber) -> Option<Arc<PipelineRecord>> {
         match &*self.0 {
             Store::InMemory { records, .. } => records.pipeline_of(run),
             Store::Log { .. } => self.0.open_log().pipeline_of(run),
@@ -190,6 +192,8 @@ impl Journal {
 
     /// Whether calls may be made: not while too many records wait to be
     /// durable, nor after a failure.
+    // Public for `inf-bench`, which compares stores.
+    #[doc(hidden)]
     pub fn has_room(&self) -> bool {
         self.0.log().is_none_or(Log::has_room)
     }
@@ -197,7 +201,7 @@ impl Journal {
     /// Whether another call may be made beside `in_flight` others, of at most
     /// `most`. Calls that have ended and are not yet written count as in flight: a
     /// program that is killed loses no more than what is.
-    pub fn has_room_beside(&self, in_flight: usize, most: usize) -> bool {
+    pub(crate) fn has_room_beside(&self, in_flight: usize, most: usize) -> bool {
         match self.0.log() {
             Some(log) => log.has_room_beside(in_flight, most),
             None => in_flight < most,
@@ -211,6 +215,8 @@ impl Journal {
 
     /// Calls `tell` whenever there is room again, and when the journal failed, on
     /// a thread of the journal's, which it must not hold up.
+    // Public for `inf-bench`, which compares stores.
+    #[doc(hidden)]
     pub fn on_change(&self, tell: impl Fn() + Send + Sync + 'static) -> Subscription {
         let listeners = match &*self.0 {
             Store::InMemory { listeners, .. } => listeners,

@@ -7,7 +7,23 @@ use std::{fmt, io};
 /// What is wrong with a journal, and where it is.
 ///
 /// As text it is one sentence that says what, where and what to do.
+///
+/// ```
+/// use inf_engine::journal::{Journal, JournalErrorKind, JournalReader};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let error = JournalReader::open(folder).unwrap_err();
+/// assert_eq!(error.kind, JournalErrorKind::NoJournal);
+/// println!("{error}"); // names the folder, and says what to do
+/// Journal::open(folder)?; // makes one
+/// assert!(JournalReader::open(folder).is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JournalError {
     /// The folder, or the file in it.
     pub path: Arc<Path>,

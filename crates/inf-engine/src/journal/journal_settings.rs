@@ -8,6 +8,24 @@ use std::time::Duration;
 /// killed loses only what it handed over in its last instant; a machine that
 /// loses its power loses at most `max_unsynced_records`, and none that were handed over longer
 /// ago than `max_delay` and the time that the disk takes twice for what is called a sync.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{Journal, JournalSettings};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// // Fewer syncs of a slow disk: a crash of the machine may cost a second of calls.
+/// let rarely = JournalSettings::default().with_max_delay(Duration::from_secs(1));
+/// let journal = Journal::open_with(folder, rarely)?;
+/// let settings = ExecutionSettings::default().with_journal(&journal);
+/// # let _ = settings;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JournalSettings {

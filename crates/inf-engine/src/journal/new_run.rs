@@ -7,13 +7,13 @@ use super::record::ModelIdentity;
 
 /// A run that is about to begin, for [`Journal::begin_run`](super::Journal::begin_run).
 #[derive(Debug, Clone, Copy)]
-pub struct NewRun<'r> {
+pub(crate) struct NewRun<'r> {
     /// The pipeline's name.
-    pub pipeline: &'r str,
+    pub(crate) pipeline: &'r str,
     /// What its graph does.
-    pub fingerprint: &'r GraphFingerprint,
+    pub(crate) fingerprint: &'r GraphFingerprint,
     /// The path and the text of each parameter, as this run has them.
-    pub parameters: &'r [(Arc<str>, Arc<str>)],
+    pub(crate) parameters: &'r [(Arc<str>, Arc<str>)],
     /// The models behind each alias.
-    pub models: &'r [(Arc<str>, Vec<ModelIdentity>)],
+    pub(crate) models: &'r [(Arc<str>, Vec<ModelIdentity>)],
 }

@@ -5,6 +5,21 @@ use std::path::PathBuf;
 
 /// Something that was found when a journal was opened and that its owner should
 /// know; all else in it is as it should be.
+///
+/// ```
+/// use inf_engine::journal::Journal;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let journal = Journal::open(folder)?;
+/// for notice in journal.notices() {
+///     eprintln!("warning: {notice}");
+/// }
+/// # assert!(journal.notices().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {

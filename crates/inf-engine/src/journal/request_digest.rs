@@ -27,14 +27,14 @@ digest_type! {
     ///     .finalize();
     /// assert_eq!(digest.to_string(), same.to_hex()[..32]);
     /// ```
-    RequestDigest
+    pub RequestDigest
 }
 
 digest_type! {
     /// A request with whom it is sent to: the same is answered alike.
     ///
     /// Made of a [`RequestDigest`], a model and the address of its server.
-    RequestKey
+    pub(crate) RequestKey
 }
 
 impl RequestDigest {
@@ -55,7 +55,7 @@ impl RequestDigest {
     }
 
     /// The key of this request to `model` at the address `endpoint`.
-    pub fn at(self, model: &str, endpoint: &str) -> RequestKey {
+    pub(crate) fn at(self, model: &str, endpoint: &str) -> RequestKey {
         let mut hasher = blake3::Hasher::new_derive_key("inf-engine journal request key v1");
         hasher.update(self.0.bytes());
         for text in [model, endpoint] {

@@ -5,6 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since the beginning of 1970 in UTC.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use inf_engine::journal::Timestamp;
+///
+/// let moment = Timestamp::from_millis(1_767_225_600_000); // the beginning of 2026
+/// let time = SystemTime::UNIX_EPOCH + Duration::from_millis(moment.as_millis());
+/// assert_eq!(Timestamp::from(time), moment);
+/// assert!(moment < Timestamp::now());
+/// ```
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -55,6 +55,7 @@ pub struct BackwardInput<'c> {
 
 /// Who gets feedback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum BackwardTarget {
     /// A parameter of the node.
     Parameter(ParameterRef),
@@ -67,6 +68,42 @@ pub enum BackwardTarget {
 ///
 /// Like `forward`, it says what is to be done and does not wait for it: the pass
 /// that asked for it does, for all nodes and examples at once.
+///
+/// ```
+/// use inf_engine::module::{BackwardContext, BackwardResult};
+/// use inf_engine::parameter::Feedback;
+/// use inf_engine::prelude::*;
+///
+/// /// Its critic is right by definition: what is wrong is the draft's fault.
+/// #[derive(Module)]
+/// #[module(backward = Self::give_back)]
+/// struct Reviewed { draft: LlmInference, critic: LlmInference }
+///
+/// impl Reviewed {
+///     fn give_back(
+///         &self,
+///         feedback: &Feedback,
+///         context: &BackwardContext<'_>,
+///     ) -> BackwardResult {
+///         let targets = context.targets().into_iter();
+///         targets
+///             .filter(|(_, name)| name != "critic")
+///             .fold(BackwardResult::nothing(), |result, (target, _)| {
+///                 result.to(target, feedback.clone())
+///             })
+///     }
+/// }
+/// # impl Forward for Reviewed {
+/// #     type Input = String;
+/// #     type Output = String;
+/// #     fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+/// #         self.critic.call(self.draft.call(text))
+/// #     }
+/// # }
+/// # let draft = || LlmInference::new("fast");
+/// # Reviewed { draft: draft(), critic: draft() }.trace()?;
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BackwardResult {
     passed: Vec<(BackwardTarget, Feedback)>,

@@ -42,6 +42,27 @@ pub trait Forward: Module {
 }
 
 /// What every module with a [`Forward`] can do, also as a trait object.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// #[derive(Module)]
+/// struct Twice { ask: LlmInference }
+///
+/// impl Forward for Twice {
+///     type Input = String;
+///     type Output = String;
+///     fn forward(&self, question: Proxy<String>) -> Proxy<String> {
+///         let first = self.ask.call(question);
+///         self.ask.call(prompt!("{question}\nA first answer: {first}"))
+///     }
+/// }
+///
+/// let graph = Twice { ask: LlmInference::new("fast") }.trace()?;
+/// // The input and two calls; the prompt is part of the second.
+/// assert_eq!(graph.nodes().len(), 3);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 pub trait ForwardExt: Forward {
     /// Uses this module inside another one's `forward`. Two calls are two
     /// nodes of the graph.

@@ -43,7 +43,18 @@ pub struct LlmInference<T = String, I = String> {
 }
 
 /// A system prompt: text that stays, or a parameter that may learn.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// // A text stays what it is; a parameter can be improved.
+/// let fixed = LlmInference::new("fast").system_prompt("Answer in French.");
+/// let style = Parameter::new("Be brief.").described("The style of the answer.");
+/// let learnt = LlmInference::new("fast").system_prompt(&style);
+/// assert_eq!((fixed.parameters().len(), learnt.parameters().len()), (0, 1));
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum SystemPrompt {
     /// The same text always.
     Text(Arc<str>),
@@ -204,11 +215,11 @@ impl<T: Data, I> LlmInference<T, I> {
     /// let weather = Tool::new("weather", "The weather in a city.", |city: City| async move {
     ///     format!("It rains in {}.", city.name)
     /// });
-    /// let answer = LlmInference::new("smart").with_tools([weather]).max_turns(4);
+    /// let answer = LlmInference::new("smart").tools([weather]).max_turns(4);
     /// # let _: LlmInference = answer;
     /// ```
     #[must_use]
-    pub fn with_tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
         for tool in tools {
             self.call.tools.push(tool.name().into());
             self.tools.push(tool);

@@ -7,6 +7,14 @@
 //! provided methods) and save and load the texts of its parameters
 //! ([`StateDict`]).
 //!
+//! What a user of the crate needs is [`Module`], [`Forward`] with what every
+//! module can do by it ([`ForwardExt`], [`Bind`](crate::execution::Bind)), and
+//! [`LlmInference`]. [`Sequential`] and [`Identity`] are containers as in PyTorch.
+//! [`Members`] is for modules that are written by hand, and the names that begin
+//! with `Backward` for those that say themselves who is to learn from feedback.
+//!
+//! Where to read next: [`trace`](crate::trace), what can be done in a `forward`.
+//!
 //! [`Parameter`]: crate::Parameter
 
 mod backward;

@@ -146,7 +146,8 @@ pub trait Module: Send + Sync {
             })
             .collect();
         if !unknown.is_empty() {
-            return Err(StateDictError { unknown });
+            let known = parameters.into_iter().map(|(path, _)| path).collect();
+            return Err(StateDictError { unknown, known });
         }
         let mut missing = Vec::new();
         for (path, parameter) in &parameters {

@@ -1,5 +1,6 @@
 //! [`Sequential`]: modules one after the other.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use super::{Forward, ForwardExt, Members, Module};
@@ -60,6 +61,14 @@ impl<I: Data, O: Data> Sequential<I, O> {
             stages: self.stages,
             ends: PhantomData,
         }
+    }
+}
+
+impl<I, O> fmt::Debug for Sequential<I, O> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stages = self.stages.iter().map(|stage| stage.module().type_name());
+        formatter.write_str("Sequential ")?;
+        formatter.debug_list().entries(stages).finish()
     }
 }
 

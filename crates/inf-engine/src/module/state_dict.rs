@@ -58,23 +58,56 @@ impl FromIterator<(ParameterPath, String)> for StateDict {
 }
 
 /// What [`load_state_dict`](super::Module::load_state_dict) left alone.
+///
+/// ```
+/// use inf_engine::module::StateDict;
+/// use inf_engine::prelude::*;
+///
+/// let style = Parameter::new("Be brief.").described("The style.");
+/// let ask = LlmInference::new("fast").system_prompt(&style);
+/// let report = ask.load_state_dict(&StateDict::default())?;
+/// assert_eq!(report.missing[0].as_str(), "system_prompt");
+/// assert_eq!(&*style.value(), "Be brief.");
+/// # Ok::<(), inf_engine::module::StateDictError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoadReport {
     /// The parameters that the state dict has no text for; they keep theirs.
     pub missing: Vec<ParameterPath>,
 }
 
 /// A state dict has paths that the module has not; nothing was loaded.
+///
+/// ```
+/// use inf_engine::module::StateDict;
+/// use inf_engine::prelude::*;
+///
+/// let style = Parameter::new("Be brief.").described("The style.");
+/// let ask = LlmInference::new("fast").system_prompt(&style);
+/// let state = StateDict::from_text("system_promt: Be kind.")?;
+/// let error = ask.load_state_dict(&state).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "nothing was loaded: the module has no parameter `system_promt` (did you mean `system_prompt`?)",
+/// );
+/// # Ok::<(), inf_engine::document::ReadError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StateDictError {
     /// Each unknown path, and the known one that is closest to it.
     pub unknown: Vec<(ParameterPath, Option<ParameterPath>)>,
+    /// The paths that the module has.
+    pub known: Vec<ParameterPath>,
 }
 
 impl std::error::Error for StateDictError {}
 
 impl std::fmt::Display for StateDictError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        /// As many names as can be read at a glance.
+        const MOST: usize = 10;
         formatter.write_str("nothing was loaded: the module has no parameter ")?;
         for (index, (path, nearest)) in self.unknown.iter().enumerate() {
             if index > 0 {
@@ -85,6 +118,16 @@ impl std::fmt::Display for StateDictError {
                 write!(formatter, " (did you mean `{nearest}`?)")?;
             }
         }
-        Ok(())
+        if self.unknown.iter().all(|(_, nearest)| nearest.is_some()) {
+            return Ok(());
+        }
+        let more = self.known.len().saturating_sub(MOST);
+        let known = self.known.iter().take(MOST);
+        let known: Vec<String> = known.map(|path| format!("`{path}`")).collect();
+        match (known.is_empty(), more) {
+            (true, _) => formatter.write_str("; it has none"),
+            (false, 0) => write!(formatter, "; it has {}", known.join(", ")),
+            (false, more) => write!(formatter, "; it has {} and {more} more", known.join(", ")),
+        }
     }
 }

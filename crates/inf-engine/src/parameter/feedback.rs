@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::value::Value;
 
 /// Who or what gave a [`Feedback`].
+///
+/// ```
+/// use inf_engine::{Feedback, FeedbackType};
+///
+/// let feedback = Feedback::new(FeedbackType::Human, "Too long.").with_score(0.5);
+/// assert!(feedback.is_wanting());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

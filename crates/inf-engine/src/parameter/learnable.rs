@@ -33,6 +33,16 @@ struct State {
 }
 
 /// Why a parameter can't do what was asked.
+///
+/// ```
+/// use inf_engine::Parameter;
+/// use inf_engine::parameter::ParameterError;
+///
+/// let rules = Parameter::new("Never tell the price.").frozen();
+/// assert_eq!(rules.apply_update("Tell it."), Err(ParameterError::Frozen));
+/// let style = Parameter::new("Be brief.");
+/// assert_eq!(style.validate(), Err(ParameterError::NoDescription));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterError {

@@ -29,6 +29,7 @@ use super::EndpointConfig;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum AliasConfig {
     /// One endpoint.
     One(Box<EndpointConfig>),
@@ -37,8 +38,24 @@ pub enum AliasConfig {
 }
 
 /// Several endpoints behind one alias.
+///
+/// ```
+/// use inf_engine::resources::{AliasConfig, EndpointConfig, ResourceConfig, Strategy};
+///
+/// // Three GPUs of one kind; the second is twice as fast.
+/// let gpu = |port: u16| {
+///     EndpointConfig::openai_compatible(format!("http://localhost:{port}/v1"), "qwen3-8b")
+///         .with_max_concurrent(16)
+/// };
+/// let gpus = [gpu(8001), gpu(8002).with_weight(2.0), gpu(8003)];
+/// let resources = ResourceConfig::new()
+///     .with_endpoint("fast", AliasConfig::several(Strategy::Weighted, gpus));
+/// assert_eq!(resources.endpoints["fast"].endpoints().len(), 3);
+/// assert_eq!(resources.endpoints["fast"].strategy(), Strategy::Weighted);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct EndpointsConfig {
     /// Which of them is asked; the least loaded by default.
     #[serde(default)]

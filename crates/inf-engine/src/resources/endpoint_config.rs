@@ -10,6 +10,15 @@ use crate::clients::simulated::SimulatedSettings;
 use crate::clients::{ExtraFields, StructuredOutput};
 
 /// Who answers.
+///
+/// ```
+/// use inf_engine::resources::{EndpointConfig, Provider};
+///
+/// let endpoint = EndpointConfig::anthropic("claude-sonnet-4-5");
+/// assert_eq!(endpoint.provider, Provider::Anthropic);
+/// // As files name it.
+/// assert_eq!(serde_json::to_value(Provider::OpenAiCompatible).unwrap(), "openai-compatible");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Provider {
@@ -52,6 +61,7 @@ pub enum Provider {
 /// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct EndpointConfig {
     /// Who answers.
     pub provider: Provider,

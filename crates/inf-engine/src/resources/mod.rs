@@ -1,9 +1,31 @@
 //! Resources: which endpoint is behind an alias, and what it can take.
 //!
-//! A [`ResourceConfig`] says, outside the code, what each alias stands for. A
+//! A [`ResourceConfig`] says, outside the code, what each alias stands for: an
+//! [`EndpointConfig`], or several with a [`Strategy`] ([`AliasConfig`]). A
 //! [`ResourceManager`] is that configuration made live: for each alias an
 //! endpoint with its client, its limits and its [`ResourceMetrics`], shared by
-//! all runs that use the manager.
+//! all runs that use the manager. It also takes clients of your own
+//! ([`OwnClient`]).
+//!
+//! What calls cost is a [`Cost`] in [`Dollars`], by the [`Price`] of a model;
+//! what they will cost is counted with a [`Tokenizer`].
+//!
+//! ```
+//! use inf_engine::prelude::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let resources = ResourceConfig::from_text(r#"
+//! endpoints:
+//!   fast: { provider: simulated, model: any, max_concurrent: 8 }
+//! "#)?;
+//! let pipeline = LlmInference::new("fast").bind(resources)?;
+//! pipeline.run_blocking("Why is the sky blue?".to_owned())?;
+//! assert_eq!(pipeline.resources().metrics()["fast"].limit, 8);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to read next: [`clients`](crate::clients), who is asked.
 
 mod alias_config;
 mod asked;

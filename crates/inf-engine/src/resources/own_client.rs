@@ -12,6 +12,34 @@ use crate::clients::LlmClient;
 
 /// A client of your own, for
 /// [`ResourceManager::with_clients`](super::ResourceManager::with_clients).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use inf_engine::clients::{LlmClient, LlmFuture, LlmRequest, LlmResponse};
+/// use inf_engine::prelude::*;
+/// use inf_engine::resources::{OwnClient, Price, ResourceManager, Strategy};
+///
+/// struct Shout;
+///
+/// impl LlmClient for Shout {
+///     fn send<'a>(&'a self, request: &'a LlmRequest) -> LlmFuture<'a> {
+///         let answer = request.prompt().to_uppercase();
+///         Box::pin(async move { Ok(LlmResponse::from_text(answer)) })
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shout = OwnClient::new(Arc::new(Shout), 8)
+///     .with_requests_per_minute(600)
+///     .with_price(Price::new(0.1, 0.4)); // dollars for a million tokens
+/// let resources = ResourceManager::new(&ResourceConfig::new())?
+///     .with_clients("loud", Strategy::LeastLoaded, [shout]);
+/// let pipeline = LlmInference::new("loud").bind(resources)?;
+/// assert_eq!(pipeline.run_blocking("hello".to_owned())?, "HELLO");
+/// # Ok(())
+/// # }
+/// ```
 pub struct OwnClient {
     client: Arc<dyn LlmClient>,
     max_concurrent: usize,

@@ -19,16 +19,13 @@ use crate::clients::Usage;
 /// use inf_engine::resources::{Dollars, Price};
 ///
 /// let price = Price::new(0.25, 2.0).with_cached_input(0.025);
-/// let usage = Usage {
-///     input_tokens: 1_000_000,
-///     cached_tokens: 400_000,
-///     output_tokens: 100_000,
-///     ..Usage::default()
-/// };
+/// let mut usage = Usage::new(1_000_000, 100_000);
+/// usage.cached_tokens = 400_000;
 /// assert_eq!(price.of(&usage), Dollars::new(0.15 + 0.01 + 0.2));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Price {
     /// For the tokens of requests.
     pub input: Dollars,
@@ -44,8 +41,27 @@ pub struct Price {
 
 /// What a request with a long prompt is charged, in dollars for a million
 /// tokens.
+///
+/// ```
+/// use inf_engine::clients::Usage;
+/// use inf_engine::resources::{EndpointConfig, Price, ResourceConfig};
+///
+/// let resources = ResourceConfig::from_text(r#"
+/// endpoints:
+///   smart:
+///     provider: openai-compatible
+///     base_url: https://llm.example.org/v1
+///     model: big
+///     price: { input: 1, output: 10, long_prompt: { above: 200000, input: 2, output: 15 } }
+/// "#)?;
+/// let price: Price = resources.endpoints["smart"].endpoints()[0].price.expect("it is there");
+/// assert_eq!(price.of(&Usage::new(100_000, 1_000)).as_f64(), 0.11);
+/// assert_eq!(price.of(&Usage::new(300_000, 1_000)).as_f64(), 0.615);
+/// # Ok::<(), inf_engine::document::ReadError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LongPrompt {
     /// It is long if it has more tokens than this, cached ones included.
     pub above: u64,

@@ -28,6 +28,7 @@ use crate::document::{DocumentFormat, ReadError};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ResourceConfig {
     /// The endpoint, or endpoints, behind each alias.
     #[serde(default)]

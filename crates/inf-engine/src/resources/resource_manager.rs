@@ -146,7 +146,8 @@ impl ResourceManager {
     ///         OwnClient::new(client(), 32).with_requests_per_minute(600),
     ///     ],
     /// );
-    /// assert_eq!(resources.metrics_by_endpoint()["fast[1]"].limit, 32);
+    /// let endpoints = resources.endpoints();
+    /// assert_eq!((&*endpoints[1].name, endpoints[1].metrics.limit), ("fast[1]", 32));
     /// # Ok::<(), inf_engine::resources::ResourceError>(())
     /// ```
     #[must_use]
@@ -201,14 +202,9 @@ impl ResourceManager {
             .collect()
     }
 
-    /// What each endpoint did since this manager was made: by its alias, and of
-    /// several behind one by its place as well (`fast[0]`).
-    pub fn metrics_by_endpoint(&self) -> IndexMap<String, ResourceMetrics> {
-        let all = self.endpoints().into_iter();
-        all.map(|report| (report.name, report.metrics)).collect()
-    }
-
-    /// The same, with the alias and the model of each.
+    /// What each endpoint did since this manager was made, in the order of the
+    /// configuration. Several behind one alias are told apart by their places
+    /// (`fast[0]`).
     pub fn endpoints(&self) -> Vec<EndpointReport> {
         let mut all = Vec::new();
         for (alias, group) in &self.groups {
@@ -249,6 +245,22 @@ impl ResourceManager {
 
 /// What a pipeline can be bound to: a configuration, or a live manager that is
 /// shared.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use inf_engine::prelude::*;
+/// use inf_engine::resources::ResourceManager;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = ResourceConfig::simulated(["fast"], &Default::default());
+/// let shared = Arc::new(ResourceManager::new(&config)?);
+/// LlmInference::new("fast").bind(&shared)?; // shares the endpoints with all that have them
+/// LlmInference::new("fast").bind(&config)?; // makes its own
+/// LlmInference::new("fast").bind(config)?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait IntoResources {
     /// The live resources.
     fn into_resources(self) -> Result<Arc<ResourceManager>, ResourceError>;

@@ -14,6 +14,30 @@ use crate::clients::{ClientError, ClientErrorKind, LlmResponse, Usage};
 
 /// What an endpoint did since it was made, or what the calls of a node came to
 /// ([`NodeMetrics`](crate::execution::NodeMetrics)).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?;
+/// pipeline.run_batch((0..20).map(|n| format!("Question {n}"))).await;
+///
+/// let metrics = &pipeline.resources().metrics()["fast"];
+/// assert_eq!((metrics.requests, metrics.successes), (20, 20));
+/// println!(
+///     "{} tokens, {}, half of the answers within {:?}",
+///     metrics.usage.input_tokens + metrics.usage.output_tokens,
+///     metrics.cost,
+///     metrics.latency().p50,
+/// );
+/// assert_eq!(metrics.answered_within(Duration::from_secs(60)), 20);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResourceMetrics {
@@ -58,6 +82,7 @@ pub struct ResourceMetrics {
 
 /// How long answers took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LatencySummary {
     /// Half of the answers took no longer.
     pub p50: Duration,

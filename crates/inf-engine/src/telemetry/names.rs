@@ -6,6 +6,14 @@
 //! names may change there, and then change here.
 //!
 //! [conventions]: https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md
+//!
+//! ```
+//! use inf_engine::telemetry::names;
+//!
+//! // A filter for `tracing-subscriber`: the calls of one alias alone.
+//! let filter = format!("inf_engine::execution[call{{{}=fast}}]=info", names::ENDPOINT);
+//! assert_eq!(filter, "inf_engine::execution[call{endpoint=fast}]=info");
+//! ```
 
 /// The version of the semantic conventions that the names are from.
 pub const CONVENTIONS: &str = "1.41.0";

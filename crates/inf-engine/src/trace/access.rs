@@ -71,6 +71,25 @@ pub(super) fn access<T, U>(of: Proxy<T>, accessor: Accessor) -> Proxy<U> {
 }
 
 /// A type whose values are lists.
+///
+/// Types of your own that serde writes as a list can have it:
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use inf_engine::trace::ListData;
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// #[serde(transparent)]
+/// struct Tags(Vec<String>);
+///
+/// impl ListData for Tags {
+///     type Element = String;
+/// }
+///
+/// let graph = Tracer::new("first").trace(|tags: Proxy<Tags>| tags.index(0))?;
+/// assert_eq!(graph.nodes().len(), 1);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 pub trait ListData {
     /// What is in the list.
     type Element;
@@ -89,6 +108,21 @@ impl ListData for Value {
 }
 
 /// A type whose values are maps from text.
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use std::collections::BTreeMap;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// type Ages = BTreeMap<String, u32>;
+///
+/// let graph = Tracer::new("names").trace(|ages: Proxy<Ages>| ages.keys().join(", "))?;
+/// let pipeline = graph.bind_as::<Ages, String>(ResourceConfig::new())?;
+/// let ages = BTreeMap::from([("Ada".to_owned(), 36), ("Alan".to_owned(), 41)]);
+/// assert_eq!(pipeline.run_blocking(ages)?, "Ada, Alan");
+/// # Ok(())
+/// # }
+/// ```
 pub trait MapData {
     /// What the keys lead to.
     type Value;

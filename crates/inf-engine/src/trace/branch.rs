@@ -1,5 +1,6 @@
 //! Which part of a pipeline runs: `branch`, `match_branch`, `fallback`.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use super::context::note_problem;
@@ -85,12 +86,40 @@ pub fn match_branch<K: Data, T>(value: impl IntoProxy<K>) -> MatchBranch<K, T> {
 
 /// The arms of a [`match_branch`]: [`case`](Self::case) adds one, and
 /// [`default`](Self::default) or [`end`](Self::end) ends it.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// #[serde(rename_all = "lowercase")]
+/// enum Size { Small, Large }
+///
+/// let graph = Tracer::new("price").trace(|size: Proxy<Size>| {
+///     match_branch(size)
+///         .case(Size::Small, || prompt!("2 euros"))
+///         .case(Size::Large, || prompt!("3 euros"))
+///         .end() // checked: no name is without a case
+/// })?;
+/// let pipeline = graph.bind_as::<Size, String>(ResourceConfig::new())?;
+/// assert_eq!(pipeline.run_blocking(Size::Large)?, "3 euros");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a `match_branch` needs an end: `.default(…)` or `.end()`"]
 pub struct MatchBranch<K, T> {
     value: Proxy<K>,
     location: SourceLocation,
     arms: Vec<(Value, TraceRegionRef)>,
     result: PhantomData<fn() -> T>,
+}
+
+impl<K, T> fmt::Debug for MatchBranch<K, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cases = self.arms.iter().map(|(when, _)| when);
+        formatter.write_str("MatchBranch ")?;
+        formatter.debug_list().entries(cases).finish()
+    }
 }
 
 impl<K: Data, T> MatchBranch<K, T> {
@@ -190,6 +219,23 @@ pub fn fallback<T>(
 
 /// Like [`fallback`], for these kinds of failures only: every other one fails
 /// the input.
+///
+/// ```
+/// use inf_engine::graph::FailureKind;
+/// use inf_engine::prelude::*;
+/// use inf_engine::trace::fallback_on;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (smart, fast) = (LlmInference::new("smart"), LlmInference::new("fast"));
+/// // A model that is down is replaced. A wrong key is not: somebody should know.
+/// let down = [FailureKind::Server, FailureKind::Unreachable, FailureKind::Timeout];
+/// let graph = Tracer::new("answer").trace(|question: Proxy<String>| {
+///     fallback_on(down, || smart.call(question), || fast.call(question))
+/// })?;
+/// assert_eq!(graph.regions().len(), 3); // the graph itself, and two ways
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn fallback_on<T>(
     kinds: impl IntoIterator<Item = FailureKind>,

@@ -42,6 +42,20 @@ impl<T: Data> Proxy<T> {
 pub trait OrderedData {}
 
 /// A type whose values are numbers.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Tracer::new("mean").trace(|pair: Proxy<(f64, f64)>| {
+///     let (a, b) = pair.split();
+///     (a + b) / 2.0
+/// })?;
+/// let pipeline = graph.bind_as::<(f64, f64), f64>(ResourceConfig::new())?;
+/// assert_eq!(pipeline.run_blocking((1.0, 4.0))?, 2.5);
+/// # Ok(())
+/// # }
+/// ```
 pub trait NumberData: OrderedData {}
 
 macro_rules! numbers {
@@ -84,6 +98,17 @@ impl<T: OrderedData> Proxy<T> {
 }
 
 /// A type whose values have a number of characters, elements or entries.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Tracer::new("is_empty").trace(|list: Proxy<Vec<u32>>| list.is_empty())?;
+/// let pipeline = graph.bind_as::<Vec<u32>, bool>(ResourceConfig::new())?;
+/// assert!(pipeline.run_blocking(Vec::new())?);
+/// # Ok(())
+/// # }
+/// ```
 pub trait CountedData {}
 
 impl CountedData for String {}

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::Proxy;
 use super::trace_region::{Control, TraceRegion, TraceRegionRef};
 use crate::conversation::Conversation;
-use crate::document::shorten;
+use crate::document::{Problem, shorten};
 use crate::graph::{
-    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Problem,
-    Shape, SourceLocation, Template, Tool,
+    Accessor, Compute, GraphParameter, HostFunction, LlmCall, NodeRef, ParameterRef, Shape,
+    SourceLocation, Template, Tool,
 };
 use crate::parameter::Parameter;
 use crate::value::Value;
@@ -562,7 +562,7 @@ impl Recorder<'_> {
         ParameterRef::new(known.unwrap_or_else(|| {
             self.problem(format!(
                 "the parameter {:?} is used but is no field of the traced module: make it a field, \
-                 so that it has a path",
+                 or give it to the `Tracer` with `with_parameter`, so that it has a path",
                 shorten(&parameter.value(), 40)
             ));
             0

@@ -9,6 +9,22 @@ use crate::value::Data;
 
 /// What can stand where a module wants a `T`: a proxy, or a plain value that
 /// is then the same in every run.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let ask = LlmInference::new("fast");
+/// let tone = Parameter::new("kindly").described("How to answer.");
+/// let graph = Tracer::new("four").with_parameter("tone", &tone).trace(|question: Proxy<String>| {
+///     let given = ask.call(question);
+///     let fixed = ask.call("What is the time?");
+///     let learnt = ask.call(&tone);
+///     let made = ask.call(prompt!("Answer {tone}: {question}"));
+///     [given, fixed, learnt, made].pack()
+/// })?;
+/// assert_eq!(graph.nodes().len(), 5);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be used as a value of type `{T}`",
     label = "neither a `Proxy<{T}>` nor a `{T}`",

@@ -35,6 +35,26 @@ pub fn map<T, U>(
 
 /// Two lists of one length as one of pairs. Lists of different lengths fail the
 /// input that has them.
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use inf_engine::trace::zip;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Tracer::new("cards").trace(|lists: Proxy<(Vec<String>, Vec<String>)>| {
+///     let (fronts, backs) = lists.split();
+///     zip(fronts, backs).map(|card| {
+///         let (front, back) = card.split();
+///         prompt!("{front}: {back}")
+///     })
+/// })?;
+/// let pipeline = graph.bind_as::<(Vec<String>, Vec<String>), Vec<String>>(ResourceConfig::new())?;
+/// let texts = |texts: [&str; 2]| texts.map(str::to_owned).to_vec();
+/// let cards = pipeline.run_blocking((texts(["cat", "dog"]), texts(["chat", "chien"])))?;
+/// assert_eq!(cards, ["cat: chat", "dog: chien"]);
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn zip<T, U>(
     first: impl IntoProxy<Vec<T>>,
@@ -189,6 +209,24 @@ fn together<T, A>(
 }
 
 /// What became of an element of [`Proxy::map_results`].
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use inf_engine::trace::ElementResult;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Tracer::new("numbers").trace(|texts: Proxy<Vec<String>>| {
+///     texts.map_results(|text| text.try_then("parse", |text: String| text.parse::<i64>()))
+/// })?;
+/// let pipeline =
+///     graph.bind_as::<Vec<String>, Vec<ElementResult<i64>>>(ResourceConfig::new())?;
+/// let numbers = pipeline.run_blocking(vec!["1".to_owned(), "two".to_owned()])?;
+/// assert_eq!(numbers[0], ElementResult::Ok(1));
+/// let ElementResult::Error(failure) = &numbers[1] else { panic!("`two` is no number") };
+/// assert_eq!((&*failure.kind, failure.node.as_deref()), ("host_function", Some("parse")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ElementResult<T> {
@@ -200,6 +238,7 @@ pub enum ElementResult<T> {
 
 /// Why an element of [`Proxy::map_results`] failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ElementFailure {
     /// The kind, as results have it: `timeout`, `refused`, ….
     pub kind: String,

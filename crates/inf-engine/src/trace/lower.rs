@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::context::{Context, Step, TraceNode};
+use crate::document::Problem;
 use crate::graph::{
     Accessor, GraphBuilder, GraphError, GraphNode, HostCall, InferenceGraph, LlmCall, NodeRef,
-    Operation, ParameterRef, Problem, Reference, RegionRef, Shape, Template, TemplatePart,
+    Operation, ParameterRef, Reference, RegionRef, Shape, Template, TemplatePart,
 };
 use crate::value::{Schema, Value};
 

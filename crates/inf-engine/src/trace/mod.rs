@@ -6,6 +6,25 @@
 //! accesses become references, packed values become shapes, and a prompt moves
 //! into the one call that uses it, so that only work remains as nodes.
 //!
+//! ```
+//! use inf_engine::prelude::*;
+//!
+//! let ask = LlmInference::new("fast");
+//! let graph = Tracer::new("answer").trace(|question: Proxy<String>| {
+//!     let long = question.length().at_least(1_000_u64);
+//!     branch(
+//!         long,
+//!         || ask.call(prompt!("Shorten, then answer: {question}")),
+//!         || ask.call(question),
+//!     )
+//! })?;
+//! println!("{}", graph.to_mermaid());
+//! # Ok::<(), inf_engine::graph::GraphError>(())
+//! ```
+//!
+//! A module with a [`Forward`](crate::module::Forward) is traced when it is
+//! bound; a `Tracer` is for graphs without a module, as here.
+//!
 //! What can be done with a proxy: `access` (fields, elements, entries), `pack`
 //! (tuples, lists, maps and structs of proxies), `host` (Rust code as nodes),
 //! `prompt` (text with holes), `chat` (conversations, also with pictures) and

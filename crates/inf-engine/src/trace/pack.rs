@@ -42,6 +42,25 @@ pub trait Pack: Sized {
 ///
 /// A value that has no JSON form (a map whose keys are not text) is an error
 /// of the trace.
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use inf_engine::trace::constant;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ask = LlmInference::new("fast");
+/// let graph = Tracer::new("answers").trace(|question: Proxy<String>| {
+///     let tones = constant(vec!["kindly".to_owned(), "briefly".to_owned()]);
+///     tones.map(|tone| ask.call(prompt!("Answer {tone}: {question}")))
+/// })?;
+/// let pipeline = graph.bind_as::<String, Vec<String>>(ResourceConfig::simulated(
+///     ["fast"],
+///     &Default::default(),
+/// ))?;
+/// assert_eq!(pipeline.run_blocking("Why?".to_owned())?.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 #[expect(
     clippy::needless_pass_by_value,
@@ -125,6 +144,17 @@ fn pack_map<P: Pack>(map: BTreeMap<String, P>, packed: &mut Packed<'_, '_>) -> S
 
 /// A value that comes apart into proxies of its parts: tuples, and structs
 /// with `#[derive(Record)]`.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let graph = Tracer::new("ask").trace(|pair: Proxy<(String, u32)>| {
+///     let (question, longest) = pair.split();
+///     prompt!("{question} (at most {longest} words)")
+/// })?;
+/// # assert_eq!(graph.nodes().len(), 2);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 pub trait Split: Sized {
     /// The proxies of the parts.
     type Parts;

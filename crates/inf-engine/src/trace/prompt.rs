@@ -25,6 +25,19 @@ pub enum PromptPart {
 
 /// What can stand in a hole of `prompt!`: a proxy, a parameter, or anything
 /// with a `Display`, which is then text of the prompt.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let style = Parameter::new("Be brief.").described("The style.");
+/// let words = 12;
+/// let tracer = Tracer::new("ask").with_parameter("style", &style);
+/// let graph = tracer.trace(|question: Proxy<String>| {
+///     prompt!("{style}\n{question}\nAt most {words} words.") // a parameter, a proxy, a number
+/// })?;
+/// assert_eq!(graph.nodes().len(), 2);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be put into a prompt",
     label = "neither a proxy, nor a `Parameter`, nor something with a `Display`"

@@ -71,6 +71,22 @@ pub fn repeat_until<S>(
 }
 
 /// What a [`repeat_until`] ends with.
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use inf_engine::trace::{Repeated, Stopped};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Tracer::new("double").trace(|start: Proxy<u64>| {
+///     repeat_until(start, |number| number + number, |number| number.at_least(1_000_u64), 20)
+/// })?;
+/// let pipeline = graph.bind_as::<u64, Repeated<u64>>(ResourceConfig::new())?;
+/// let doubled = pipeline.run_blocking(3)?;
+/// assert_eq!((doubled.state, doubled.iterations), (1_536, 9));
+/// assert_eq!(doubled.stopped, Stopped::Condition);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeated<S> {
     /// What the body gave the last time.

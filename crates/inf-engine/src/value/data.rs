@@ -77,6 +77,14 @@ fn same_type<V: 'static, T: 'static>(value: V) -> Option<T> {
 }
 
 /// Why data and [`Value`] could not be turned into each other.
+///
+/// ```
+/// use inf_engine::Value;
+/// use inf_engine::value::Data;
+///
+/// let error = u8::from_value(&Value::from(300)).unwrap_err();
+/// assert!(error.to_string().contains("300"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DataError(pub(crate) String);

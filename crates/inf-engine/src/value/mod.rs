@@ -1,9 +1,10 @@
 //! Data that flows through a graph.
 //!
-//! A [`Value`] is JSON-model data that is cheap to clone; everything beneath
-//! the typed surface works on it, so a graph can be saved, hashed and run from
-//! any language. [`Data`] is what a Rust type needs to travel as one, and a
-//! [`Schema`] says which values are instances of a type.
+//! Programs use types of their own: whatever serde reads and writes and schemars
+//! describes is [`Data`], and travels. Beneath the typed surface everything is a
+//! [`Value`], JSON-model data that is cheap to clone, so that a graph can be saved,
+//! hashed and run from any language. A [`Schema`] says which values are instances
+//! of a type.
 
 mod data;
 mod schema;

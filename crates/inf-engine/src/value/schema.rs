@@ -7,6 +7,20 @@ use schemars::JsonSchema;
 /// A JSON schema (draft 2020-12), compiled when it is first checked against.
 ///
 /// Cheap to clone; clones share the compiled form.
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use inf_engine::value::Schema;
+///
+/// #[derive(JsonSchema)]
+/// #[expect(dead_code, reason = "only its schema is used")]
+/// struct Facts { facts: Vec<String> }
+///
+/// let schema = Schema::of::<Facts>();
+/// assert!(schema.check(&serde_json::json!({"facts": ["The sky is blue."]})).is_ok());
+/// let error = schema.check(&serde_json::json!({"facts": "one"})).unwrap_err();
+/// assert!(error.to_string().contains("facts"));
+/// ```
 #[derive(Clone)]
 pub struct Schema(Arc<Inner>);
 

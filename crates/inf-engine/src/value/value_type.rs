@@ -20,6 +20,7 @@ use serde_json::Number;
 ///
 /// let value = Value::from(serde_json::json!({"title": "Rust", "stars": 5}));
 /// assert_eq!(value.get("title"), Some(&Value::from("Rust")));
+/// assert_eq!(value.get("stars").and_then(Value::as_i64), Some(5));
 /// assert_eq!(value.to_string(), r#"{"title":"Rust","stars":5}"#);
 /// ```
 ///
@@ -62,6 +63,38 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The boolean, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is a whole one that fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => number.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Self::List(list) => Some(list),
             _ => None,
         }
     }
@@ -114,9 +147,22 @@ impl From<bool> for Value {
     }
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Number(value.into())
+macro_rules! from_integers {
+    ($($integer:ty)*) => {$(
+        impl From<$integer> for Value {
+            fn from(value: $integer) -> Self {
+                Self::Number(value.into())
+            }
+        }
+    )*};
+}
+
+from_integers!(i32 i64 u32 u64 usize);
+
+impl From<f64> for Value {
+    /// Null for what JSON has no number for: infinities, and what is none.
+    fn from(value: f64) -> Self {
+        Number::from_f64(value).map_or(Self::Null, Self::Number)
     }
 }
 

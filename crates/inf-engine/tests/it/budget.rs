@@ -25,14 +25,9 @@ fn price() -> Price {
 }
 
 fn tokens(input_tokens: u64, output_tokens: u64) -> LlmResponse {
-    LlmResponse {
-        usage: Usage {
-            input_tokens,
-            output_tokens,
-            ..Usage::default()
-        },
-        ..LlmResponse::from_text("answer")
-    }
+    let mut response = LlmResponse::from_text("answer");
+    response.usage = Usage::new(input_tokens, output_tokens);
+    response
 }
 
 /// Every answer takes a second and so many tokens.

@@ -214,7 +214,7 @@ fn kinds_of_failures_are_called_as_errors_are() {
     names.dedup();
     names.sort_unstable();
     names.dedup();
-    let mut known = FailureKind::ALL.map(FailureKind::name);
+    let mut known = FailureKind::ALL.map(FailureKind::as_str);
     known.sort_unstable();
     assert_eq!(names, known);
 }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use inf_engine::clients::{LlmRequest, ReasoningEffort};
+use inf_engine::clients::LlmRequest;
+use inf_engine::conversation::ReasoningEffort;
 use inf_engine::conversation::{Conversation, Image, Message, Part, Role};
 use inf_engine::document::DocumentFormat;
 use inf_engine::execution::ErrorKind;
@@ -45,20 +46,17 @@ async fn everything_that_a_call_says_reaches_the_client() {
         .extra("guided_regex", "[a-z]+");
     let request = asked_by(ask, "Hi".to_owned()).await;
     let extra = json!({"min_p": 0.1, "guided_regex": "[a-z]+"});
-    let expected = LlmRequest {
-        messages: vec![
-            Message::new(Role::System, "Be brief."),
-            Message::new(Role::User, "Hi"),
-        ],
-        temperature: Some(0.5),
-        top_p: Some(0.9),
-        seed: Some(7),
-        max_tokens: Some(20),
-        reasoning_effort: Some(ReasoningEffort::Low),
-        stop: vec!["\n".to_owned()],
-        extra: extra.as_object().cloned().map(Into::into),
-        ..LlmRequest::default()
-    };
+    let mut expected = LlmRequest::from_messages([
+        Message::new(Role::System, "Be brief."),
+        Message::new(Role::User, "Hi"),
+    ]);
+    expected.temperature = Some(0.5);
+    expected.top_p = Some(0.9);
+    expected.seed = Some(7);
+    expected.max_tokens = Some(20);
+    expected.reasoning_effort = Some(ReasoningEffort::Low);
+    expected.stop = vec!["\n".to_owned()];
+    expected.extra = extra.as_object().cloned().map(Into::into);
     assert_eq!(request, expected);
 }
 

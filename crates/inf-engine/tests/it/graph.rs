@@ -109,7 +109,9 @@ fn cycles_are_printed_in_the_direction_of_the_data() {
         let error = builder.finish(NodeRef::INPUT.into()).expect_err("a cycle");
         assert_eq!(
             error.to_string(),
-            format!("the nodes need each other in a cycle: {expected}")
+            format!(
+                "the nodes need each other in a cycle: {expected}; take one of these references out"
+            )
         );
     };
     check(&[(1, &[1])], "a → a");
@@ -142,7 +144,10 @@ fn all_problems_are_told_at_once() {
     let other = GraphBuilder::new("other", Schema::any())
         .finish(at[9].into())
         .expect_err("foreign");
-    assert_eq!(other.to_string(), "output: a node of another graph is used");
+    assert_eq!(
+        other.to_string(),
+        "output: a node of another graph is used: a `NodeRef` is of the builder that made it"
+    );
     let error = builder
         .finish(NodeRef::INPUT.into())
         .expect_err("many problems");
@@ -153,13 +158,13 @@ fn all_problems_are_told_at_once() {
       - node `input`: this name stands for something else in references: choose another
       - node `parameters`: this name stands for something else in references: choose another
       - node `a name`: a node's name is letters, digits, `_` and `-`, and begins with a letter or `_`
-      - node `stranger`: a node of another graph is used
+      - node `stranger`: a node of another graph is used: a `NodeRef` is of the builder that made it
       - node `call`: the alias is empty: name the model to call, as in `llm: fast`
       - node `call`: the temperature is -1, but it must be 0 or more
       - node `call`: `max_tokens` is 0, but an answer needs at least 1
       - node `call`: output: the JSON schema is not valid: at `/type`: 3 is not valid under any of the schemas listed in the 'anyOf' keyword
       - parameter `style`: the parameter has `requires_grad` but no description, which an optimizer needs to improve it: add `.described("what it controls")`, or `.frozen()` if it is not to learn
-      - parameter `style`: another parameter has this path
+      - parameter `style`: another parameter has this path: give one of them another
     "#);
 }
 
@@ -538,18 +543,16 @@ fn build(drafts: Vec<DraftNode>, output: &DraftShape) -> InferenceGraph {
         }
         let input = shape(&draft.shape, &opaque);
         let operation = match draft.kind {
-            0 => Operation::Llm(LlmCall {
-                system: Some(Template::text(&*draft.texts[1])),
-                temperature: draft.temperature,
-                stop: draft.texts.clone(),
-                output: Some(Schema::any()),
-                ..LlmCall::new("fast", template)
-            }),
+            0 => {
+                let mut call = LlmCall::new("fast", template);
+                call.system = Some(Template::text(&*draft.texts[1]));
+                call.temperature = draft.temperature;
+                call.stop.clone_from(&draft.texts);
+                call.output = Some(Schema::any());
+                Operation::Llm(call)
+            }
             1 => Operation::Prompt(template),
-            2 => Operation::Host(HostCall {
-                function: (&*draft.texts[0]).into(),
-                input,
-            }),
+            2 => Operation::Host(HostCall::new(&*draft.texts[0], input)),
             3 => Operation::Pack(input),
             _ => Operation::Compute {
                 function: Compute::Items,
@@ -791,7 +794,7 @@ fn wrong_nodes_are_told() {
     );
     check(
         "prompt: '{n}'",
-        "the nodes need each other in a cycle: n → n",
+        "the nodes need each other in a cycle: n → n; take one of these references out",
     );
 }
 

@@ -273,7 +273,7 @@ async fn a_conversation_goes_on_where_it_was() {
     let journal = Journal::in_memory(1_000);
     let bind = |peer: &Arc<Dialogue>| {
         let day = Tool::new("today", "The date.", |(): ()| async { "2026-11-26" });
-        let ask = LlmInference::<Facts>::typed("a").with_tools([day]);
+        let ask = LlmInference::<Facts>::typed("a").tools([day]);
         let pipeline = ask.bind(peer.resources(1)).unwrap();
         pipeline.with_settings(with(&journal))
     };

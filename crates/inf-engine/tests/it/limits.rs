@@ -387,10 +387,10 @@ async fn a_failing_and_a_slow_endpoint_cost_nothing() {
         // The slow one is well, and carries 3.2 a second.
         let share = f64::from(answered) / (35.2 * 200.0);
         assert!(share >= 0.95, "{strategy:?}: {share}");
-        let metrics = resources.metrics_by_endpoint();
+        let broken = &resources.endpoints()[0].metrics;
         // Probes, of which there are ever fewer.
-        assert!(metrics["a[0]"].requests < 100, "{:?}", metrics["a[0]"]);
-        assert_eq!(resources.metrics()["a"].failures, metrics["a[0]"].failures);
+        assert!(broken.requests < 100, "{broken:?}");
+        assert_eq!(resources.metrics()["a"].failures, broken.failures);
     }
 }
 
@@ -436,9 +436,10 @@ async fn shares_are_by_weight() {
         .run_batch(texts(400))
         .await;
     assert!(results.iter().all(|result| result.output.is_ok()));
-    let metrics = resources.metrics_by_endpoint();
-    assert_eq!(metrics["a[0]"].successes, 300);
-    assert_eq!(metrics["a[1]"].successes, 100);
+    let successes = resources.endpoints().into_iter();
+    let successes = successes.map(|report| (report.name, report.metrics.successes));
+    let expected = [("a[0]".to_owned(), 300), ("a[1]".to_owned(), 100)];
+    assert!(successes.eq(expected));
 }
 
 /// What is wrong with a request is wrong everywhere.

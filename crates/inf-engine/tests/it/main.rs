@@ -9,7 +9,6 @@ mod control_flow;
 mod conversations;
 mod endings;
 mod endpoint_timeouts;
-mod execution_state;
 mod forward_records;
 mod graph;
 mod journal_runs;

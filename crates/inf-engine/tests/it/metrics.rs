@@ -20,15 +20,14 @@ use tokio::time::sleep;
 use crate::support::peer::{Peer, call, one_call, resources, rest, texts};
 
 fn answer() -> LlmResponse {
-    LlmResponse {
-        usage: Usage {
-            input_tokens: 100,
-            cached_tokens: 40,
-            output_tokens: 10,
-            reasoning_tokens: 5,
-        },
-        ..LlmResponse::from_text("answer")
-    }
+    let mut response = LlmResponse::from_text("answer");
+    response.usage = {
+        let mut usage = Usage::new(100, 10);
+        usage.cached_tokens = 40;
+        usage.reasoning_tokens = 5;
+        usage
+    };
+    response
 }
 
 /// Fails in several ways, and then answers; each takes a second.

@@ -350,7 +350,7 @@ fn state_dicts_are_loaded_whole_or_not_at_all() {
         "zebra: a\nstyel: b",
         Err(
             "nothing was loaded: the module has no parameter `zebra`, `styel` (did you mean \
-             `style`?)",
+             `style`?); it has `style`, `layers.0.tone`, `layers.1.tone`",
         ),
         "style=brief layers.0.tone=warm layers.1.tone=cold",
     );

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use inf_engine::clients::openai::Dialect;
 use inf_engine::clients::{
-    ClientErrorKind, FinishReason, LlmClient, LlmRequest, Message, OutputSchema, Retry, Role, Usage,
+    ClientErrorKind, FinishReason, LlmClient, LlmRequest, OutputSchema, Retry, Usage,
 };
+use inf_engine::conversation::{Message, Role};
 use serde_json::json;
 
 use crate::support::{Answer, KEY, RawPeer, ask, client, client_with};
@@ -31,12 +32,8 @@ async fn a_good_answer() {
     assert_eq!(response.finish_reason, FinishReason::Stop);
     assert_eq!(response.model, "test-model-2026");
     assert_eq!(response.request_id.as_deref(), Some("req_7"));
-    let usage = Usage {
-        input_tokens: 9,
-        output_tokens: 2,
-        cached_tokens: 4,
-        ..Usage::default()
-    };
+    let mut usage = Usage::new(9, 2);
+    usage.cached_tokens = 4;
     assert_eq!(response.usage, usage);
     assert!(response.timings.first_byte <= response.timings.total);
     assert!(response.timings.first_byte > Duration::ZERO);
@@ -56,24 +53,21 @@ async fn a_good_answer() {
 
 #[tokio::test]
 async fn a_typed_request() {
-    let request = LlmRequest {
-        messages: vec![
-            Message::new(Role::System, "Extract."),
-            Message::new(Role::User, "Ann is 7."),
-        ],
-        temperature: Some(0.5),
-        max_tokens: Some(64),
-        stop: vec!["END".to_owned()],
-        output_schema: Some(Arc::new(OutputSchema {
-            name: "Person".to_owned(),
-            schema: json!({
-                "type": "object",
-                "properties": {"name": {"type": "string"}},
-                "required": ["name"]
-            }),
-        })),
-        ..LlmRequest::default()
-    };
+    let mut request = LlmRequest::from_messages([
+        Message::new(Role::System, "Extract."),
+        Message::new(Role::User, "Ann is 7."),
+    ]);
+    request.temperature = Some(0.5);
+    request.max_tokens = Some(64);
+    request.stop = vec!["END".to_owned()];
+    request.output_schema = Some(Arc::new(OutputSchema {
+        name: "Person".to_owned(),
+        schema: json!({
+            "type": "object",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"]
+        }),
+    }));
     let bounds = [
         (Dialect::OpenAi, "max_completion_tokens"),
         (Dialect::Compatible, "max_tokens"),

@@ -40,11 +40,7 @@ impl LlmClient for Scripted {
             match reply {
                 Reply::Answer => {
                     let mut answer = LlmResponse::from_text(request.prompt());
-                    answer.usage = Usage {
-                        input_tokens: 7,
-                        output_tokens: 3,
-                        ..Usage::default()
-                    };
+                    answer.usage = Usage::new(7, 3);
                     answer.timings.first_byte = Duration::from_millis(milliseconds / 2);
                     Ok(answer)
                 }

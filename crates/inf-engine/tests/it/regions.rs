@@ -306,7 +306,7 @@ fn what_exists_elsewhere_only_is_told() {
     check(
         "  a: { map: b, as: one, nodes: { c: { pack: out } }, output: c }\n  b: { pack: input }\n  \
          out: { pack: a }",
-        "the nodes need each other in a cycle: out → a → out",
+        "the nodes need each other in a cycle: out → a → out; take one of these references out",
     );
 }
 
@@ -458,15 +458,9 @@ fn constant(value: impl Into<Value>) -> Shape {
 }
 
 fn branch(on: Shape, arms: &[(&str, RegionRef)]) -> Operation {
-    let arms = arms.iter().map(|(when, region)| Arm {
-        when: (*when).into(),
-        region: *region,
-    });
-    Operation::Branch(Branch {
-        on,
-        arms: arms.collect(),
-        otherwise: None,
-    })
+    let arms = arms.iter();
+    let arms = arms.map(|(when, region)| Arm::new(*when, *region));
+    Operation::Branch(Branch::new(on, arms))
 }
 
 #[test]
@@ -497,11 +491,11 @@ fn an_owner_has_no_value_while_its_regions_run() {
     let message = wrong(|builder| {
         let body = builder.add_region();
         let element = builder.add_to(body, GraphNode::new("element", Operation::Argument));
-        let list = NodeRef::INPUT.into();
+        let list = NodeRef::INPUT;
         let keep = Keep::Outputs;
         let map = builder.add(GraphNode::new(
             "all",
-            Operation::Map(Map { list, body, keep }),
+            Operation::Map(Map::new(list, body).with_keep(keep)),
         ));
         let inner = builder.add_to(body, prompt("inner", map));
         builder.set_region_output(body, Shape::List(vec![inner.into(), element.into()]));
@@ -530,13 +524,9 @@ fn regions_have_what_their_owners_need() {
         let list = constant(1);
         builder.add(GraphNode::new(
             "map",
-            Operation::Map(Map { list, body, keep }),
+            Operation::Map(Map::new(list, body).with_keep(keep)),
         ));
-        let repeat = Repeat {
-            state: constant(1),
-            body: loops,
-            max: 0,
-        };
+        let repeat = Repeat::new(constant(1), loops, 0);
         builder.add(GraphNode::new("loop", Operation::Repeat(repeat)));
         NodeRef::INPUT.into()
     });
@@ -560,13 +550,9 @@ fn regions_have_what_their_owners_need() {
         let list = constant(1);
         builder.add(GraphNode::new(
             "map",
-            Operation::Map(Map { list, body, keep }),
+            Operation::Map(Map::new(list, body).with_keep(keep)),
         ));
-        let repeat = Repeat {
-            state: constant(1),
-            body: loops,
-            max: 1,
-        };
+        let repeat = Repeat::new(constant(1), loops, 1);
         builder.set_region_output(loops, constant(1));
         builder.add(GraphNode::new("loop", Operation::Repeat(repeat)));
         NodeRef::INPUT.into()
@@ -642,10 +628,7 @@ impl Drawing {
         let read = |place: usize| known[draft.reads[place] % known.len()];
         let name = self.name();
         // Nobody knows the type of what a host function gives.
-        let opaque = |input: Shape| {
-            let function = "f".into();
-            Operation::Host(HostCall { function, input })
-        };
+        let opaque = |input: Shape| Operation::Host(HostCall::new("f", input));
         let simple = match draft.kind {
             0 => Some(Operation::Prompt(Template::of(read(0)))),
             1 => Some(Operation::Llm(LlmCall::new("fast", Template::of(read(0))))),
@@ -681,50 +664,36 @@ impl Drawing {
             5 | 6 => {
                 let has_default = draft.kind == 5;
                 let cases = regions.len() - usize::from(has_default);
-                let branch = Branch {
-                    on,
-                    arms: regions[..cases].iter().enumerate().map(arm).collect(),
-                    otherwise: regions.get(cases).copied(),
-                };
+                let arms = regions[..cases].iter().enumerate();
+                let mut branch = Branch::new(on, arms.map(arm));
+                branch.otherwise = regions.get(cases).copied();
                 (Operation::Branch(branch), regions.len(), 0)
             }
             7..=9 => {
                 let keep = [Keep::Outputs, Keep::Elements, Keep::Results];
-                let map = Map {
-                    list: on,
-                    body: first,
-                    keep: keep[usize::from(draft.kind) - 7],
-                };
+                let map = Map::new(on, first).with_keep(keep[usize::from(draft.kind) - 7]);
                 (Operation::Map(map), 1, 1)
             }
             10 | 11 => {
                 let is_tree = draft.kind == 10;
                 let initial =
                     (!is_tree && draft.reads[0].is_multiple_of(2)).then(|| read(1).into());
-                let fold = Fold {
-                    list: on,
-                    initial,
-                    body: first,
-                    order: if is_tree {
-                        FoldOrder::Tree
-                    } else {
-                        FoldOrder::Sequential
-                    },
-                };
+                let mut fold = Fold::new(on, first).with_order(if is_tree {
+                    FoldOrder::Tree
+                } else {
+                    FoldOrder::Sequential
+                });
+                fold.initial = initial;
                 (Operation::Fold(fold), 1, 2)
             }
             12 => {
                 let max = 1 + u32::try_from(draft.reads[0] % 5).unwrap();
-                let (state, body) = (read(1).into(), first);
-                (Operation::Repeat(Repeat { state, body, max }), 1, 1)
+                (Operation::Repeat(Repeat::new(read(1), first, max)), 1, 1)
             }
             _ => {
                 let kinds = FailureKind::ALL.into_iter();
-                let fallback = Fallback {
-                    body: first,
-                    otherwise: second,
-                    on: kinds.take(draft.reads[1] % 3).collect(),
-                };
+                let kinds = kinds.take(draft.reads[1] % 3);
+                let fallback = Fallback::new(first, second).with_kinds(kinds);
                 (Operation::Fallback(fallback), 2, 0)
             }
         };
@@ -743,7 +712,10 @@ impl Drawing {
                     opaque_list(&mut self.builder, first, &format!("l{}", self.count), known);
                 let body = *region;
                 let keep = Keep::Outputs;
-                let map = GraphNode::new(self.name(), Operation::Map(Map { list, body, keep }));
+                let map = GraphNode::new(
+                    self.name(),
+                    Operation::Map(Map::new(list, body).with_keep(keep)),
+                );
                 self.builder.add_to(first, map);
             }
             let mut inside = known.to_vec();
@@ -783,9 +755,7 @@ fn opaque_list(
     name: &str,
     known: &[NodeRef],
 ) -> Shape {
-    let function = "f".into();
-    let input = known[0].into();
-    let call = Operation::Host(HostCall { function, input });
+    let call = Operation::Host(HostCall::new("f", known[0]));
     builder.add_to(region, GraphNode::new(name, call)).into()
 }
 

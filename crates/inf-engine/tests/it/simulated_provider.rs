@@ -9,8 +9,10 @@ use inf_engine::clients::simulated::{
     TokenQuota,
 };
 use inf_engine::clients::{
-    Allowance, ClientErrorKind, Delta, FinishReason, LlmClient, LlmRequest, Message, OutputSchema,
-    Part, ReasoningEffort, Retry, Role, ToolChoice, ToolResult, ToolSpec,
+    Allowance, ClientErrorKind, Delta, FinishReason, LlmClient, LlmRequest, OutputSchema, Retry,
+};
+use inf_engine::conversation::{
+    Message, Part, ReasoningEffort, Role, ToolChoice, ToolResult, ToolSpec,
 };
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
@@ -44,14 +46,13 @@ fn weather() -> LlmRequest {
         "properties": { "city": { "type": "string" } },
         "required": ["city"],
     });
-    LlmRequest {
-        tools: vec![Arc::new(ToolSpec {
-            name: "get_weather".into(),
-            description: "The weather of a city.".into(),
-            parameters,
-        })],
-        ..LlmRequest::from_prompt("How is the weather in Paris?")
-    }
+    let mut request = LlmRequest::from_prompt("How is the weather in Paris?");
+    request.tools = vec![Arc::new(ToolSpec {
+        name: "get_weather".into(),
+        description: "The weather of a city.".into(),
+        parameters,
+    })];
+    request
 }
 
 fn with_result(mut request: LlmRequest, content: &str, is_error: bool) -> LlmRequest {
@@ -69,10 +70,8 @@ fn with_result(mut request: LlmRequest, content: &str, is_error: bool) -> LlmReq
 #[tokio::test(start_paused = true)]
 async fn a_stream_tells_word_by_word_what_send_answers_at_once() {
     let client = client(slow(100.0, 10.0));
-    let request = LlmRequest {
-        reasoning_effort: Some(ReasoningEffort::Minimal),
-        ..LlmRequest::from_prompt("one two three four")
-    };
+    let mut request = LlmRequest::from_prompt("one two three four");
+    request.reasoning_effort = Some(ReasoningEffort::Minimal);
     let start = Instant::now();
     let (mut text, mut thoughts, mut times) = (String::new(), String::new(), Vec::new());
     let mut sink = |delta: Delta<'_>| {
@@ -110,10 +109,8 @@ async fn a_stream_tells_word_by_word_what_send_answers_at_once() {
 async fn a_tool_that_is_required_is_called_by_its_schema() {
     let client = answering(Answer::default());
     for choice in [ToolChoice::Required, ToolChoice::Tool("get_weather".into())] {
-        let request = LlmRequest {
-            tool_choice: choice,
-            ..weather()
-        };
+        let mut request = weather();
+        request.tool_choice = choice;
         let response = client.send(&request).await.expect("an answer");
         assert_eq!(response.finish_reason, FinishReason::ToolCalls);
         assert_eq!(response.text, "");
@@ -138,10 +135,8 @@ async fn a_tool_that_is_required_is_called_by_its_schema() {
         );
     }
     // Where there is another one, a call is still required.
-    let mut more = LlmRequest {
-        tool_choice: ToolChoice::Required,
-        ..weather()
-    };
+    let mut more = weather();
+    more.tool_choice = ToolChoice::Required;
     let mut other = (*more.tools[0]).clone();
     other.name = "get_time".to_owned();
     more.tools.push(other.into());
@@ -168,10 +163,11 @@ async fn a_tool_that_is_not_there_can_not_be_required() {
             (ClientErrorKind::Refused, Retry::Never, expected)
         );
     };
-    let request = |tools, tool_choice| LlmRequest {
-        tools,
-        tool_choice,
-        ..weather()
+    let request = |tools, tool_choice| {
+        let mut request = weather();
+        request.tools = tools;
+        request.tool_choice = tool_choice;
+        request
     };
     check(
         request(vec![], ToolChoice::Required),
@@ -247,13 +243,11 @@ async fn a_script_calls_tools_and_goes_on_with_their_results() {
 
 #[tokio::test]
 async fn a_schema_holds_after_tools_too() {
-    let request = LlmRequest {
-        output_schema: Some(Arc::new(OutputSchema {
-            name: "Hats".into(),
-            schema: json!({"type": "integer"}),
-        })),
-        ..with_result(weather(), "sunny", false)
-    };
+    let mut request = with_result(weather(), "sunny", false);
+    request.output_schema = Some(Arc::new(OutputSchema {
+        name: "Hats".into(),
+        schema: json!({"type": "integer"}),
+    }));
     let response = answering(Answer::Echo).send(&request).await;
     let text = response.expect("an answer").text;
     assert!(text.parse::<i64>().is_ok(), "{text}");
@@ -270,10 +264,8 @@ async fn tokens_are_taken_on_arrival_and_settled_at_the_end() {
         ..slow(1000.0, 0.0)
     });
     // 10 tokens in; 10 out, although it might be 70.
-    let request = LlmRequest {
-        max_tokens: Some(70),
-        ..LlmRequest::from_prompt("a".repeat(40))
-    };
+    let mut request = LlmRequest::from_prompt("a".repeat(40));
+    request.max_tokens = Some(70);
     let first = client.send(&request).await.expect("an answer");
     let left = |allowance: Allowance| (allowance.limit, allowance.remaining);
     let limits = first.rate_limits.expect("told");
@@ -298,10 +290,8 @@ async fn tokens_are_taken_on_arrival_and_settled_at_the_end() {
     second.await.expect("no panic").expect("an answer");
     client.send(&request).await.expect("80 came back early");
 
-    let huge = LlmRequest {
-        max_tokens: Some(1000),
-        ..request
-    };
+    let mut huge = request;
+    huge.max_tokens = Some(1000);
     let refused = client.send(&huge).await.expect_err("a refusal");
     assert_eq!(refused.retry, Retry::Never);
     assert_eq!(

@@ -11,17 +11,16 @@ use serde_json::{Value, json};
 use crate::support::{Answer, RawPeer, WireFormat, wire_formats};
 
 fn typed() -> LlmRequest {
-    LlmRequest {
-        output_schema: Some(Arc::new(OutputSchema {
-            name: "Person".to_owned(),
-            schema: json!({
-                "type": "object",
-                "properties": {"name": {"type": "string"}},
-                "required": ["name"]
-            }),
-        })),
-        ..LlmRequest::from_prompt("Who?")
-    }
+    let mut request = LlmRequest::from_prompt("Who?");
+    request.output_schema = Some(Arc::new(OutputSchema {
+        name: "Person".to_owned(),
+        schema: json!({
+            "type": "object",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"]
+        }),
+    }));
+    request
 }
 
 /// An answer that calls the tool `Person`.

@@ -12,8 +12,9 @@ use ::tracing::subscriber::{DefaultGuard, Interest};
 use ::tracing::{Event, Instrument, Level, Metadata, Subscriber, info, info_span};
 use inf_engine::clients::{
     ClientDescription, ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse,
-    Retry, ToolCall, Usage,
+    Retry, Usage,
 };
+use inf_engine::conversation::ToolCall;
 use inf_engine::execution::{
     Budget, Cancellation, ErrorPolicy, ExecutionSettings, Hedging, NodeMetrics, Profile,
 };
@@ -218,11 +219,10 @@ impl LlmClient for Scripted {
                 let mut response = LlmResponse::from_text(format!("ANSWER {}", request.prompt()));
                 "tiny-2026".clone_into(&mut response.model);
                 response.id = Some("answer-1".to_owned());
-                response.usage = Usage {
-                    input_tokens: 7,
-                    output_tokens: 5,
-                    cached_tokens: 3,
-                    ..Usage::default()
+                response.usage = {
+                    let mut usage = Usage::new(7, 5);
+                    usage.cached_tokens = 3;
+                    usage
                 };
                 Ok(response)
             })
@@ -759,10 +759,8 @@ fn with_a_tool() -> Pipeline<String, u64> {
         name: "yesterday".to_owned(),
         ..call.clone()
     };
-    let calls = LlmResponse {
-        tool_calls: vec![call, unknown],
-        ..LlmResponse::from_text("")
-    };
+    let mut calls = LlmResponse::from_text("");
+    calls.tool_calls = vec![call, unknown];
     let answers = ["WRONG", "7"].map(LlmResponse::from_text);
     let client = Scripted {
         outcomes: Mutex::new([calls].into_iter().chain(answers).map(Ok).collect()),
@@ -775,7 +773,7 @@ fn with_a_tool() -> Pipeline<String, u64> {
     let resources = ResourceManager::new(&ResourceConfig::default()).unwrap();
     let resources = resources.with_client("fast", Arc::new(client), 8);
     let ask = LlmInference::<u64>::typed("fast").top_p(0.5).seed(3);
-    ask.with_tools([today]).bind(resources).unwrap()
+    ask.tools([today]).bind(resources).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -154,7 +154,7 @@ async fn turns_and_wrong_answers_are_told_apart() {
     turn.text = "Well,".to_owned();
     let peer = Dialogue::script([turn, says("four"), says("[4]")]);
     let today = Tool::new("today", "The date.", |(): ()| async { "Thursday" });
-    let ask = LlmInference::<Vec<i64>>::typed("a").with_tools([today]);
+    let ask = LlmInference::<Vec<i64>>::typed("a").tools([today]);
     let mut tokens = TokenStream::new();
     let pipeline = ask.bind(peer.resources(1)).unwrap();
     let pipeline = pipeline.with_settings(settings(&tokens));

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use inf_engine::clients::{FinishReason, LlmResponse, Part, Reasoning, Role, ToolCall, ToolChoice};
+use inf_engine::clients::FinishReason;
+use inf_engine::conversation::{Part, Reasoning, Role, ToolCall, ToolChoice};
 use inf_engine::execution::{
     Cancellation, ErrorKind, ExecutionSettings, Hedging, Observer, Profile, ToolOutcome, ToolReport,
 };
@@ -48,7 +49,7 @@ fn settings() -> ExecutionSettings {
 }
 
 fn with_tools(peer: &Arc<Dialogue>) -> Pipeline<String, String> {
-    let ask = LlmInference::new("a").with_tools([add(), today(), broken()]);
+    let ask = LlmInference::new("a").tools([add(), today(), broken()]);
     ask.bind(peer.resources(1)).unwrap()
 }
 
@@ -124,7 +125,7 @@ async fn turns_are_bounded() {
         (LlmInference::new("a").max_turns(1), 1),
     ] {
         let peer = endless();
-        let pipeline = module.with_tools([today()]).bind(peer.resources(1));
+        let pipeline = module.tools([today()]).bind(peer.resources(1));
         let error = pipeline
             .unwrap()
             .run("Which?".to_owned())
@@ -151,7 +152,7 @@ async fn a_model_that_has_to_call_a_tool_is_free_after_that() {
         (ToolChoice::Never, ToolChoice::Never),
     ] {
         let peer = Dialogue::script([calls(&[("today", "{}")]), says("Thursday")]);
-        let ask = LlmInference::new("a").with_tools([today()]);
+        let ask = LlmInference::new("a").tools([today()]);
         let pipeline = ask.tool_choice(choice.clone()).bind(peer.resources(1));
         pipeline.unwrap().run("Which?".to_owned()).await.unwrap();
         let asked = peer.asked();
@@ -174,7 +175,7 @@ async fn a_tool_that_runs_has_no_place_at_the_endpoint() {
         };
         (Duration::from_secs(1), Ok(answer))
     });
-    let ask = LlmInference::new("a").with_tools([slow]);
+    let ask = LlmInference::new("a").tools([slow]);
     let pipeline = ask.bind(peer.resources(1)).unwrap();
     let start = Instant::now();
     let results = pipeline.run_batch(["0", "1"].map(str::to_owned)).await;
@@ -195,7 +196,7 @@ async fn a_typed_output_and_tools_work_together() {
         calls(&[("today", "{}")]),
         says(r#"{"sum": 3}"#),
     ]);
-    let ask = LlmInference::<Sum>::typed("a").with_tools([add(), today()]);
+    let ask = LlmInference::<Sum>::typed("a").tools([add(), today()]);
     let pipeline = ask.bind(peer.resources(1)).unwrap();
     let sum = pipeline.run("What is 1 + 2?".to_owned()).await.unwrap();
     assert_eq!(sum, Sum { sum: 3 });
@@ -215,17 +216,15 @@ async fn what_a_model_said_is_given_back_to_it() {
         block,
     };
     let signed = thought(Some(serde_json::json!({"signature": "abc"})));
-    let turn = LlmResponse {
-        text: "Let me see.".to_owned(),
-        reasoning: vec![thought(None), signed.clone()],
-        tool_calls: vec![ToolCall {
-            id: String::new(),
-            name: "today".to_owned(),
-            arguments: "{}".to_owned(),
-        }],
-        finish_reason: FinishReason::ToolCalls,
-        ..says("")
-    };
+    let mut turn = says("");
+    turn.text = "Let me see.".to_owned();
+    turn.reasoning = vec![thought(None), signed.clone()];
+    turn.tool_calls = vec![ToolCall {
+        id: String::new(),
+        name: "today".to_owned(),
+        arguments: "{}".to_owned(),
+    }];
+    turn.finish_reason = FinishReason::ToolCalls;
     let peer = Dialogue::script([turn, says("Thursday")]);
     with_tools(&peer).run("Which?".to_owned()).await.unwrap();
     let said = &peer.asked()[1].messages[1];
@@ -266,7 +265,7 @@ fn stubborn(begun: &Arc<AtomicUsize>, dropped: &Arc<AtomicUsize>) -> Tool {
 async fn the_task_timeout_is_for_tools_too() {
     let (begun, dropped) = Default::default();
     let peer = Dialogue::script([calls(&[("wait", "{}"), ("wait", "{}")]), says("well")]);
-    let ask = LlmInference::new("a").with_tools([stubborn(&begun, &dropped)]);
+    let ask = LlmInference::new("a").tools([stubborn(&begun, &dropped)]);
     let pipeline = ask.bind(peer.resources(1)).unwrap();
     let pipeline = pipeline.with_settings(settings().with_task_timeout(Duration::from_secs(5)));
     let start = Instant::now();
@@ -287,7 +286,7 @@ async fn a_run_that_ends_early_ends_its_tools() {
     let told = Arc::new(Tools::default());
     let cancellation = Cancellation::new();
     let peer = Dialogue::script([calls(&[("wait", "{}"), ("wait", "{}")]), says("never")]);
-    let ask = LlmInference::new("a").with_tools([stubborn(&begun, &dropped)]);
+    let ask = LlmInference::new("a").tools([stubborn(&begun, &dropped)]);
     let pipeline = ask.bind(peer.resources(1)).unwrap();
     let pipeline = pipeline.with_settings(
         settings()
@@ -386,7 +385,7 @@ async fn tools_run_once_where_calls_are_sent_twice() {
         };
         (Duration::from_secs(took), Ok(answer))
     });
-    let ask = LlmInference::new("a").with_tools([count]);
+    let ask = LlmInference::new("a").tools([count]);
     let hedging = Hedging::after_percentile(90.0).with_max_share(0.5);
     let settings = settings().with_hedging(hedging);
     let pipeline = ask.bind(peer.resources(4)).unwrap().with_settings(settings);
@@ -403,7 +402,7 @@ async fn tools_run_once_where_calls_are_sent_twice() {
 #[test]
 fn a_file_names_tools_and_asks_for_them() {
     let ask = LlmInference::new("a")
-        .with_tools([add(), today()])
+        .tools([add(), today()])
         .tool_choice(ToolChoice::Required)
         .max_turns(4);
     let graph = ask.trace().unwrap();
@@ -427,7 +426,7 @@ struct Pair(i64, i64);
 #[test]
 fn tools_that_can_not_be_are_told_when_they_are_traced() {
     let trace = |tools: Vec<Tool>| {
-        let error = LlmInference::new("a").with_tools(tools).trace();
+        let error = LlmInference::new("a").tools(tools).trace();
         error.unwrap_err().to_string()
     };
     let named = |name: &str| Tool::new(name, "", |(): ()| async {});
@@ -469,7 +468,7 @@ async fn a_tool_may_run_a_pipeline() {
     });
     let manager = inf_engine::execution::ExecutionManager::new(1);
     let scope = settings().with_manager(&manager).with_max_concurrent(7);
-    let outer = LlmInference::new("a").with_tools([ask]).bind(resources);
+    let outer = LlmInference::new("a").tools([ask]).bind(resources);
     let answer = scope.scope(outer.unwrap().run("outer".to_owned())).await;
     assert_eq!(answer.unwrap(), "done");
     let expected = "tool: id-0 forty-two with Some(7); id-1 forty-two with Some(7)";

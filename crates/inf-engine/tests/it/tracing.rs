@@ -638,7 +638,8 @@ fn all_problems_are_told_at_once() {
     assert_eq!(
         problems,
         "2 problems:\n  - here: the parameter \"Be brief, and be it always, whatever the…\" is used but \
-         is no field of the traced module: make it a field, so that it has a path\n  - here: the \
+         is no field of the traced module: make it a field, or give it to the `Tracer` with \
+         `with_parameter`, so that it has a path\n  - here: the \
          constant has no JSON form: key must be a string"
     );
 }

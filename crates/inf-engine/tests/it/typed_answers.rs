@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use inf_engine::clients::{FinishReason, LlmResponse, Role};
+use inf_engine::clients::FinishReason;
+use inf_engine::conversation::Role;
 use inf_engine::execution::{
     ErrorKind, ErrorPolicy, ExecutionSettings, Observer, Profile, TaskOutcome, TaskReport,
 };
@@ -106,10 +107,8 @@ async fn how_often_a_model_is_asked_again_is_a_setting() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_cut_off_is_not_asked_for_again() {
-    let cut = LlmResponse {
-        finish_reason: FinishReason::Length,
-        ..says(r#"{"facts": ["one", "tw"#)
-    };
+    let mut cut = says(r#"{"facts": ["one", "tw"#);
+    cut.finish_reason = FinishReason::Length;
     let peer = Dialogue::script([cut]);
     let pipeline = pipeline(&peer, settings());
     let error = pipeline.run("Which?".to_owned()).await.unwrap_err();

@@ -74,11 +74,12 @@ async fn an_answer_whole_and_in_pieces() {
         assert_eq!(pieces, ["(Hm.)", "Hel", "lo"], "{}", format.name);
         let first_token = streamed.timings.first_token.expect("there were pieces");
         assert!(first_token <= streamed.timings.total);
-        let same = |response: LlmResponse| LlmResponse {
-            request_id: None,
-            rate_limits: None,
-            timings: Timings::default(),
-            ..response
+        let same = |response: LlmResponse| {
+            let mut response = response;
+            response.request_id = None;
+            response.rate_limits = None;
+            response.timings = Timings::default();
+            response
         };
         assert_eq!(same(streamed), same(whole), "{}", format.name);
 

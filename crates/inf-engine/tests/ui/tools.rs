@@ -25,5 +25,5 @@ fn main() {
     // No `Result`.
     let _ = Tool::fallible("e", "…", |city: City| async move { city.name });
     // A function in place of a tool.
-    let _ = LlmInference::new("fast").with_tools([|city: City| async move { city.name }]);
+    let _ = LlmInference::new("fast").tools([|city: City| async move { city.name }]);
 }

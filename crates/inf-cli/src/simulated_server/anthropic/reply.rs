@@ -1,6 +1,7 @@
 //! From an answer to a message.
 
-use inf_engine::clients::{FinishReason, ToolCall};
+use inf_engine::clients::FinishReason;
+use inf_engine::conversation::ToolCall;
 use serde_json::{Value, json};
 
 use super::signature::sign;

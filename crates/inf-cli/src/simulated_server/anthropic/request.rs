@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use inf_engine::clients::{
-    Image, LlmRequest, Message, OutputSchema, Part, Reasoning, ReasoningEffort, Role, ToolCall,
-    ToolChoice, ToolSpec,
+use inf_engine::clients::{LlmRequest, OutputSchema};
+use inf_engine::conversation::{
+    Image, Message, Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice, ToolSpec,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -196,28 +196,26 @@ pub(super) fn read(headers: &HeaderMap, body: Value) -> Read<Asked<()>> {
         None => (None, None),
     };
     let insists = matches!(tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
+    let mut request = LlmRequest::from_messages(conversation.finish("messages")?);
+    request.temperature = body.temperature;
+    request.top_p = body.top_p;
+    request.max_tokens = Some(max_tokens);
+    request.stop = body.stop_sequences.unwrap_or_default();
+    request.output_schema = format.map(|Format::JsonSchema { schema }| {
+        let name = "answer".to_owned();
+        Arc::new(OutputSchema { name, schema })
+    });
+    request.reasoning_effort = reasoning(
+        body.thinking.as_ref(),
+        effort.as_deref(),
+        max_tokens,
+        insists,
+    )?;
+    request.tools = offered;
+    request.tool_choice = tool_choice;
     Ok(Asked {
         model,
-        request: LlmRequest {
-            messages: conversation.finish("messages")?,
-            temperature: body.temperature,
-            top_p: body.top_p,
-            max_tokens: Some(max_tokens),
-            stop: body.stop_sequences.unwrap_or_default(),
-            output_schema: format.map(|Format::JsonSchema { schema }| {
-                let name = "answer".to_owned();
-                Arc::new(OutputSchema { name, schema })
-            }),
-            reasoning_effort: reasoning(
-                body.thinking.as_ref(),
-                effort.as_deref(),
-                max_tokens,
-                insists,
-            )?,
-            tools: offered,
-            tool_choice,
-            ..LlmRequest::default()
-        },
+        request,
         stream: body.stream.unwrap_or(false),
         shape: (),
     })
@@ -403,7 +401,7 @@ impl Tool {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use inf_engine::clients::ToolResult;
+    use inf_engine::conversation::ToolResult;
     use serde_json::json;
 
     use super::*;

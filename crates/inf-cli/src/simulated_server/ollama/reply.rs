@@ -1,7 +1,8 @@
 //! From an answer to a chat, whole or in pieces: lines of JSON.
 
 use axum::body::Bytes;
-use inf_engine::clients::{FinishReason, ToolCall};
+use inf_engine::clients::FinishReason;
+use inf_engine::conversation::ToolCall;
 use serde_json::{Value, json};
 
 use crate::simulated_server::pieces::Pieces;

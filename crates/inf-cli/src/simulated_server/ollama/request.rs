@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use inf_engine::clients::{
-    LlmRequest, OutputSchema, Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice,
-    ToolSpec,
+use inf_engine::clients::{LlmRequest, OutputSchema};
+use inf_engine::conversation::{
+    Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice, ToolSpec,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -93,22 +93,20 @@ pub(super) fn read(body: Value) -> Read<Asked<()>> {
     let offered = offered?;
     tools::check(&offered, &ToolChoice::Auto)?;
     let options = body.options.unwrap_or_default();
+    let mut request = LlmRequest::from_messages(conversation.finish("messages")?);
+    request.temperature = options.temperature;
+    request.top_p = options.top_p;
+    request.seed = options.seed;
+    request.max_tokens = options
+        .num_predict
+        .and_then(|most| u32::try_from(most).ok());
+    request.stop = options.stop.unwrap_or_default();
+    request.output_schema = schema(body.format)?;
+    request.reasoning_effort = effort(body.think)?;
+    request.tools = offered;
     Ok(Asked {
         model,
-        request: LlmRequest {
-            messages: conversation.finish("messages")?,
-            temperature: options.temperature,
-            top_p: options.top_p,
-            seed: options.seed,
-            max_tokens: options
-                .num_predict
-                .and_then(|most| u32::try_from(most).ok()),
-            stop: options.stop.unwrap_or_default(),
-            output_schema: schema(body.format)?,
-            reasoning_effort: effort(body.think)?,
-            tools: offered,
-            ..LlmRequest::default()
-        },
+        request,
         // Unlike elsewhere, it streams unless told not to.
         stream: body.stream.unwrap_or(true),
         shape: (),
@@ -221,7 +219,7 @@ impl Tool {
 
 #[cfg(test)]
 mod tests {
-    use inf_engine::clients::{Image, Message, ToolResult};
+    use inf_engine::conversation::{Image, Message, ToolResult};
 
     use super::*;
 

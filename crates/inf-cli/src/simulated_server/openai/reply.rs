@@ -1,7 +1,8 @@
 //! From an answer to a chat completion, whole or in pieces.
 
 use axum::body::Bytes;
-use inf_engine::clients::{FinishReason, ToolCall, Usage};
+use inf_engine::clients::{FinishReason, Usage};
+use inf_engine::conversation::ToolCall;
 use serde_json::{Value, json};
 
 use crate::simulated_server::pieces::Pieces;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use inf_engine::clients::{
-    LlmRequest, OutputSchema, Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice,
-    ToolSpec,
+use inf_engine::clients::{LlmRequest, OutputSchema};
+use inf_engine::conversation::{
+    Part, Reasoning, ReasoningEffort, Role, ToolCall, ToolChoice, ToolSpec,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -148,31 +148,29 @@ pub(super) fn read(body: Value) -> Read<Asked<Shape>> {
         None => ToolChoice::Auto,
     };
     tools::check(&offered, &tool_choice)?;
+    let mut request = LlmRequest::from_messages(messages);
+    request.temperature = body.temperature;
+    request.top_p = body.top_p;
+    request.seed = body.seed;
+    request.max_tokens = body.max_completion_tokens.or(body.max_tokens);
+    request.stop = match body.stop {
+        None => Vec::new(),
+        Some(Stop::One(text)) => vec![text],
+        Some(Stop::Several(texts)) => texts,
+    };
+    request.output_schema = match body.response_format {
+        Some(format) => format.read()?.map(Arc::new),
+        None => None,
+    };
+    request.reasoning_effort = match body.reasoning_effort {
+        Some(effort) => Some(self::effort("reasoning_effort", &effort)?),
+        None => None,
+    };
+    request.tools = offered;
+    request.tool_choice = tool_choice;
     Ok(Asked {
         model,
-        request: LlmRequest {
-            messages,
-            temperature: body.temperature,
-            top_p: body.top_p,
-            seed: body.seed,
-            max_tokens: body.max_completion_tokens.or(body.max_tokens),
-            stop: match body.stop {
-                None => Vec::new(),
-                Some(Stop::One(text)) => vec![text],
-                Some(Stop::Several(texts)) => texts,
-            },
-            output_schema: match body.response_format {
-                Some(format) => format.read()?.map(Arc::new),
-                None => None,
-            },
-            reasoning_effort: match body.reasoning_effort {
-                Some(effort) => Some(self::effort("reasoning_effort", &effort)?),
-                None => None,
-            },
-            tools: offered,
-            tool_choice,
-            ..LlmRequest::default()
-        },
+        request,
         stream: body.stream.unwrap_or(false),
         shape: Shape {
             include_usage: body.stream_options.unwrap_or_default().include_usage,
@@ -230,7 +228,7 @@ impl BodyMessage {
         if role == Role::Tool {
             let call_id = self.tool_call_id;
             let call_id = call_id.ok_or_else(|| wrong("has no `tool_call_id`"))?;
-            let texts = inf_engine::clients::Message::from_parts(role, parts);
+            let texts = inf_engine::conversation::Message::from_parts(role, parts);
             return conversation.result(place, &call_id, texts.text().into_owned(), false);
         }
         if let Some(text) = self.reasoning_content {
@@ -324,7 +322,7 @@ impl Choice {
 
 #[cfg(test)]
 mod tests {
-    use inf_engine::clients::{Image, Message, ToolResult};
+    use inf_engine::conversation::{Image, Message, ToolResult};
 
     use super::*;
 
@@ -355,15 +353,13 @@ mod tests {
             (Role::User, "a\nb"),
             (Role::Assistant, ""),
         ];
-        let request = LlmRequest {
-            messages: messages.map(|(role, text)| Message::new(role, text)).into(),
-            temperature: Some(0.5),
-            top_p: Some(1.0),
-            max_tokens: Some(9),
-            stop: vec!["END".into()],
-            output_schema: Some(Arc::new(schema)),
-            ..LlmRequest::default()
-        };
+        let messages = messages.map(|(role, text)| Message::new(role, text));
+        let mut request = LlmRequest::from_messages(messages);
+        request.temperature = Some(0.5);
+        request.top_p = Some(1.0);
+        request.max_tokens = Some(9);
+        request.stop = vec!["END".into()];
+        request.output_schema = Some(Arc::new(schema));
         assert_eq!(chat.request, request);
         assert!(chat.stream && chat.shape.include_usage);
     }

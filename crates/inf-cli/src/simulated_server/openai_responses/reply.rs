@@ -1,6 +1,7 @@
 //! From an answer to a response.
 
-use inf_engine::clients::{FinishReason, ToolCall, Usage};
+use inf_engine::clients::{FinishReason, Usage};
+use inf_engine::conversation::ToolCall;
 use serde_json::{Value, json};
 
 use super::Shape;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use inf_engine::clients::{
-    LlmRequest, Message, OutputSchema, Part, Reasoning, Role, ToolCall, ToolChoice,
-};
+use inf_engine::clients::{LlmRequest, OutputSchema};
+use inf_engine::conversation::{Message, Part, Reasoning, Role, ToolCall, ToolChoice};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -166,25 +165,23 @@ pub(super) fn read(body: Value) -> Read<Asked<Shape>> {
         None => (None, None),
     };
     let include = body.include.unwrap_or_default();
+    let mut request = LlmRequest::from_messages(conversation.finish("input")?);
+    request.temperature = body.temperature;
+    request.top_p = body.top_p;
+    request.max_tokens = body.max_output_tokens;
+    request.output_schema = match body.text.and_then(|text| text.format) {
+        Some(format) => format.read()?.map(Arc::new),
+        None => None,
+    };
+    request.reasoning_effort = match effort_text {
+        Some(text) => Some(effort("reasoning.effort", &text)?),
+        None => None,
+    };
+    request.tools = offered;
+    request.tool_choice = tool_choice;
     Ok(Asked {
         model,
-        request: LlmRequest {
-            messages: conversation.finish("input")?,
-            temperature: body.temperature,
-            top_p: body.top_p,
-            max_tokens: body.max_output_tokens,
-            output_schema: match body.text.and_then(|text| text.format) {
-                Some(format) => format.read()?.map(Arc::new),
-                None => None,
-            },
-            reasoning_effort: match effort_text {
-                Some(text) => Some(effort("reasoning.effort", &text)?),
-                None => None,
-            },
-            tools: offered,
-            tool_choice,
-            ..LlmRequest::default()
-        },
+        request,
         stream: body.stream.unwrap_or(false),
         shape: Shape {
             encrypted_reasoning: include
@@ -312,7 +309,7 @@ impl Format {
 }
 
 impl Tool {
-    fn read(self, index: usize) -> Read<Arc<inf_engine::clients::ToolSpec>> {
+    fn read(self, index: usize) -> Read<Arc<inf_engine::conversation::ToolSpec>> {
         let place = format!("tools[{index}]");
         if self.kind != "function" {
             let message = format!(
@@ -336,7 +333,7 @@ impl Choice {
 
 #[cfg(test)]
 mod tests {
-    use inf_engine::clients::ToolResult;
+    use inf_engine::conversation::ToolResult;
 
     use super::*;
 

@@ -1,8 +1,7 @@
 //! What is asked arrives, and what is answered too.
 
-use inf_engine::clients::{
-    ClientErrorKind, FinishReason, Image, LlmRequest, Message, Part, Retry, Role,
-};
+use inf_engine::clients::{ClientErrorKind, FinishReason, LlmRequest, Retry};
+use inf_engine::conversation::{Image, Message, Part, Role};
 
 use super::provider::{Feature, Provider};
 use super::requests::{PROMPT, THOUGHTFUL, plain, thoughtful};
@@ -78,10 +77,8 @@ pub(super) async fn a_stop_text_ends_the_answer(subject: &Subject) {
     let Some(client) = subject.ask(Scene::Echo) else {
         return;
     };
-    let request = LlmRequest {
-        stop: vec!["three".to_owned(), "four".to_owned()],
-        ..plain()
-    };
+    let mut request = plain();
+    request.stop = vec!["three".to_owned(), "four".to_owned()];
     let answer = client.send(&request).await;
     if !subject.provider.has(Feature::StopTexts) {
         let error = answer.expect_err("a refusal");
@@ -103,10 +100,8 @@ pub(super) async fn a_bound_cuts_the_answer(subject: &Subject) {
     let Some(client) = subject.ask(Scene::Echo) else {
         return;
     };
-    let request = LlmRequest {
-        max_tokens: Some(2),
-        ..plain()
-    };
+    let mut request = plain();
+    request.max_tokens = Some(2);
     let response = client.send(&request).await.expect("an answer");
     if !subject.has(Feature::Bounds) {
         return;
@@ -122,12 +117,10 @@ pub(super) async fn sampling_settings_are_accepted(subject: &Subject) {
         return;
     };
     let has_seed = subject.provider.has(Feature::Seed);
-    let mut request = LlmRequest {
-        temperature: Some(0.0),
-        max_tokens: Some(20),
-        seed: Some(7).filter(|_| has_seed),
-        ..plain()
-    };
+    let mut request = plain();
+    request.temperature = Some(0.0);
+    request.max_tokens = Some(20);
+    request.seed = Some(7).filter(|_| has_seed);
     let response = client.send(&request).await.expect("an answer");
     assert!(!response.text.is_empty());
     request.top_p = Some(0.5);
@@ -153,10 +146,7 @@ fn pixel() -> Image {
 
 fn showing(image: Image) -> LlmRequest {
     let parts = [Part::Text(PROMPT.into()), Part::Image(image)];
-    LlmRequest {
-        messages: vec![Message::from_parts(Role::User, parts)],
-        ..LlmRequest::default()
-    }
+    LlmRequest::from_messages([Message::from_parts(Role::User, parts)])
 }
 
 pub(super) async fn a_picture_in_the_request(subject: &Subject) {

@@ -49,13 +49,11 @@ pub(super) async fn a_bad_request_is_a_mistake(subject: &Subject) {
     let Some(client) = subject.ask(Scene::Echo).filter(|_| subject.is_simulated()) else {
         return;
     };
-    let impossible = LlmRequest {
-        output_schema: Some(Arc::new(OutputSchema {
-            name: "Never".to_owned(),
-            schema: json!({"type": "object", "properties": {"a": false}, "required": ["a"]}),
-        })),
-        ..plain()
-    };
+    let mut impossible = plain();
+    impossible.output_schema = Some(Arc::new(OutputSchema {
+        name: "Never".to_owned(),
+        schema: json!({"type": "object", "properties": {"a": false}, "required": ["a"]}),
+    }));
     for error in both(&client, &impossible).await {
         assert_eq!(error.kind, ClientErrorKind::Refused, "{error}");
         assert_eq!(error.retry, Retry::Never, "{error}");

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use inf_engine::clients::{
-    LlmRequest, LlmResponse, Message, OutputSchema, Part, ReasoningEffort, Role, ToolResult,
-    ToolSpec,
-};
+use inf_engine::clients::{LlmRequest, LlmResponse, OutputSchema};
+use inf_engine::conversation::{Message, Part, ReasoningEffort, Role, ToolResult, ToolSpec};
 use serde_json::json;
 
 use super::provider::Provider;
@@ -14,10 +12,9 @@ use super::provider::Provider;
 pub(super) const PROMPT: &str = "one two three four";
 
 pub(super) fn plain() -> LlmRequest {
-    LlmRequest {
-        max_tokens: Some(100),
-        ..LlmRequest::from_prompt(PROMPT)
-    }
+    let mut request = LlmRequest::from_prompt(PROMPT);
+    request.max_tokens = Some(100);
+    request
 }
 
 /// What the checks ask a server that breaks off in the middle of its answer.
@@ -30,30 +27,28 @@ pub(super) fn thoughtful(provider: Provider) -> LlmRequest {
     // Responses tell thoughts only on request.
     let summary = json!({"reasoning": {"summary": "auto"}});
     let summary = summary.as_object().cloned().map(Arc::new);
-    LlmRequest {
-        reasoning_effort: Some(ReasoningEffort::Low),
-        extra: summary.filter(|_| provider == Provider::OpenAiResponses),
-        ..LlmRequest::from_prompt(THOUGHTFUL)
-    }
+    let mut request = LlmRequest::from_prompt(THOUGHTFUL);
+    request.reasoning_effort = Some(ReasoningEffort::Low);
+    request.extra = summary.filter(|_| provider == Provider::OpenAiResponses);
+    request
 }
 
 /// A question that wants tools.
 pub(super) fn weather() -> LlmRequest {
-    LlmRequest {
-        tools: vec![Arc::new(ToolSpec {
-            name: "get_weather".to_owned(),
-            description: "The weather of a city.".to_owned(),
-            parameters: json!({
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"},
-                    "days": {"type": "array", "items": {"type": "integer"}},
-                },
-                "required": ["city"],
-            }),
-        })],
-        ..LlmRequest::from_prompt("How is the weather in Paris and in Rome?")
-    }
+    let mut request = LlmRequest::from_prompt("How is the weather in Paris and in Rome?");
+    request.tools = vec![Arc::new(ToolSpec {
+        name: "get_weather".to_owned(),
+        description: "The weather of a city.".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"},
+                "days": {"type": "array", "items": {"type": "integer"}},
+            },
+            "required": ["city"],
+        }),
+    })];
+    request
 }
 
 /// A question whose answer has to be a number and a name.
@@ -64,14 +59,14 @@ pub(super) fn typed() -> LlmRequest {
         "required": ["count", "name"],
         "additionalProperties": false,
     });
-    LlmRequest {
-        output_schema: Some(Arc::new(OutputSchema {
-            name: "Fruit".to_owned(),
-            schema,
-        })),
-        max_tokens: Some(200),
-        ..LlmRequest::from_prompt("Count the fruit: three apples. Answer with count and name.")
-    }
+    let mut request =
+        LlmRequest::from_prompt("Count the fruit: three apples. Answer with count and name.");
+    request.output_schema = Some(Arc::new(OutputSchema {
+        name: "Fruit".to_owned(),
+        schema,
+    }));
+    request.max_tokens = Some(200);
+    request
 }
 
 /// `request`, to which `response` called tools, and what they gave: `results`.

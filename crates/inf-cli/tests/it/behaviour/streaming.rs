@@ -38,11 +38,9 @@ pub(super) async fn a_stream_answers_what_send_answers(subject: &Subject) {
     let Some(client) = subject.ask(Scene::Echo) else {
         return;
     };
-    let request = LlmRequest {
-        temperature: Some(0.0),
-        max_tokens: Some(20),
-        ..plain()
-    };
+    let mut request = plain();
+    request.temperature = Some(0.0);
+    request.max_tokens = Some(20);
     let (told, streamed) = stream(&client, &request).await;
     assert_eq!(told.text, streamed.text);
     assert!(streamed.timings.first_token.is_some());

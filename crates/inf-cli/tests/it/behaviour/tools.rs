@@ -1,8 +1,7 @@
 //! Tools: calls go out, results come back.
 
-use inf_engine::clients::{
-    FinishReason, LlmRequest, LlmResponse, ReasoningEffort, Retry, ToolChoice,
-};
+use inf_engine::clients::{FinishReason, LlmResponse, Retry};
+use inf_engine::conversation::{ReasoningEffort, ToolChoice};
 use serde_json::{Value as Json, json};
 
 use super::provider::{Feature, Provider};
@@ -78,10 +77,8 @@ pub(super) async fn a_tool_is_required(subject: &Subject) {
         ToolChoice::Required,
         ToolChoice::Tool("get_weather".to_owned()),
     ] {
-        let request = LlmRequest {
-            tool_choice,
-            ..weather()
-        };
+        let mut request = weather();
+        request.tool_choice = tool_choice;
         let answer = client.send(&request).await;
         if !subject.provider.has(Feature::ToolChoice) {
             let error = answer.expect_err("a refusal");
@@ -104,11 +101,9 @@ pub(super) async fn no_tool_is_wanted(subject: &Subject) {
     let Some(client) = subject.ask(Scene::Echo) else {
         return;
     };
-    let request = LlmRequest {
-        tool_choice: ToolChoice::Never,
-        max_tokens: Some(50),
-        ..weather()
-    };
+    let mut request = weather();
+    request.tool_choice = ToolChoice::Never;
+    request.max_tokens = Some(50);
     let response = client.send(&request).await.expect("an answer");
     assert_eq!(response.tool_calls, []);
 }
@@ -120,10 +115,8 @@ pub(super) async fn thoughts_before_a_call_go_back_unchanged(subject: &Subject) 
     let Some(client) = subject.ask(Scene::Weather) else {
         return;
     };
-    let request = LlmRequest {
-        reasoning_effort: Some(ReasoningEffort::Medium),
-        ..weather()
-    };
+    let mut request = weather();
+    request.reasoning_effort = Some(ReasoningEffort::Medium);
     let called = client.send(&request).await.expect("an answer");
     let [thoughts] = &*called.reasoning else {
         panic!("{called:?}")

@@ -18,6 +18,7 @@ use crate::clients::{ExtraFields, StructuredOutput};
 /// assert!(!format!("{settings:?}").contains("sk-local"));
 /// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct HttpSettings {
     /// The address to which the format adds its path, for example
     /// `https://api.openai.com/v1`. A query (`?api-version=…`) is kept.

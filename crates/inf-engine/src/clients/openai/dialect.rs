@@ -1,6 +1,13 @@
 //! [`Dialect`]: where servers of the format differ.
 
 /// Where servers of the format differ.
+///
+/// ```
+/// use inf_engine::clients::openai::Dialect;
+///
+/// assert_eq!(Dialect::of_base_url("https://api.openai.com/v1"), Dialect::OpenAi);
+/// assert_eq!(Dialect::of_base_url("http://localhost:8000/v1"), Dialect::Compatible);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {

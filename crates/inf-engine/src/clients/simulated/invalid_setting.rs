@@ -14,6 +14,7 @@
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}` {problem}")]
+#[non_exhaustive]
 pub struct InvalidSetting {
     /// The path of the key below `simulated`, such as `faults.error_ratio`.
     pub key: String,

@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 ///
 /// Whatever the way, the engine checks the answer: ways differ in how often it
 /// fits, not in what is accepted.
+///
+/// ```
+/// use inf_engine::clients::StructuredOutput;
+/// use inf_engine::resources::{EndpointConfig, ResourceConfig};
+///
+/// // A server that knows no schemas.
+/// let old = EndpointConfig::openai_compatible("http://localhost:8000/v1", "llama-2")
+///     .with_structured_output(StructuredOutput::Prompt);
+/// let resources = ResourceConfig::new().with_endpoint("fast", old);
+/// # let _ = resources;
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

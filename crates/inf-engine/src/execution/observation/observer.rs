@@ -164,6 +164,25 @@ impl TaskStart<'_> {
 }
 
 /// An attempt of a node that ended.
+///
+/// ```
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = ExecutionSettings::default().on_task_complete(|task| {
+///     if let Some(alias) = task.alias {
+///         let took = task.ended - task.started;
+///         println!("input {}: {} asked {alias} for {took:?}", task.input, task.path());
+///     }
+/// });
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run("Why is the sky blue?".to_owned()).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TaskReport<'r> {
@@ -254,6 +273,29 @@ pub struct RegionReport<'r> {
 }
 
 /// What became of an attempt.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use inf_engine::execution::{ExecutionSettings, Observer, TaskOutcome, TaskReport};
+///
+/// /// Tells what goes wrong, also where it is mended by another attempt.
+/// struct TellsTrouble;
+///
+/// impl Observer for TellsTrouble {
+///     fn task_ended(&self, task: &TaskReport<'_>) {
+///         let what = match task.outcome {
+///             TaskOutcome::Failed(error) => error.message.as_str(),
+///             TaskOutcome::Retried(attempt) | TaskOutcome::Reasked(attempt) => &attempt.message,
+///             _ => return,
+///         };
+///         eprintln!("input {}, {}: {what}", task.input, task.path());
+///     }
+/// }
+///
+/// let settings = ExecutionSettings::default().with_observer(Arc::new(TellsTrouble));
+/// # let _ = settings;
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum TaskOutcome<'r> {

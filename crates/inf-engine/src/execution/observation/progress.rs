@@ -9,6 +9,29 @@ use crate::clients::Usage;
 use crate::resources::{Cost, EndpointGroup};
 
 /// How far a run is.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let settings = ExecutionSettings::default().on_progress(Duration::from_secs(1), |progress| {
+///     eprintln!("{} done, {} calls, {}", progress.inputs_ended(), progress.calls, progress.cost);
+/// });
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// let mut results = pipeline.stream((0..10).map(|n| format!("Question {n}")));
+/// while results.next().await.is_some() {}
+///
+/// let progress = results.progress();
+/// assert_eq!((progress.inputs_total, progress.inputs_succeeded), (Some(10), 10));
+/// assert_eq!(progress.endpoints[0].alias, "fast");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {

@@ -252,7 +252,7 @@ pub(crate) async fn host(
         Err(error) if error.is_panic() => Err(panicked(&function, error.into_panic().as_ref())),
         Err(_) => Err(Failure::new(
             ErrorKind::Cancelled,
-            "the runtime is shutting down",
+            "the runtime is shutting down: keep it until all results are read",
         )),
     });
     let result = TaskResult {

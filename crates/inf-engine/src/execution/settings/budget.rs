@@ -71,6 +71,21 @@ struct Inner {
 }
 
 /// What a budget was spent on.
+///
+/// ```
+/// use inf_engine::execution::{Budget, Spent};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// // Ten dollars a night, also if the program is started three times.
+/// let before = Spent::recorded_in(folder)?;
+/// let budget = Budget::dollars(10.0).and_calls(5_000).and_already_spent(before);
+/// assert_eq!(budget.spent().calls, before.calls);
+/// assert_eq!(budget.remaining().calls, Some(5_000 - before.calls));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Spent {

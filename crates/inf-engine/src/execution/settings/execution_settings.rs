@@ -14,6 +14,33 @@ use crate::execution::{
 use crate::journal::Journal;
 
 /// What an error of one input means for the others.
+///
+/// ```
+/// use inf_engine::execution::{ErrorKind, ExecutionSettings};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let check = Tracer::new("check").trace(|text: Proxy<String>| {
+///     text.try_then("parse", |text: String| text.parse::<u32>())
+/// })?;
+/// let pipeline = check.bind_as::<String, u32>(ResourceConfig::new())?;
+/// let inputs = || ["1", "two", "3"].map(str::to_owned);
+///
+/// // By default every input gets its chance.
+/// let results = pipeline.run_batch(inputs()).await;
+/// let failed = results.iter().filter(|result| result.output.is_err());
+/// assert_eq!(failed.count(), 1);
+///
+/// // Or the first failure ends the run. What had not ended is cancelled.
+/// let strict = ExecutionSettings::default().with_error_policy(ErrorPolicy::FailFast);
+/// let results = pipeline.with_settings(strict).run_batch(inputs()).await;
+/// for error in results.iter().filter_map(|result| result.output.as_ref().err()) {
+///     assert!(matches!(error.kind, ErrorKind::HostFunction | ErrorKind::Cancelled));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorPolicy {

@@ -71,6 +71,32 @@ pub(crate) fn within_blocking<R>(scope: Arc<ExecutionSettings>, function: impl F
 ///
 /// # Panics
 /// Outside a tokio runtime, as `tokio::spawn` does.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::execution::{self, ExecutionSettings};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?;
+/// let patient = ExecutionSettings::default().with_task_timeout(Duration::from_secs(600));
+/// let answer = patient
+///     .scope(async {
+///         // `tokio::spawn` would leave the timeout behind.
+///         let task = execution::spawn(async move {
+///             assert!(ExecutionSettings::current().task_timeout.is_some());
+///             pipeline.run("Why is the sky blue?".to_owned()).await
+///         });
+///         task.await
+///     })
+///     .await??;
+/// # let _ = answer;
+/// # Ok(())
+/// # }
+/// ```
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,

@@ -35,6 +35,21 @@ impl TokenPiece {
 }
 
 /// What came of an answer.
+///
+/// ```
+/// use inf_engine::execution::{TokenEvent, TokenPiece};
+///
+/// /// What is on the screen after another piece.
+/// fn show(screen: &mut String, piece: &TokenPiece) {
+///     match &piece.event {
+///         TokenEvent::Text(text) => screen.push_str(text),
+///         TokenEvent::Void => screen.clear(), // the call is made again
+///         TokenEvent::Ended => screen.push_str("\n\n"),
+///         _ => {}
+///     }
+/// }
+/// # let _ = show;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenEvent {

@@ -29,7 +29,7 @@ pub(super) fn does(operation: &Operation) -> String {
         Operation::Repeat(repeat) => format!("repeat, at most {}", repeat.max),
         Operation::Fallback(fallback) if fallback.on.is_empty() => "fallback".to_owned(),
         Operation::Fallback(fallback) => {
-            let on: Vec<&str> = fallback.on.iter().map(|kind| kind.name()).collect();
+            let on: Vec<&str> = fallback.on.iter().map(|kind| kind.as_str()).collect();
             format!("fallback on {}", on.join(", "))
         }
         Operation::Argument => "argument".to_owned(),

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::document::{NodeDocument, NodeDocuments, RegionDocument};
-use crate::graph::{GraphBuilder, Problem, RegionRef};
+use crate::document::Problem;
+use crate::graph::{GraphBuilder, RegionRef};
 
 /// The nodes and regions of a file. What a node does may refer to nodes that
 /// are further down, so all have their places first.

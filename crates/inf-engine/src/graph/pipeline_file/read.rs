@@ -9,8 +9,8 @@ use super::document::{NodeDocument, ParameterDocument, PipelineDocument, Version
 use super::outline::{Entry, Outline};
 use super::reference_text::Names;
 use super::{VERSION, shape_text, template_text, type_expression};
-use crate::document::{DocumentFormat, ReadError, did_you_mean};
-use crate::graph::graph_error::{GraphError, Problem};
+use crate::document::{DocumentFormat, Problem, ReadError, did_you_mean};
+use crate::graph::graph_error::GraphError;
 use crate::graph::{
     Compute, GraphBuilder, GraphNode, HostCall, InferenceGraph, LlmCall, Operation, RegionRef,
     Shape, Template,
@@ -19,6 +19,22 @@ use crate::parameter::Parameter;
 use crate::value::{Schema, Value};
 
 /// Why the text of a pipeline file is no graph.
+///
+/// ```
+/// use inf_engine::graph::{InferenceGraph, PipelineFileError};
+///
+/// let text = "
+/// version: 1
+/// name: greet
+/// nodes: { greeting: { llm: fast, promt: 'Greet {input}.' } }
+/// output: greeting
+/// ";
+/// let Err(PipelineFileError::Read(error)) = InferenceGraph::from_text(text) else {
+///     panic!("there is a mistake on line 4");
+/// };
+/// assert_eq!(error.line, Some(4));
+/// assert!(error.message.contains("did you mean `prompt`?"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineFileError {

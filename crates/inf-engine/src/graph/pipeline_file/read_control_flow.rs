@@ -5,8 +5,7 @@ use serde_json::Value as Json;
 use super::document::NodeDocument;
 use super::outline::{Given, Output};
 use super::read::{NOTHING, Reader};
-use crate::document::did_you_mean;
-use crate::graph::graph_error::Problem;
+use crate::document::{Problem, did_you_mean};
 use crate::graph::region::RegionLabel;
 use crate::graph::{
     Arm, Branch, FailureKind, Fallback, Fold, FoldOrder, Keep, Map, Operation, RegionRef, Repeat,
@@ -101,7 +100,7 @@ impl Reader<'_> {
             if let Some(kind) = FailureKind::from_name(name) {
                 kinds.push(kind);
             } else {
-                let known = FailureKind::ALL.iter().map(|kind| kind.name());
+                let known = FailureKind::ALL.iter().map(|kind| kind.as_str());
                 let hint = did_you_mean(name, known);
                 let message = format!("there is no kind of failure `{name}`; {hint}");
                 self.problems

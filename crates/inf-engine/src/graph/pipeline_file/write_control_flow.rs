@@ -58,7 +58,7 @@ impl InferenceGraph {
     pub(super) fn write_fallback(&self, fallback: &Fallback, document: &mut NodeDocument) {
         document.r#try = Some(Box::new(self.region_document(fallback.body)));
         document.fallback = Some(Box::new(self.region_document(fallback.otherwise)));
-        let on = fallback.on.iter().map(|kind| kind.name().to_owned());
+        let on = fallback.on.iter().map(|kind| kind.as_str().to_owned());
         document.failures = Some(on.collect()).filter(|on: &Vec<_>| !on.is_empty());
     }
 

@@ -11,6 +11,32 @@ use crate::graph::InferenceGraph;
 
 /// The state of one run, and of those before it that it goes on with: those of
 /// pipelines of the same name.
+///
+/// ```
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::CheckpointManager;
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let parse = Tracer::new("parse").trace(|text: Proxy<String>| {
+///     text.try_then("parse", |text: String| text.parse::<u32>())
+/// })?;
+/// let pipeline = parse
+///     .bind_as::<String, u32>(ResourceConfig::new())?
+///     .with_settings(ExecutionSettings::default().with_checkpoint_dir(folder));
+/// pipeline.run_batch_blocking(["1", "two", "3"].map(str::to_owned))?;
+///
+/// let manager = CheckpointManager::open(folder)?;
+/// let checkpoint = manager.latest().expect("there was a run");
+/// let counts = checkpoint.counts();
+/// assert_eq!((counts.completed, counts.failed, counts.pending), (2, 1, 0));
+/// let failed = checkpoint.failed().next().expect("`two` is no number");
+/// assert_eq!((failed.index, &*failed.failure.kind), (1, "host_function"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     pub(super) run: RunRecord,

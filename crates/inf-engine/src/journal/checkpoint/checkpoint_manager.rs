@@ -15,23 +15,24 @@ use super::checkpoint::{Checkpoint, FailedInput, InputState};
 /// The runs of a journal, also while one of them goes on.
 ///
 /// ```
+/// use inf_engine::execution::ExecutionSettings;
 /// use inf_engine::journal::{CheckpointManager, Compatibility};
-/// # use inf_engine::journal::{GraphFingerprint, Journal, NewRun};
-/// # use inf_engine::prelude::*;
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path();
-/// # let graph = InferenceGraph::from_text(
-/// #     "{version: 1, name: p, nodes: {a: {llm: fast, prompt: '{input}'}}, output: a}")?;
-/// # Journal::open(folder)?.begin_run(&NewRun {
-/// #     pipeline: "p", fingerprint: &GraphFingerprint::of(&graph), parameters: &[], models: &[]
-/// # });
+/// let pipeline = LlmInference::new("fast")
+///     .bind(ResourceConfig::simulated(["fast"], &Default::default()))?
+///     .with_settings(ExecutionSettings::default().with_checkpoint_dir(folder));
+/// pipeline.run_batch_blocking(["Why?", "How?"].map(str::to_owned))?;
 ///
 /// let manager = CheckpointManager::open(folder)?;
-/// if let Some(checkpoint) = manager.latest() {
-///     println!("{} inputs have no output", checkpoint.failed().count());
-///     assert_eq!(checkpoint.compatibility(&graph), Compatibility::Same);
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let checkpoint = manager.latest().expect("there was a run");
+/// assert_eq!(checkpoint.counts().completed, 2);
+/// assert_eq!(checkpoint.compatibility(pipeline.graph()), Compatibility::Same);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct CheckpointManager {

@@ -24,6 +24,7 @@ pub struct EndRecord {
 /// How the inputs of a run ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct EndCounts {
     /// Those that have an output, recalled ones included.
     pub completed: u64,

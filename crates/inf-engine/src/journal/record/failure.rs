@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a call or a host function failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RecordedFailure {
     /// The cause, for programs, as in results: `timeout`, `refused`, ….
     pub kind: Cow<'static, str>,

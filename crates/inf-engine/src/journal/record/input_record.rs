@@ -43,6 +43,7 @@ pub struct InputRecord {
 
 /// How long an input took; in files to a microsecond.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InputTimings {
     /// From taking the input to its end.
     #[serde(rename = "total_ms", with = "milliseconds")]

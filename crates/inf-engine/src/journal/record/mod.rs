@@ -28,6 +28,35 @@ use std::sync::Arc;
 use super::InputIdentity;
 
 /// One record of a journal.
+///
+/// ```
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{JournalReader, Record};
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder);
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run_batch_blocking(["Why?", "How?"].map(str::to_owned))?;
+///
+/// let (mut tokens, mut kinds) = (0, Vec::new());
+/// JournalReader::open(folder)?.read(|record| {
+///     kinds.push(record.kind());
+///     if let Record::Call(call) = &record
+///         && let Ok(answer) = &call.outcome
+///     {
+///         println!("{} asked {} for {:?}: {}", call.path, call.model, call.took, answer.text);
+///         tokens += answer.usage.input_tokens + answer.usage.output_tokens;
+///     }
+/// })?;
+/// assert!(tokens > 0);
+/// assert_eq!(kinds.iter().filter(|kind| **kind == "input").count(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Record {

@@ -8,7 +8,7 @@ use super::super::digest::{Digest, digest_type};
 
 digest_type! {
     /// A parameter's text, as one number: 128 bits of BLAKE3.
-    ParameterVersion
+    pub ParameterVersion
 }
 
 impl ParameterVersion {

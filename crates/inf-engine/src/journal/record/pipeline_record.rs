@@ -49,6 +49,7 @@ pub type NodeFingerprint = IndexMap<String, String>;
 
 /// A model, wherever it is served.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ModelIdentity {
     /// The provider or the wire format, as in `openai`.
     pub provider: Arc<str>,

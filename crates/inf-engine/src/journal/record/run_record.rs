@@ -8,6 +8,20 @@ use super::super::timestamp::Timestamp;
 use super::PipelineNumber;
 
 /// The number of a run in its journal, from 1.
+///
+/// ```
+/// use inf_engine::journal::{CheckpointManager, Journal, RunNumber};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// Journal::open(folder)?;
+/// // `inf journal` prints these numbers.
+/// let manager = CheckpointManager::open(folder)?;
+/// assert!(manager.checkpoint(RunNumber::new(1)).is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunNumber(pub(in crate::journal) u64);

@@ -97,8 +97,7 @@ impl<'d> Scope<'d> {
 
     fn add_host(&mut self, function: &str, input: impl Into<Shape>) -> NodeRef {
         let number = self.next_number();
-        let (function, input) = (function.into(), input.into());
-        self.add(number, Operation::Host(HostCall { function, input }))
+        self.add(number, Operation::Host(HostCall::new(function, input)))
     }
 
     /// Draws a region with some arguments; `output` makes what it gives from its
@@ -146,20 +145,15 @@ impl<'d> Scope<'d> {
             0 => {
                 let on = self.add_host("coin", read);
                 let (then, otherwise) = (self.draw_arm(), self.draw_arm());
-                Operation::Branch(Branch::on_condition(on.into(), then, otherwise))
+                Operation::Branch(Branch::on_condition(on, then, otherwise))
             }
             1 => {
                 let on = self.add_host("kind", read);
-                let arms = ["red", "green", "blue"].map(|when| Arm {
-                    when: when.into(),
-                    region: self.draw_arm(),
-                });
+                let arms = ["red", "green", "blue"].map(|when| Arm::new(when, self.draw_arm()));
                 let has_default = self.random.random_ratio(2, 3);
-                Operation::Branch(Branch {
-                    on: on.into(),
-                    arms: arms.into(),
-                    otherwise: has_default.then(|| self.draw_arm()),
-                })
+                let mut branch = Branch::new(on, arms);
+                branch.otherwise = has_default.then(|| self.draw_arm());
+                Operation::Branch(branch)
             }
             2 | 3 => self.draw_map(read),
             4 => {
@@ -172,16 +166,12 @@ impl<'d> Scope<'d> {
                     let all = all.map(|node| Shape::from(*node)).collect();
                     inner.add_host("blend", Shape::List(all)).into()
                 });
-                Operation::Fold(Fold {
-                    list: list.into(),
-                    initial,
-                    body,
-                    order: if is_tree {
-                        FoldOrder::Tree
-                    } else {
-                        FoldOrder::Sequential
-                    },
-                })
+                let mut fold = Fold::new(list, body);
+                fold.initial = initial;
+                if is_tree {
+                    fold.order = FoldOrder::Tree;
+                }
+                Operation::Fold(fold)
             }
             5 => {
                 let max = self.random.random_range(1..5);
@@ -193,21 +183,17 @@ impl<'d> Scope<'d> {
                     let parts = parts.map(|(key, node)| (key.to_owned(), node.into()));
                     Shape::Map(parts.into_iter().collect())
                 });
-                Operation::Repeat(Repeat {
-                    state: read.into(),
-                    body,
-                    max,
-                })
+                Operation::Repeat(Repeat::new(read, body, max))
             }
             _ => {
                 let (body, otherwise) = (self.draw_arm(), self.draw_arm());
                 let is_choosy = self.random.random_ratio(1, 4);
                 let on = [FailureKind::Refused, FailureKind::Server];
-                Operation::Fallback(Fallback {
-                    body,
-                    otherwise,
-                    on: if is_choosy { on.into() } else { Vec::new() },
-                })
+                let mut fallback = Fallback::new(body, otherwise);
+                if is_choosy {
+                    fallback = fallback.with_kinds(on);
+                }
+                Operation::Fallback(fallback)
             }
         };
         let counts = matches!(&operation, Operation::Map(map) if map.keep == Keep::Results);
@@ -221,13 +207,13 @@ impl<'d> Scope<'d> {
     }
 
     fn draw_map(&mut self, read: NodeRef) -> Operation {
-        let list = self.add_host("split", read).into();
+        let list = self.add_host("split", read);
         let keep = [Keep::Outputs, Keep::Outputs, Keep::Elements, Keep::Results];
         let keep = *keep.choose(self.random).unwrap();
         let body = self.draw_region(1, |inner, arguments, last| match keep {
             Keep::Elements => inner.add_host("coin", last).into(),
             _ => Shape::List(vec![arguments[0].into(), last.into()]),
         });
-        Operation::Map(Map { list, body, keep })
+        Operation::Map(Map::new(list, body).with_keep(keep))
     }
 }

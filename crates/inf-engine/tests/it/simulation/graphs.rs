@@ -89,10 +89,7 @@ impl Scope<'_> {
         }
         let first = Shape::from(self.any());
         let second = Shape::from(self.any());
-        let host = |function: &str, input| {
-            let function = function.into();
-            Operation::Host(HostCall { function, input })
-        };
+        let host = |function: &str, input: Shape| Operation::Host(HostCall::new(function, input));
         let operation = match self.random.random_range(0..10) {
             0 => Operation::Prompt(template),
             1 => Operation::Pack(Shape::List(vec![first, second])),

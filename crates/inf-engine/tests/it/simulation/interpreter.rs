@@ -262,7 +262,7 @@ impl Interpreter<'_> {
                 let came = self.run(node, fallback.body, None, &[], path);
                 let is_meant = |failure: &Failure| {
                     let mut on = fallback.on.iter();
-                    fallback.on.is_empty() || on.any(|on| on.name() == failure.kind.as_str())
+                    fallback.on.is_empty() || on.any(|on| on.as_str() == failure.kind.as_str())
                 };
                 if came.value.is_some() {
                     return came;

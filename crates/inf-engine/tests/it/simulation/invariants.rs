@@ -837,7 +837,7 @@ fn failed_with(graph: &InferenceGraph, attempt: &Attempt) -> u64 {
         Operation::Map(map) => map.keep == Keep::Results,
         Operation::Fallback(fallback) => {
             let mut on = fallback.on.iter();
-            let is_meant = fallback.on.is_empty() || on.any(|on| on.name() == kind.as_str());
+            let is_meant = fallback.on.is_empty() || on.any(|on| on.as_str() == kind.as_str());
             is_meant && *around.label == RegionLabel::Try
         }
         _ => false,

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use inf_engine::clients::{
-    ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry, Role,
-    ToolCall, Usage,
+    ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry, Usage,
 };
+use inf_engine::conversation::{Role, ToolCall};
 use tokio::time::Instant;
 
 /// The aliases that calls go to.
@@ -181,12 +181,9 @@ impl Temper {
 
     /// What an answer costs.
     pub(super) fn usage(prompt: &str, answer: &str) -> Usage {
-        Usage {
-            input_tokens: prompt.len() as u64,
-            output_tokens: answer.len() as u64,
-            cached_tokens: hash(&[prompt]) % 5,
-            ..Usage::default()
-        }
+        let mut usage = Usage::new(prompt.len() as u64, answer.len() as u64);
+        usage.cached_tokens = hash(&[prompt]) % 5;
+        usage
     }
 }
 

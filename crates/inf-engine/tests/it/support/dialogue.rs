@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use inf_engine::clients::{
     ClientError, Delta, DeltaSink, FinishReason, LlmClient, LlmFuture, LlmRequest, LlmResponse,
-    ToolCall, Usage,
+    Usage,
 };
+use inf_engine::conversation::ToolCall;
 use inf_engine::prelude::*;
 use inf_engine::resources::ResourceManager;
 use tokio::time::sleep;
@@ -99,11 +100,7 @@ impl LlmClient for Dialogue {
 /// An answer of one token.
 pub(crate) fn says(text: &str) -> LlmResponse {
     let mut answer = LlmResponse::from_text(text);
-    answer.usage = Usage {
-        input_tokens: 10,
-        output_tokens: 1,
-        ..Usage::default()
-    };
+    answer.usage = Usage::new(10, 1);
     answer
 }
 
@@ -117,17 +114,16 @@ pub(crate) fn calls(tools: &[(&str, &str)]) -> LlmResponse {
             name: (*name).to_owned(),
             arguments: (*arguments).to_owned(),
         });
-    LlmResponse {
-        tool_calls: calls.collect(),
-        finish_reason: FinishReason::ToolCalls,
-        ..says("")
-    }
+    let mut response = says("");
+    response.tool_calls = calls.collect();
+    response.finish_reason = FinishReason::ToolCalls;
+    response
 }
 
 /// The last message of a request, as its role and its text or its tools'
 /// results.
 pub(crate) fn last_of(request: &LlmRequest) -> String {
-    use inf_engine::clients::Part;
+    use inf_engine::conversation::Part;
     let last = request.messages.last().unwrap();
     let parts = last.parts.iter().map(|part| match part {
         Part::Text(text) => text.to_string(),

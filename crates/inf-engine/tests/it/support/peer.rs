@@ -7,9 +7,7 @@ use inf_engine::clients::{
     ClientError, ClientErrorKind, LlmClient, LlmFuture, LlmRequest, LlmResponse, Retry,
 };
 use inf_engine::execution::ResultStream;
-use inf_engine::graph::{
-    GraphNode, HostCall, LlmCall, NodeRef, Operation, Shape, Template, TemplatePart,
-};
+use inf_engine::graph::{GraphNode, HostCall, LlmCall, NodeRef, Operation, Template, TemplatePart};
 use inf_engine::prelude::*;
 use inf_engine::resources::ResourceManager;
 use inf_engine::value::Data;
@@ -98,9 +96,7 @@ pub(crate) fn call(alias: &str, name: &str, read: NodeRef) -> GraphNode {
 }
 
 pub(crate) fn host(name: &str, read: NodeRef) -> GraphNode {
-    let function = name.into();
-    let input = Shape::from(read);
-    GraphNode::new(name, Operation::Host(HostCall { function, input }))
+    GraphNode::new(name, Operation::Host(HostCall::new(name, read)))
 }
 
 pub(crate) async fn rest<O: Data>(mut results: ResultStream<O>) -> Vec<&'static str> {

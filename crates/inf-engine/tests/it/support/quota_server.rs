@@ -97,12 +97,14 @@ impl QuotaServer {
         if accepted {
             state.level -= cost;
             let mut left = RateLimits::default();
-            left.requests = Allowance {
-                limit: Some(to_u64(self.burst)),
-                remaining: Some(to_u64(state.level)),
-                resets_in: Some(Duration::from_secs_f64(
+            left.requests = {
+                let mut allowance = Allowance::default();
+                allowance.limit = Some(to_u64(self.burst));
+                allowance.remaining = Some(to_u64(state.level));
+                allowance.resets_in = Some(Duration::from_secs_f64(
                     (self.burst - state.level) / self.rate(at),
-                )),
+                ));
+                allowance
             };
             let latency = self.latency.mul_f64(state.random.random_range(0.5..1.5));
             Ok((latency, left))
@@ -127,11 +129,7 @@ impl LlmClient for QuotaServer {
                     sleep(latency).await;
                     let mut answer = LlmResponse::from_text("answer");
                     answer.rate_limits = self.tells.then(|| left.into());
-                    answer.usage = Usage {
-                        input_tokens: input,
-                        output_tokens: ANSWER,
-                        ..Usage::default()
-                    };
+                    answer.usage = Usage::new(input, ANSWER);
                     Ok(answer)
                 }
                 Err(wait) => {

@@ -52,7 +52,7 @@ impl Step for Attempt {
 
     fn catches(&self, at: At, error: &ExecutionError) -> bool {
         let kind = error.kind.as_str();
-        let is_meant = self.on.is_empty() || self.on.iter().any(|on| on.name() == kind);
+        let is_meant = self.on.is_empty() || self.on.iter().any(|on| on.as_str() == kind);
         at == At::Arm(self.body) && is_meant
     }
 

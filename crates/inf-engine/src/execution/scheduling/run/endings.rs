@@ -195,7 +195,7 @@ impl Run {
 
     /// Ends every input because the runtime is going away.
     pub(crate) fn abandon(mut self, board: &mut Board) {
-        let why = "the runtime that the run began in is gone";
+        let why = "the runtime that the run began in is gone: keep it until all results are read";
         self.end_everything(board, ErrorKind::Cancelled, why, why.to_owned());
         self.end(board);
     }
