@@ -30,7 +30,9 @@ async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
         let budget = Budget::calls(1_500);
         let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
         let candidates = report.candidates.iter();
-        merged += candidates.filter(|candidate| candidate.parents.len() == 2).count();
+        merged += candidates
+            .filter(|candidate| candidate.parents.len() == 2)
+            .count();
         assert!(task.calls() <= 1_500, "{}", task.calls());
         assert_eq!(report.spent.calls, task.calls() as u64);
         qualities.push(task.quality());
@@ -77,6 +79,9 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
 async fn the_same_seed_gives_the_same_candidates_at_any_concurrency() {
     let told = async |most: usize, seed: u64| {
         let task = smooth_at(most, 5, Proposes::Imperfectly, [BLANK, BLANK]);
+        // What is asked for first is not there first.
+        task.student.make_uneven();
+        task.proposer.make_uneven();
         let budget = Budget::calls(900);
         let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
         (report.to_string(), report.candidates, report.elapsed)
@@ -85,7 +90,7 @@ async fn the_same_seed_gives_the_same_candidates_at_any_concurrency() {
     assert_eq!(one.0, many.0);
     assert_eq!(one.1, many.1);
     assert_ne!(many.0, other.0);
-    assert!(one.2 > 5 * many.2, "{:?} and {:?}", one.2, many.2);
+    assert!(one.2 > 4 * many.2, "{:?} and {:?}", one.2, many.2);
 }
 
 #[tokio::test(start_paused = true)]

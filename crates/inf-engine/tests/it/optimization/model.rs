@@ -1,6 +1,6 @@
 //! A model that is a function of what it is asked.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ pub(super) struct Model {
     answer: Box<Answer>,
     asked: Mutex<Vec<String>>,
     answered: AtomicUsize,
+    is_uneven: AtomicBool,
 }
 
 impl Model {
@@ -28,7 +29,14 @@ impl Model {
             answer: Box::new(answer),
             asked: Mutex::default(),
             answered: AtomicUsize::new(0),
+            is_uneven: AtomicBool::new(false),
         })
+    }
+
+    /// Has some answers take longer than others, up to seven seconds, so that they come in
+    /// another order than they were asked for.
+    pub(super) fn make_uneven(&self) {
+        self.is_uneven.store(true, Ordering::Relaxed);
     }
 
     /// How many calls came to their answer.
@@ -51,8 +59,11 @@ impl LlmClient for Model {
             .unwrap()
             .push(request.prompt().into_owned());
         let answer = (self.answer)(request);
+        let sum = request.prompt().bytes().map(u64::from).sum::<u64>();
+        let is_uneven = self.is_uneven.load(Ordering::Relaxed);
+        let seconds = if is_uneven { 1 + sum % 7 } else { 1 };
         Box::pin(async move {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
             let mut response = LlmResponse::from_text(answer?);
             self.answered.fetch_add(1, Ordering::Relaxed);
             // A token of a provider that says what it took.
