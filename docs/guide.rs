@@ -57,6 +57,3 @@ pages! {
 
 /// Pages with text around the guide, by their paths from the repository's root.
 pub const AROUND: &[&str] = &["README.md", "CONTRIBUTING.md"];
-
-/// Pages that are not in the guide's form yet: their code is not run.
-pub const PENDING: &[&str] = &[];
