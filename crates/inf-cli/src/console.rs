@@ -1,7 +1,8 @@
 //! Lines for people, on stderr.
 
+use std::env;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Writes `text` and a line break to stderr.
 ///
@@ -9,6 +10,12 @@ use std::io::{self, Write};
 /// for goes to stdout or to a file.
 pub(crate) fn tell(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether stderr is a terminal on which more can be done than to write line by line.
+pub(crate) fn can_redraw() -> bool {
+    let is_dumb = || env::var_os("TERM").is_some_and(|name| name == "dumb" || name.is_empty());
+    io::stderr().is_terminal() && !is_dumb()
 }
 
 /// A number with the word for what is counted.

@@ -11,6 +11,9 @@ use crate::summary::readable;
 /// The most characters of a message or a value that are shown.
 const SHOWN: usize = 160;
 
+/// The most characters of an output in a table.
+const SHOWN_OUTPUT: usize = 24;
+
 /// How good a pipeline was.
 pub(crate) struct EvaluationReport<'e> {
     evaluation: &'e Evaluation,
@@ -62,6 +65,9 @@ impl<'e> EvaluationReport<'e> {
                 "examples": class.examples,
                 "score": class.mean,
                 "interval": {"low": class.interval.low, "high": class.interval.high},
+                "precision": class.precision,
+                "recall": class.recall,
+                "f1": class.f1,
                 "instead": instead.collect::<Vec<_>>(),
             })
         });
@@ -84,6 +90,7 @@ impl<'e> EvaluationReport<'e> {
             "examples": evaluation.examples.len(),
             "scored": evaluation.scores().len(),
             "classes": classes.collect::<Vec<_>>(),
+            "macro_f1": evaluation.macro_f1(),
             "worst": worst.collect::<Vec<_>>(),
             "not_scored": reasons.collect::<Vec<_>>(),
             "calls": spent.calls,
@@ -106,6 +113,9 @@ impl fmt::Display for EvaluationReport<'_> {
         writeln!(formatter, "cost     {}", spent.cost)?;
         writeln!(formatter, "time     {}", readable(evaluation.elapsed))?;
         write_classes(formatter, &evaluation.classes())?;
+        if let Some(f1) = evaluation.macro_f1() {
+            writeln!(formatter, "F1 in the mean of the classes: {f1:.3}")?;
+        }
         let worst = evaluation.worst(self.worst);
         if !worst.is_empty() {
             writeln!(formatter, "\nthe worst")?;
@@ -136,16 +146,31 @@ fn write_classes(formatter: &mut fmt::Formatter<'_>, classes: &[ClassReport]) ->
     let width = |text: &str| text.chars().count();
     let longest = classes.iter().map(|class| width(&class.class));
     let longest = longest.max().unwrap_or_default().max("expected".len());
+    let are_classes = classes.iter().any(|class| class.recall.is_some());
+    let rates = if are_classes {
+        "  precision  recall     F1"
+    } else {
+        ""
+    };
     writeln!(
         formatter,
-        "\n{:<longest$}  examples  score  95 % confidence  other outputs",
+        "\n{:<longest$}  examples  score  95 % confidence{rates}  other outputs",
         "expected"
     )?;
     for class in classes {
         let instead = class.instead.iter();
-        let instead = instead.map(|(output, count)| format!("{count} × {output}"));
+        let instead =
+            instead.map(|(output, count)| format!("{count} × {}", shorten(output, SHOWN_OUTPUT)));
+        let rate =
+            |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.3}"));
+        let rates = if are_classes {
+            let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(rate);
+            format!("  {precision:>9}  {recall:>6}  {f1:>5}")
+        } else {
+            String::new()
+        };
         let line = format!(
-            "{:<longest$}  {:>8}  {:.3}  {:<15}  {}",
+            "{:<longest$}  {:>8}  {:.3}  {:<15}{rates}  {}",
             class.class,
             grouped(class.examples as u64),
             class.mean,

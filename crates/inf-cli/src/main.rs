@@ -3,7 +3,7 @@
 //!
 //! `arguments` are what a person may type, `commands` what becomes of it: one
 //! file for each. `inf run` reads `input`, hands it to the engine, shows
-//! `progress`, writes `output`, serves `metrics` and closes with a `summary`; `inf
+//! `progress` or, with `--tui`, a `live` view, writes `output`, serves `metrics` and closes with a `summary`; `inf
 //! simulate` serves `simulated_server`.
 //!
 //! This is the only crate that prints. stdout is data, stderr is for people;
@@ -15,11 +15,16 @@ mod commands;
 mod console;
 mod evaluation_report;
 mod exit_code;
+mod failed_inputs;
 mod input;
 mod interrupt;
+#[cfg(feature = "tui")]
+mod live;
 mod metrics;
+mod node_path;
 mod output;
 mod progress;
+mod report;
 mod simulated_server;
 mod summary;
 

@@ -167,9 +167,9 @@ pub(crate) fn check_file(what: &str, path: &Path, others: &[&Path]) -> Result<()
         ));
     }
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(format!(
-            "the {what} {shown} is a directory: name a file in it"
-        )),
+        Ok(metadata) if metadata.is_dir() => {
+            Err(format!("the {what} {shown} is a folder: name a file in it"))
+        }
         // Opened for appending, an existing file keeps its content.
         Ok(_) => OpenOptions::new()
             .append(true)
@@ -178,7 +178,7 @@ pub(crate) fn check_file(what: &str, path: &Path, others: &[&Path]) -> Result<()
             .map_err(|error| cannot_write(path, &error)),
         Err(_) => match parent(path) {
             Some(parent) if !parent.is_dir() => Err(format!(
-                "can't write {shown}: there is no directory {}: create it first",
+                "can't write {shown}: there is no folder {}: make it first",
                 parent.display()
             )),
             _ => Ok(()),

@@ -1,14 +1,16 @@
 //! [`ProgressDisplay`]: how far a run is, on stderr.
 
 use std::fmt;
-use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use inf_engine::execution::{EndpointProgress, Progress};
+use inf_engine::Value;
+use inf_engine::execution::{BatchResult, EndpointProgress, Progress};
 use tokio::time::Instant;
 
-use crate::console::{compact, grouped, shorten, tell};
+use crate::console::{can_redraw, compact, counted, grouped, shorten, tell};
+#[cfg(feature = "tui")]
+use crate::live::LiveView;
 use crate::summary::per_second;
 
 /// Shows how far a run is.
@@ -22,6 +24,9 @@ pub(crate) struct ProgressDisplay {
 enum Look {
     /// A bar on a terminal.
     Bar(ProgressBar),
+    /// The whole terminal.
+    #[cfg(feature = "tui")]
+    Live(Box<LiveView>),
     /// A line now and then, for a log.
     Lines {
         next: Instant,
@@ -40,7 +45,7 @@ impl ProgressDisplay {
     pub(crate) fn new(is_hidden: bool, results_on_terminal: bool) -> Self {
         let look = if is_hidden || results_on_terminal {
             Look::Hidden
-        } else if io::stderr().is_terminal() {
+        } else if can_redraw() {
             let bar = ProgressBar::new_spinner();
             bar.set_style(style("{elapsed} {spinner} {wide_msg}"));
             Look::Bar(bar)
@@ -55,9 +60,37 @@ impl ProgressDisplay {
         }
     }
 
+    /// The display of a run that has the whole terminal.
+    #[cfg(feature = "tui")]
+    pub(crate) fn live(view: LiveView) -> Self {
+        Self {
+            look: Look::Live(Box::new(view)),
+            configured: Vec::new(),
+        }
+    }
+
+    /// Takes note of a result.
+    #[cfg_attr(
+        not(feature = "tui"),
+        expect(clippy::unused_self, reason = "only the live view does")
+    )]
+    pub(crate) fn note(&mut self, result: &BatchResult<Value>) {
+        #[cfg(feature = "tui")]
+        if let Look::Live(view) = &mut self.look {
+            view.note(result);
+        }
+        #[cfg(not(feature = "tui"))]
+        let _ = result;
+    }
+
     /// Shows how far the run is, if it is time to; `total` inputs, if that is
     /// known.
     pub(crate) fn show(&mut self, progress: &Progress, total: Option<u64>) {
+        #[cfg(feature = "tui")]
+        if let Look::Live(view) = &mut self.look {
+            view.show(progress, total);
+            return;
+        }
         self.configured.resize(progress.endpoints.len(), 0);
         for (configured, endpoint) in self.configured.iter_mut().zip(&progress.endpoints) {
             *configured = endpoint.limit.max(*configured);
@@ -70,6 +103,9 @@ impl ProgressDisplay {
         };
         match &mut self.look {
             Look::Hidden => {}
+            // It was shown above.
+            #[cfg(feature = "tui")]
+            Look::Live(_) => {}
             Look::Bar(bar) => {
                 if let Some(total) = total
                     && bar.length() != Some(total)
@@ -92,15 +128,27 @@ impl ProgressDisplay {
         }
     }
 
-    /// Says something without cutting up the bar.
-    pub(crate) fn tell(&self, text: &str) {
+    /// Says that no more inputs begin, and that those that have are awaited for `grace`:
+    /// so many, if that is known.
+    pub(crate) fn stopping(&mut self, begun: Option<usize>, grace: Duration) {
+        #[cfg(feature = "tui")]
+        if let Look::Live(view) = &mut self.look {
+            view.stopping(grace);
+            return;
+        }
+        let begun = begun.map(|begun| counted(begun as u64, "input is", "inputs are"));
+        let told = format!(
+            "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
+            begun.as_deref().unwrap_or("what has begun is"),
+            grace.as_secs(),
+        );
         match &self.look {
-            Look::Bar(bar) => bar.suspend(|| tell(text)),
-            _ => tell(text),
+            Look::Bar(bar) => bar.suspend(|| tell(told)),
+            _ => tell(told),
         }
     }
 
-    /// Takes the bar away.
+    /// Takes the bar away, or gives the terminal back.
     pub(crate) fn finish(self) {
         if let Look::Bar(bar) = self.look {
             bar.finish_and_clear();

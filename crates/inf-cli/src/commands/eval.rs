@@ -3,40 +3,61 @@
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Mutex;
 
-use inf_engine::execution::{Budget, ExecutionSettings, Pipeline};
+use futures_util::future::{Either, select};
+use inf_engine::Value;
+use inf_engine::execution::{Budget, Cancellation, ExecutionSettings, Pipeline};
 use inf_engine::optimization::{
     Dataset, Evaluation, LlmJudge, Loss, MatchLoss, Reasoner, Scored, evaluate,
 };
 use serde_json::{Value as Json, json};
 
-use super::preparation::{bind, load, load_parameters, problems_of_resources};
+use super::preparation::{bind, load, load_parameters, problems_of_resources, simulated};
 use crate::arguments::{EvalArguments, Place, Scoring};
 use crate::command_error::{CommandError, io_reason};
 use crate::console::tell;
 use crate::evaluation_report::EvaluationReport;
 use crate::exit_code::Exit;
 use crate::input::{InputSource, read_labelled};
+use crate::interrupt::on_interrupt;
 use crate::output::check_file;
 use crate::progress::ProgressDisplay;
 
 pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     let prepared = prepare(arguments)?;
-    if arguments.resources.is_none() && !arguments.quiet && !arguments.json {
+    if arguments.models.resources.is_none() && !arguments.quiet && !arguments.json {
         tell(
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
+    }
+    if prepared.is_shown_answer && !arguments.quiet && !arguments.json {
+        let field = &arguments.expect;
+        tell(format_args!(
+            "`{field}` is a field that the pipeline reads, too: it is given the expected answer"
+        ));
     }
     let Prepared {
         pipeline,
         dataset,
         loss,
         budget,
+        ..
     } = prepared;
-    let evaluation = super::block_on(async {
-        let evaluation = run(arguments, &pipeline, &dataset, &*loss, budget.as_ref()).await;
-        Ok(evaluation)
+    let cancellation = Cancellation::new();
+    let settings = settings(arguments, budget.as_ref()).with_cancellation(&cancellation);
+    let (evaluation, is_interrupted) = super::block_on(async {
+        let (_, interrupt) = on_interrupt()?;
+        let evaluating = pin!(run(arguments, settings, &pipeline, &dataset, &*loss));
+        // What is in flight is given up, and what has a score is kept.
+        Ok(match select(pin!(interrupt), evaluating).await {
+            Either::Left((_, evaluating)) => {
+                cancellation.cancel();
+                (evaluating.await, true)
+            }
+            Either::Right((evaluation, _)) => (evaluation, false),
+        })
     })?;
     if let Some(path) = &arguments.output {
         write_lines(path, &evaluation).map_err(|error| {
@@ -49,12 +70,16 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     }
     let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
     let text = if arguments.json {
-        format!("{}\n", report.to_json())
+        let mut report = report.to_json();
+        report["interrupted"] = is_interrupted.into();
+        format!("{report}\n")
     } else {
         report.to_string()
     };
     super::print(&text)?;
-    Ok(if evaluation.is_cut_short() {
+    Ok(if is_interrupted {
+        Exit::Interrupted
+    } else if evaluation.is_cut_short() {
         Exit::OutOfBudget
     } else if evaluation.unscored().next().is_some() {
         Exit::SomeFailed
@@ -69,14 +94,27 @@ struct Prepared {
     dataset: Dataset,
     loss: Box<dyn Loss>,
     budget: Option<Budget>,
+    /// Whether the expected answer is in the input.
+    is_shown_answer: bool,
 }
 
 /// Checks everything, and tells all that is wrong at once.
 fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
     let mut problems = Vec::new();
-    let resources = arguments.resources.as_deref();
+    let resources = arguments.models.resources.as_deref();
     if arguments.judge.is_some() && arguments.score != Scoring::Judge {
         problems.push("--judge names who judges: add `--score judge`".to_owned());
+    }
+    let is_one_field = arguments.input_field.as_deref() == Some(arguments.expect.as_str());
+    if is_one_field {
+        let field = &arguments.expect;
+        problems.push(format!(
+            "--input-field and --expect both name `{field}`: the pipeline would be given the answer"
+        ));
+    }
+    let question = arguments.question.as_deref();
+    if question.is_some_and(|question| question.trim().is_empty()) {
+        problems.push("--question is empty: say what the model is to judge".to_owned());
     }
     let mut pipeline = None;
     let mut schema = None;
@@ -93,7 +131,7 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
             problems.extend(problems_of_resources(resources));
         }
     }
-    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.params)
+    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.models.params)
         && let Err(problem) = load_parameters(pipeline, path)
     {
         problems.push(problem);
@@ -101,24 +139,32 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
     let source = InputSource::open(&arguments.input.input, arguments.input.input_format);
     let dataset = match (source, schema) {
         (Err(problem), _) => Err(vec![problem]),
-        (Ok(source), Some(schema)) => {
+        (Ok(source), Some(schema)) if !is_one_field => {
             let limit = arguments.limit.map_or(usize::MAX, NonZeroUsize::get);
             let field = arguments.input_field.as_deref();
             read_labelled(source, &schema, &arguments.expect, field, limit)
         }
-        // What the pipeline takes is not known.
-        (Ok(_), None) => Err(Vec::new()),
+        // What the pipeline takes is not known, or what is the input.
+        (Ok(_), _) => Err(Vec::new()),
     };
     let dataset = dataset.map_err(|more| problems.extend(more)).ok();
-    if let Some(output) = &arguments.output {
+    if let (Some(dataset), Some(pipeline)) = (&dataset, &pipeline) {
+        problems.extend(problem_of_output(arguments, pipeline, dataset));
+    }
+    if arguments.output.as_deref() == Some(Path::new("-")) {
+        problems.push(
+            "--output -: the report is written to the standard output; name a file for the examples"
+                .to_owned(),
+        );
+    } else if let Some(output) = &arguments.output {
         let input = match &arguments.input.input {
             Place::File(path) => Some(path),
             Place::Standard => None,
         };
         let sources = [
             Some(&arguments.pipeline),
-            arguments.resources.as_ref(),
-            arguments.params.as_ref(),
+            arguments.models.resources.as_ref(),
+            arguments.models.params.as_ref(),
             input,
         ];
         let sources: Vec<&Path> = sources.into_iter().flatten().map(AsRef::as_ref).collect();
@@ -142,14 +188,49 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
             Some(Budget::dollars(dollars).and_calls(calls.get() as u64))
         }
     };
+    let is_shown_answer = pipeline.as_ref().is_some_and(|pipeline| {
+        let input = pipeline.graph().input().as_json();
+        input["properties"].get(&arguments.expect).is_some()
+    });
     match (pipeline, dataset, loss) {
         (Some(pipeline), Some(dataset), Some(loss)) if problems.is_empty() => Ok(Prepared {
             pipeline,
             dataset,
             loss,
             budget,
+            is_shown_answer,
         }),
         _ => Err(problems.into()),
+    }
+}
+
+/// What can't be compared with what is expected, as far as the graph says what its output
+/// is: then every score would be 0.
+fn problem_of_output(
+    arguments: &EvalArguments,
+    pipeline: &Pipeline,
+    dataset: &Dataset,
+) -> Option<String> {
+    let output = pipeline.graph().output_schema();
+    let fields = output.as_json().get("properties")?.as_object()?;
+    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    let names = names.join("`, `");
+    let expected = dataset.examples().iter().map(|example| &example.expected);
+    let mut objects = expected.filter(|expected| matches!(expected, Some(Value::Map(_))));
+    match (&arguments.field, arguments.score) {
+        (Some(path), Scoring::Exact | Scoring::Contains) => {
+            let first = path.split('.').next().unwrap_or_default();
+            let is_there = fields.contains_key(first);
+            (!is_there).then(|| {
+                format!("--field {path}: the output has no field `{first}`; it has `{names}`")
+            })
+        }
+        (None, Scoring::Exact) if objects.next().is_none() => Some(format!(
+            "the output is an object, and `{}` holds none: say with --field which field is compared; it has \
+             `{names}`",
+            arguments.expect
+        )),
+        _ => None,
     }
 }
 
@@ -171,14 +252,12 @@ fn loss(arguments: &EvalArguments, pipeline: &Pipeline) -> Result<Box<dyn Loss>,
             // clap sees to it that both are there.
             let alias = arguments.judge.as_deref().unwrap_or_default();
             let question = arguments.question.as_deref().unwrap_or_default();
-            let resources = pipeline.resources().clone();
-            let judge =
-                Reasoner::new(alias, resources).map_err(|error| match &arguments.resources {
-                    Some(path) => format!("{}: {error}", path.display()),
-                    None => format!(
-                        "--judge {alias}: {error}; give the resources that have it with --resources"
-                    ),
-                })?;
+            let judge = match &arguments.models.resources {
+                Some(path) => Reasoner::new(alias, pipeline.resources().clone())
+                    .map_err(|error| format!("{}: {error}", path.display())),
+                None => Reasoner::new(alias, simulated([alias]))
+                    .map_err(|error| format!("--judge {alias}: {error}")),
+            }?;
             Ok(Box::new(LlmJudge::new(judge, question)))
         }
     }
@@ -207,13 +286,7 @@ fn scoring(arguments: &EvalArguments) -> String {
     }
 }
 
-async fn run(
-    arguments: &EvalArguments,
-    pipeline: &Pipeline,
-    dataset: &Dataset,
-    loss: &dyn Loss,
-    budget: Option<&Budget>,
-) -> Evaluation {
+fn settings(arguments: &EvalArguments, budget: Option<&Budget>) -> ExecutionSettings {
     let mut settings = ExecutionSettings::default();
     if let Some(most) = arguments.max_concurrent {
         settings = settings.with_max_concurrent(most.get());
@@ -221,6 +294,16 @@ async fn run(
     if let Some(budget) = budget {
         settings = settings.with_budget(budget);
     }
+    settings
+}
+
+async fn run(
+    arguments: &EvalArguments,
+    settings: ExecutionSettings,
+    pipeline: &Pipeline,
+    dataset: &Dataset,
+    loss: &dyn Loss,
+) -> Evaluation {
     let total = dataset.len() as u64;
     let is_silent = arguments.quiet || arguments.json;
     let display = Mutex::new(Some(ProgressDisplay::new(is_silent, false)));

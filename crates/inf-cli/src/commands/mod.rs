@@ -1,10 +1,14 @@
 //! One file for each command.
 
 mod check;
+mod completions;
 mod eval;
 mod graph;
+mod init;
 mod journal;
+mod manual;
 mod preparation;
+mod report;
 mod run;
 mod simulate;
 
@@ -18,12 +22,16 @@ use crate::exit_code::Exit;
 /// Does what was asked and tells what is wrong, if something is.
 pub(crate) fn execute(command: Command) -> Exit {
     let done = match command {
+        Command::Init(arguments) => init::execute(&arguments),
         Command::Run(arguments) => run::execute(&arguments),
         Command::Eval(arguments) => eval::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Graph(arguments) => graph::execute(&arguments),
         Command::Simulate(arguments) => simulate::execute(arguments),
         Command::Journal(arguments) => journal::execute(&arguments),
+        Command::Report(arguments) => report::execute(&arguments),
+        Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Man(arguments) => manual::execute(&arguments),
     };
     done.unwrap_or_else(|error: CommandError| {
         console::tell(error);

@@ -11,17 +11,35 @@ use inf_engine::resources::{ResourceConfig, ResourceManager};
 
 /// Reads a pipeline file.
 pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
-    InferenceGraph::load(path).map_err(|error| error.to_string())
+    InferenceGraph::load(path).map_err(|error| {
+        if ResourceConfig::from_path(path).is_ok() {
+            let path = path.display();
+            return format!(
+                "{path} is a resources file: name a pipeline, and give this one with --resources"
+            );
+        }
+        error.to_string()
+    })
 }
 
 /// Reads a resources file, or makes every alias of `graph` the simulated
 /// provider if there is none.
 fn resources(graph: &InferenceGraph, path: Option<&Path>) -> Result<ResourceConfig, String> {
     if let Some(path) = path {
-        return ResourceConfig::from_path(path).map_err(|error| error.to_string());
+        return read_resources(path);
     }
     let aliases = graph.aliases().into_iter();
     Ok(simulated(aliases.map(Alias::as_str)))
+}
+
+fn read_resources(path: &Path) -> Result<ResourceConfig, String> {
+    ResourceConfig::from_path(path).map_err(|error| {
+        if InferenceGraph::load(path).is_ok() {
+            let path = path.display();
+            return format!("{path} is a pipeline: give a resources file with --resources");
+        }
+        error.to_string()
+    })
 }
 
 /// What is wrong with a resources file by itself, where there is no pipeline to
@@ -30,15 +48,15 @@ pub(super) fn problems_of_resources(path: Option<&Path>) -> Vec<String> {
     let Some(path) = path else {
         return Vec::new();
     };
-    let config = match ResourceConfig::from_path(path) {
+    let config = match read_resources(path) {
         Ok(config) => config,
-        Err(error) => return vec![error.to_string()],
+        Err(problem) => return vec![problem],
     };
     let unusable = ResourceManager::new(&config).err();
     unusable.map_or_else(Vec::new, |error| with_file(path, &error.problems))
 }
 
-fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
+pub(super) fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> ResourceConfig {
     ResourceConfig::simulated(aliases, &SimulatedSettings::default())
 }
 

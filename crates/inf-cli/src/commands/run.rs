@@ -13,39 +13,72 @@ use inf_engine::execution::{
 };
 use inf_engine::journal::Journal;
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::preparation::{bind, load, load_parameters, problems_of_resources};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::CommandError;
-use crate::console::{counted, tell};
+#[cfg(feature = "tui")]
+use crate::console::can_redraw;
+use crate::console::tell;
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Records, Total, count_in_background, read_in_background};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Asks, GRACE, on_interrupt};
+#[cfg(feature = "tui")]
+use crate::live::LiveView;
 use crate::metrics::{MetricsServer, Watched};
 use crate::output::{ResultWriter, check_file};
 use crate::progress::ProgressDisplay;
 use crate::summary::{Summary, Tally};
-
-/// How long inputs that have begun may take to end after the first Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// The most results that are written at once.
 const RESULTS_AT_ONCE: usize = 256;
 
 pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
     let prepared = prepare(arguments)?;
-    let is_simulated = arguments.resources.is_none() && !arguments.replay;
+    let is_simulated = arguments.models.resources.is_none() && !arguments.replay;
     if is_simulated && !arguments.quiet && !arguments.json {
         tell(
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
     }
     super::block_on(async {
-        let interrupt = on_interrupt()?;
-        Ok(run(arguments, prepared, interrupt, GRACE).await)
+        let (asks, interrupt) = on_interrupt()?;
+        Ok(run(arguments, prepared, Some(asks), interrupt, GRACE).await)
     })
+}
+
+/// How progress is shown; `asks` is told when a key says to stop. Nothing else is written to
+/// the terminal until it is finished.
+fn display(
+    arguments: &RunArguments,
+    pipeline: &Pipeline,
+    budget: Option<&Budget>,
+    asks: Option<Asks>,
+) -> ProgressDisplay {
+    let is_silent = arguments.quiet || arguments.json;
+    #[cfg(feature = "tui")]
+    if let Some(asks) = asks
+        && arguments.tui
+        && !is_silent
+        && can_redraw()
+    {
+        match LiveView::open(pipeline, budget, asks) {
+            Ok(view) => return ProgressDisplay::live(view),
+            Err(error) => tell(format_args!("warning: no live view: {error}")),
+        }
+    }
+    #[cfg(not(feature = "tui"))]
+    {
+        let _ = (pipeline, budget, asks);
+        if arguments.tui && !is_silent {
+            tell(
+                "warning: this `inf` was built without the live view: build it with the feature `tui`",
+            );
+        }
+    }
+    let to_terminal = arguments.output == Place::Standard && io::stdout().is_terminal();
+    ProgressDisplay::new(is_silent, to_terminal)
 }
 
 /// Everything that a run needs, checked; nothing was called or written.
@@ -68,9 +101,15 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let graph = keep(&mut problems, load(&arguments.pipeline));
     let schema = graph.as_ref().map(|graph| graph.input().clone());
     if graph.is_none() {
-        problems.extend(problems_of_resources(arguments.resources.as_deref()));
+        problems.extend(problems_of_resources(arguments.models.resources.as_deref()));
     }
-    let bound = graph.map(|graph| bind(graph, &arguments.pipeline, arguments.resources.as_deref()));
+    let bound = graph.map(|graph| {
+        bind(
+            graph,
+            &arguments.pipeline,
+            arguments.models.resources.as_deref(),
+        )
+    });
     let pipeline = match bound.transpose() {
         Ok(pipeline) => pipeline,
         Err(more) => {
@@ -78,7 +117,7 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
             None
         }
     };
-    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.params) {
+    if let (Some(pipeline), Some(path)) = (&pipeline, &arguments.models.params) {
         keep(&mut problems, load_parameters(pipeline, path));
     }
     let InputArguments {
@@ -88,8 +127,8 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     let source = keep(&mut problems, InputSource::open(input, *input_format));
     let sources = [
         Some(&arguments.pipeline),
-        arguments.resources.as_ref(),
-        arguments.params.as_ref(),
+        arguments.models.resources.as_ref(),
+        arguments.models.params.as_ref(),
         file(input),
     ];
     let journal_files = arguments.checkpoint_dir.iter().flat_map(|folder| {
@@ -118,13 +157,24 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         let others: Vec<&Path> = others.collect();
         keep(&mut problems, check_file("profile", profile, &others));
     }
+    if arguments.tui
+        && !arguments.quiet
+        && !arguments.json
+        && arguments.output == Place::Standard
+        && io::stdout().is_terminal()
+    {
+        problems.push(
+            "--tui takes the whole terminal, and results would be written across it: give them a file with --output"
+                .to_owned(),
+        );
+    }
     let budget = keep(&mut problems, budget(arguments, journal.as_ref())).flatten();
     if let Some(pipeline) = &pipeline
         && arguments.budget_usd.is_some()
     {
         let unpriced = unpriced(pipeline);
         if !unpriced.is_empty() {
-            problems.push(no_price(&unpriced, arguments.resources.as_deref()));
+            problems.push(no_price(&unpriced, arguments.models.resources.as_deref()));
         }
     }
     let metrics = arguments.metrics.map(MetricsServer::at).transpose();
@@ -275,6 +325,7 @@ fn settings(arguments: &RunArguments) -> ExecutionSettings {
 async fn run(
     arguments: &RunArguments,
     prepared: Prepared,
+    asks: Option<Asks>,
     interrupt: impl Future,
     grace: Duration,
 ) -> Exit {
@@ -314,8 +365,7 @@ async fn run(
     // What has ended at the same time is written in the same breath.
     let mut results = results.ready_chunks(RESULTS_AT_ONCE);
 
-    let to_terminal = arguments.output == Place::Standard && io::stdout().is_terminal();
-    let mut display = ProgressDisplay::new(is_silent, to_terminal);
+    let mut display = display(arguments, &pipeline, budget.as_ref(), asks);
     let mut ticks = tokio::time::interval(ProgressDisplay::INTERVAL);
     let mut tally = Tally::default();
     let mut is_interrupted = false;
@@ -342,11 +392,7 @@ async fn run(
                 let progress = results.get_ref().progress();
                 if is_interrupted && !is_told {
                     is_told = true;
-                    display.tell(&format!(
-                        "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
-                        counted(progress.inputs_in_flight as u64, "input is", "inputs are"),
-                        grace.as_secs(),
-                    ));
+                    display.stopping(Some(progress.inputs_in_flight), grace);
                 }
                 display.show(&progress, total.get());
                 if let Some(watched) = &watched {
@@ -357,6 +403,7 @@ async fn run(
                 let Some(ended) = ended else { break };
                 for result in &ended {
                     tally.note(result);
+                    display.note(result);
                     if unwritable.is_none() {
                         writer.take(result);
                     }
@@ -474,26 +521,11 @@ async fn settled_metrics(resources: &ResourceManager) -> ResourceMetrics {
     total
 }
 
-/// Resolves at the first Ctrl-C; the second one ends the program, whatever it
-/// is at, such as a write to a pipe that nobody empties.
-fn on_interrupt() -> Result<oneshot::Receiver<()>, CommandError> {
-    let mut interrupts = Interrupts::listen()
-        .map_err(|error| CommandError::new(format!("can't listen for Ctrl-C: {error}")))?;
-    let (sender, receiver) = oneshot::channel();
-    tokio::spawn(async move {
-        interrupts.next().await;
-        let _ = sender.send(());
-        interrupts.next().await;
-        std::process::exit(Exit::Interrupted.code().into());
-    });
-    Ok(receiver)
-}
-
 /// Says how the run went.
 fn close(arguments: &RunArguments, summary: &Summary<'_>) {
     if arguments.json {
         let mut summary = summary.to_json();
-        summary["simulated"] = (arguments.resources.is_none() && !arguments.replay).into();
+        summary["simulated"] = (arguments.models.resources.is_none() && !arguments.replay).into();
         tell(summary);
         return;
     }
@@ -550,7 +582,14 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let exit = run(&arguments, prepared, interrupt, Duration::from_millis(10)).await;
+        let exit = run(
+            &arguments,
+            prepared,
+            None,
+            interrupt,
+            Duration::from_millis(10),
+        )
+        .await;
         assert_eq!(exit, Exit::Interrupted);
         assert_eq!(settled_metrics(&resources).await.cancelled, 5);
         let written = std::fs::read_to_string(output).expect("readable");

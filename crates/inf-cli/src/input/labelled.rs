@@ -26,11 +26,11 @@ pub(crate) fn read_labelled(
     let with_answer = if takes_fields && input_field.is_none() {
         with_field(schema.as_json(), expect)
     } else {
-        let required: Vec<&str> = [Some(expect), input_field].into_iter().flatten().collect();
         // One property at least, so that a single column is a field and no input by itself.
-        json!({"type": "object", "properties": {expect: true}, "required": required})
+        json!({"type": "object", "properties": {expect: true}})
     };
     let name = source.name.clone();
+    let again = source.reopened();
     let records =
         Records::new(source, &Schema::from_json(with_answer)).map_err(|problem| vec![problem])?;
     let is_input_too = schema.as_json()["properties"].get(expect).is_some();
@@ -54,6 +54,17 @@ pub(crate) fn read_labelled(
             Err(_) => more += 1,
         }
     }
+    if examples.is_empty()
+        && let Some(fields) = again.and_then(fields_of_the_first)
+        && !fields.is_empty()
+        && !fields.iter().any(|field| field == expect)
+    {
+        // One sentence for what is wrong with all of them.
+        return Err(vec![format!(
+            "{name}: the inputs have no field `{expect}`, which `--expect` names; {}",
+            instead(expect, &fields)
+        )]);
+    }
     if more > 0 {
         problems.push(format!("{name}: {more} more inputs can't be scored"));
     }
@@ -61,6 +72,28 @@ pub(crate) fn read_labelled(
         Ok(examples.into())
     } else {
         Err(problems)
+    }
+}
+
+/// The fields of the first record, if it has any.
+fn fields_of_the_first(source: InputSource) -> Option<Vec<String>> {
+    let first = Records::new(source, &Schema::any()).ok()?.next()?.ok()?;
+    match Json::from(&first) {
+        Json::Object(fields) => Some(fields.keys().cloned().collect()),
+        _ => None,
+    }
+}
+
+/// What may be meant by a field that there is not.
+fn instead(field: &str, fields: &[String]) -> String {
+    let likeness = |known: &&String| strsim::jaro_winkler(field, known);
+    let nearest = fields
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|nearest| likeness(nearest) > 0.85);
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there is `{}`", fields.join("`, `")),
     }
 }
 
@@ -72,12 +105,13 @@ fn with_field(schema: &Json, field: &str) -> Json {
     } else {
         schema["properties"] = json!({field: true});
     }
-    match schema["required"].as_array_mut() {
-        Some(required) if required.iter().any(|known| known == field) => {}
-        Some(required) => required.push(field.into()),
-        None => schema["required"] = json!([field]),
-    }
     schema
+}
+
+fn no_field(option: &str, name: &str, fields: &serde_json::Map<String, Json>) -> String {
+    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    let names = names.join("`, `");
+    format!("it has no field `{name}`, which {option} names; it has `{names}`")
 }
 
 fn example(
@@ -95,12 +129,12 @@ fn example(
     } else {
         fields.shift_remove(expect)
     };
-    let expected = expected.ok_or_else(|| format!("it has no field `{expect}`"))?;
+    let expected = expected.ok_or_else(|| no_field("--expect", expect, &fields))?;
     let takes_fields = schema.as_json().get("type").and_then(Json::as_str) == Some("object");
     let input = match input_field {
         Some(name) => fields
             .shift_remove(name)
-            .ok_or_else(|| format!("it has no field `{name}`"))?,
+            .ok_or_else(|| no_field("--input-field", name, &fields))?,
         None if takes_fields || schema.is_any() => Json::Object(fields),
         None if fields.len() == 1 => fields
             .into_iter()

@@ -38,7 +38,7 @@ impl InputSource {
         let file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.is_dir() {
-            return Err(format!("{name} is a directory: name one file of inputs"));
+            return Err(format!("{name} is a folder: name one file of inputs"));
         }
         let format = format.or_else(|| format_of(path)).ok_or_else(|| {
             format!(

@@ -181,6 +181,8 @@ fn bad_files_are_told_before_anything_is_called() {
         "run pipeline.yaml --input pairs.jsonl --resources other.yaml".to_owned(),
         "run pipeline.yaml --input pairs.jsonl --resources keyless.yaml".to_owned(),
         "run cycle.yaml --input pairs.jsonl".to_owned(),
+        "run resources.yaml --input pairs.jsonl".to_owned(),
+        "run pipeline.yaml --input pairs.jsonl --resources pipeline.yaml".to_owned(),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let before = workplace.read("pairs.jsonl");

@@ -264,3 +264,12 @@ pub(crate) fn send_signal(child: &Child, signal: &str) {
     let sent = Command::new("kill").args(["-s", signal, &id]).status();
     assert!(sent.expect("`kill` runs").success());
 }
+
+/// Says that a test could not be done where `what` is missing.
+#[expect(
+    clippy::print_stderr,
+    reason = "what was not tested should be seen to be so"
+)]
+pub(crate) fn skipped_without(what: &str) {
+    eprintln!("skipped: there is no {what} here");
+}

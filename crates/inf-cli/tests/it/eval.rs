@@ -117,7 +117,7 @@ fn other_parameters_give_another_score() {
     workplace.write("wrong.yaml", "rul: Be sure.\n");
     let wrong = [
         workplace
-            .inf(&format!("{EVAL} --params wrong.yaml"))
+            .inf(&format!("{EVAL} --field label --params wrong.yaml"))
             .shown(),
         workplace.inf(&format!("{run} --params wrong.yaml")).shown(),
         workplace.inf(&format!("{run} --params none.yaml")).shown(),
@@ -179,6 +179,11 @@ fn mistakes_are_told_before_anything_is_called() {
         "--expect sentiment --input labelled.jsonl --score judge",
         "--expect sentiment --input labelled.jsonl --judge fast --question Why?",
         "--input labelled.jsonl",
+        "--expect sentimnt --field label --input labelled.jsonl --limit 1",
+        "--expect sentiment --field labl --input labelled.jsonl",
+        "--expect sentiment --input labelled.jsonl",
+        "--expect sentiment --input labelled.jsonl --input-field sentiment",
+        "--expect sentiment --input labelled.jsonl --score judge --judge fast --question=",
     ];
     let told = lines.map(|line| {
         let ended = workplace.inf(&format!("eval classify.yaml --quiet {line}"));
@@ -194,7 +199,7 @@ fn what_has_no_score_is_told_apart() {
     let failing = "endpoints:\n  fast: { provider: simulated, model: m, max_retries: 0, simulated: { faults: { error_ratio: 1.0 } } }\n";
     workplace.write("failing.yaml", failing);
     let ended = workplace.inf(
-        "eval classify.yaml --input labelled.jsonl --expect sentiment --resources failing.yaml --quiet",
+        "eval classify.yaml --input labelled.jsonl --expect sentiment --field label --resources failing.yaml --quiet",
     );
     assert_snapshot!("eval_unscored", ended.shown());
     let ended = workplace.inf(&format!("{EVAL} --field label --budget-calls 3 --json"));

@@ -12,15 +12,56 @@ fn shown(line: &str) -> String {
 fn help_of_every_command() {
     for command in [
         "",
+        "init ",
         "run ",
         "eval ",
         "check ",
         "graph ",
         "simulate ",
         "journal ",
+        "report ",
+        "completions ",
+        "man ",
     ] {
         let name = format!("help_{}", command.trim());
         assert_snapshot!(name, shown(&format!("{command}--help")));
+    }
+}
+
+/// A line break in a text that is wrapped leaves lines of one word.
+#[test]
+fn help_is_as_wide_as_the_terminal() {
+    for command in [
+        "",
+        "init",
+        "run",
+        "eval",
+        "check",
+        "graph",
+        "simulate",
+        "journal",
+        "completions",
+        "man",
+    ] {
+        for width in ["60", "100"] {
+            let line = format!("{command} --help");
+            let workplace = Workplace::new();
+            let mut told = workplace.command(&line);
+            let told = told
+                .env("COLUMNS", width)
+                .output()
+                .expect("the binary runs");
+            let told = String::from_utf8(told.stdout).expect("UTF-8");
+            let lines: Vec<&str> = told.lines().collect();
+            for pair in lines.windows(2) {
+                let is_torn = !pair[0].starts_with(' ')
+                    && !pair[1].is_empty()
+                    && !pair[1].starts_with(' ')
+                    && pair[1].split(' ').count() == 1
+                    && pair[1].ends_with(char::is_alphanumeric);
+                assert!(!is_torn, "{command} {width}: {pair:?}");
+            }
+        }
     }
 }
 

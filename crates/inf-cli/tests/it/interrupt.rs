@@ -103,6 +103,32 @@ fn one_call(server: &Server, count: usize, max_concurrent: usize) -> Workplace {
 const RUN: &str = "run pipeline.yaml -i inputs.jsonl -r resources.yaml -o results.jsonl";
 
 #[test]
+fn an_evaluation_reports_what_has_a_score() {
+    // Some calls are answered and the others never in the time of a test.
+    let server = Server::start("--latency 600000 --latency-spread 5 --seed 1 --answer hash");
+    let workplace = one_call(&server, 0, 1000);
+    let lines = (0..200).map(|number| format!("{{\"text\": \"{number}\", \"label\": \"x\"}}\n"));
+    workplace.write("labelled.jsonl", lines.collect::<String>());
+    let child = workplace
+        .command(
+            "eval pipeline.yaml --input labelled.jsonl --expect label --input-field text \
+             --resources resources.yaml --output scores.jsonl --quiet",
+        )
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    while server.stats()["calls"] == 0 {
+        std::thread::yield_now();
+    }
+    send_signal(&child, "INT");
+    let ended = Ended::of(child.wait_with_output().expect("an end"));
+    assert_eq!(ended.code, Some(130));
+    assert!(ended.stdout.contains("without a score"), "{}", ended.stdout);
+    assert_eq!(results(&workplace.read("scores.jsonl")).len(), 200);
+}
+
+#[test]
 fn what_has_begun_is_finished_and_what_was_read_has_its_line() {
     for options in [
         "",

@@ -16,7 +16,7 @@ const MOST_PARTS: usize = 64;
 
 /// Why there is no value in an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoValue {
+pub(crate) enum NoValue {
     /// There is no JSON in it.
     NotJson(String),
     /// The JSON in it is not what is wanted.
@@ -27,7 +27,7 @@ pub(super) enum NoValue {
 /// goes before what has to be looked for, and that before what has to be
 /// repaired. An answer that `is_cut` is not repaired: what was cut off would
 /// seem never to have been there.
-pub(super) fn find<T>(
+pub(crate) fn find<T>(
     answer: &str,
     is_cut: bool,
     accept: impl Fn(Json) -> Result<T, String>,

@@ -34,7 +34,7 @@ use crate::graph::SourceLocation;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecutionError {
     /// The node that failed; `None` if no node did.
@@ -57,6 +57,8 @@ pub struct ExecutionError {
     /// is this error, not included.
     pub earlier_attempts: Box<[Attempt]>,
 }
+
+crate::document::debug_as_display!(ExecutionError);
 
 /// An attempt that failed and was followed by another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +156,19 @@ impl fmt::Display for ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether an output is missing through the pipeline itself, which other prompts
+    /// could mend. What is another's fault says nothing of the prompts.
+    pub(crate) fn is_own_fault(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidOutput
+                | Self::TooManyTurns
+                | Self::HostFunction
+                | Self::MissingValue
+                | Self::NoMatch
+        )
+    }
+
     /// All of them.
     const ALL: [Self; 20] = [
         Self::InvalidInput,

@@ -27,7 +27,7 @@
 //! Where to read next: [`resources`](crate::resources) for what endpoints bear,
 //! [`journal`](crate::journal) for what is kept of runs.
 
-mod answer_json;
+pub(crate) mod answer_json;
 mod batch_result;
 mod bind;
 mod estimate;

@@ -44,6 +44,7 @@ pub(crate) use cases::missing_cases;
 pub use compute::Compute;
 pub use content_hash::ContentHash;
 pub use control_flow::{Arm, Branch, Fallback, Fold, FoldOrder, Keep, Map, Repeat};
+pub use drawing::{GraphOutline, OutlineEdge, OutlineNode, OutlineRegion};
 pub use failure_kind::FailureKind;
 pub use graph_builder::GraphBuilder;
 pub use graph_error::GraphError;

@@ -76,6 +76,7 @@ impl Definitions {
             name: run.pipeline.into(),
             structure: Arc::clone(&run.fingerprint.structure),
             nodes: Arc::clone(&run.fingerprint.nodes),
+            graph: Some(Arc::clone(&run.fingerprint.outline)),
             parameters: versions
                 .iter()
                 .map(|(path, version, _)| (Arc::clone(path), *version))

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::digest::Digest;
 use super::record::NodeFingerprint;
 use crate::document::DocumentFormat;
-use crate::graph::InferenceGraph;
+use crate::graph::{GraphOutline, InferenceGraph};
 
 /// What a graph does, texts of parameters left out: they have versions of their
 /// own.
@@ -19,6 +19,7 @@ use crate::graph::InferenceGraph;
 pub(crate) struct GraphFingerprint {
     pub(super) structure: Arc<str>,
     pub(super) nodes: Arc<IndexMap<String, NodeFingerprint>>,
+    pub(super) outline: Arc<GraphOutline>,
 }
 
 /// The nodes of a fingerprint that are no nodes of a graph: nobody can call one
@@ -54,6 +55,7 @@ impl GraphFingerprint {
         Self {
             structure: Digest::of(&hasher).to_string().into(),
             nodes: Arc::new(nodes),
+            outline: Arc::new(graph.outline()),
         }
     }
 }

@@ -76,9 +76,9 @@ pub use journal_settings::JournalSettings;
 pub(crate) use new_run::NewRun;
 pub use notice::Notice;
 pub use record::{
-    CallRecord, EndCounts, EndRecord, HostRecord, InputFailure, InputRecord, InputTimings,
-    ModelIdentity, NodeFingerprint, ParameterRecord, ParameterVersion, PipelineNumber,
-    PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord,
+    CallRecord, EarlierSend, EndCounts, EndRecord, HostRecord, InputFailure, InputRecord,
+    InputTimings, ModelIdentity, NodeFingerprint, ParameterRecord, ParameterVersion,
+    PipelineNumber, PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord,
 };
 pub use request_digest::RequestDigest;
 pub(crate) use request_digest::RequestKey;

@@ -64,6 +64,12 @@ impl Dataset {
         &self.examples
     }
 
+    /// The inputs, in the order of the examples.
+    pub fn inputs(&self) -> Vec<Value> {
+        let examples = self.examples.iter();
+        examples.map(|example| example.input.clone()).collect()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.examples.len()
@@ -84,9 +90,17 @@ impl Dataset {
 
     /// Shuffles the examples and parts them: `shares` of 0.6 and 0.4 give six
     /// tenths and the rest. The same seed gives the same parts. Shares are taken in
-    /// relation to their sum.
+    /// relation to their sum; what is no number above 0 is no share, and without any share
+    /// the parts are equal.
     pub fn split<const N: usize>(&self, shares: [f64; N], seed: u64) -> [Self; N] {
         let order = shuffled(self.len(), seed);
+        let is_share = |share: f64| share.is_finite() && share > 0.0;
+        let shares = shares.map(|share| if is_share(share) { share } else { 0.0 });
+        let shares = if shares.iter().any(|share| *share > 0.0) {
+            shares
+        } else {
+            [1.0; N]
+        };
         let total: f64 = shares.iter().sum();
         let mut begin = 0;
         let mut so_far = 0.0;
@@ -157,6 +171,7 @@ mod tests {
         seen.sort();
         let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
         assert_eq!(seen, expected);
+        assert_eq!(all.split([f64::NAN, -1.0], 3), all.split([0.5, 0.5], 3));
         assert_eq!(all.split([0.5, 0.5], 3), all.split([0.5, 0.5], 3));
         assert_ne!(all.split([0.5, 0.5], 3), all.split([0.5, 0.5], 4));
     }

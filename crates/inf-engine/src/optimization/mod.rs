@@ -29,7 +29,7 @@ pub use dataset::{Dataset, Example};
 pub use evaluation::{
     ClassReport, Comparison, Evaluation, Interval, IntervalMethod, Scored, evaluate,
 };
-pub use gepa::{CandidateReport, Components, Gepa, GepaReport};
+pub use gepa::{CandidateReport, Components, Gepa, GepaReport, GepaRound};
 pub use loss::{
     BatchLossFuture, CompositeLoss, Criterion, HumanLoss, LlmJudge, Loss, LossError, LossFuture,
     MatchLoss, Person, PreferenceLoss, RankingLoss, Rubric, Sample, Terminal, Verdict,
@@ -40,4 +40,4 @@ pub use optimizer::{
     Optimizer, StepFuture, Trial, Unchanged, Update,
 };
 pub use reasoner::Reasoner;
-pub use training::{StopReason, TextChange, TrainReport, TrainStep, Trainer};
+pub use training::{StopReason, TextChange, TextTrial, TrainReport, TrainStep, Trainer};

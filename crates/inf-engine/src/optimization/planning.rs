@@ -1,6 +1,7 @@
 //! What an optimization may plan with.
 
-use crate::execution::{Budget, ExecutionSettings, Pipeline, Remaining, Spent};
+use crate::execution::{Budget, Cancellation, ExecutionSettings, Pipeline, Remaining, Spent};
+use crate::graph::Operation;
 
 /// The settings that hold for everything inside of an optimization: a meter, which
 /// counts and bounds nothing, its budget, and the journal of what it optimizes.
@@ -24,6 +25,40 @@ pub(super) fn settings(
     }
 }
 
+/// Gives a pipeline the mode back that it had, also where an optimization is given up.
+pub(super) struct ModeBefore<'p> {
+    pipeline: &'p Pipeline,
+    is_training: bool,
+}
+
+impl<'p> ModeBefore<'p> {
+    pub(super) fn of(pipeline: &'p Pipeline) -> Self {
+        let is_training = pipeline.training();
+        Self {
+            pipeline,
+            is_training,
+        }
+    }
+}
+
+impl Drop for ModeBefore<'_> {
+    fn drop(&mut self) {
+        if self.is_training {
+            self.pipeline.train();
+        } else {
+            self.pipeline.eval();
+        }
+    }
+}
+
+/// Whether somebody ended what `pipeline` runs: then nothing else is begun.
+pub(super) fn is_cancelled(pipeline: &Pipeline) -> bool {
+    let around = ExecutionSettings::current();
+    let own = pipeline.settings().cancellations().iter();
+    let mut all = own.chain(around.cancellations());
+    all.any(Cancellation::is_cancelled)
+}
+
 /// What was spent under `meter`, and what would have been, had no journal had the
 /// answers.
 pub(super) fn taken(meter: &Budget) -> Spent {
@@ -33,7 +68,7 @@ pub(super) fn taken(meter: &Budget) -> Spent {
 }
 
 /// What is left to plan with.
-pub(super) fn left(budget: &Budget, meter: &Budget) -> Remaining {
+fn left(budget: &Budget, meter: &Budget) -> Remaining {
     if meter.recalled().calls == 0 {
         return budget.remaining();
     }
@@ -46,5 +81,76 @@ pub(super) fn left(budget: &Budget, meter: &Budget) -> Remaining {
             .map(|most| most.saturating_sub(taken.cost.known)),
         tokens: limits.tokens.map(|most| most.saturating_sub(taken.tokens)),
         calls: limits.calls.map(|most| most.saturating_sub(taken.calls)),
+    }
+}
+
+/// The calls that are left to plan with, if anything bounds them. What is left of
+/// tokens and dollars counts as the calls that were made for as much so far: calls
+/// differ, so that this is an estimate, and the budget is what bounds them.
+pub(super) fn calls_left(budget: &Budget, meter: &Budget) -> Option<u64> {
+    let (left, taken) = (left(budget, meter), taken(meter));
+    let as_calls = |left: f64, so_far: f64| {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate, of what is not below 0"
+        )]
+        let calls = (left / so_far * taken.calls as f64) as u64;
+        // Before anything was spent it is not known what a call takes.
+        match (left > 0.0, so_far > 0.0) {
+            (false, _) => Some(0),
+            (true, true) => Some(calls),
+            (true, false) => None,
+        }
+    };
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let of_tokens = left
+        .tokens
+        .and_then(|left| as_calls(left as f64, taken.tokens as f64));
+    let of_dollars = left
+        .dollars
+        .and_then(|left| as_calls(left.as_f64(), taken.cost.known.as_f64()));
+    [left.calls, of_tokens, of_dollars]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// The calls that examples take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallsPerExample {
+    /// Those of the graph, if every node runs once: a map runs some more often, and
+    /// losses may call models, too.
+    pub(super) nodes: u64,
+    /// What was measured: so many calls for so many examples.
+    measured: Option<(u64, u64)>,
+}
+
+impl CallsPerExample {
+    pub(super) fn of(pipeline: &Pipeline) -> Self {
+        let nodes = pipeline.graph().nodes().iter();
+        let calls = nodes.filter(|node| matches!(node.operation(), Operation::Llm(_)));
+        Self {
+            nodes: (calls.count() as u64).max(1),
+            measured: None,
+        }
+    }
+
+    /// The same, now that `examples` were run and nothing else was under `meter`.
+    pub(super) fn measured(self, meter: &Budget, examples: usize) -> Self {
+        let measured = (examples > 0).then(|| (taken(meter).calls, examples as u64));
+        Self { measured, ..self }
+    }
+
+    /// What `examples` take, about.
+    pub(super) fn for_examples(&self, examples: usize) -> u64 {
+        let examples = examples as u64;
+        let measured = self
+            .measured
+            .map(|(calls, of)| calls.saturating_mul(examples).div_ceil(of));
+        let counted = self.nodes.saturating_mul(examples);
+        // A budget may have cut short what was measured.
+        measured.unwrap_or_default().max(counted)
     }
 }

@@ -113,8 +113,26 @@ impl Reasoner {
         results.map(|result| result.output).collect()
     }
 
-    /// Asks `prompt` for an answer of a type.
-    pub(super) async fn ask<T: Data>(
+    /// Asks `prompt` for an answer of a type; `system` is what it is told first, nothing if
+    /// that is empty. `purpose` names what is asked in errors, spans and profiles.
+    ///
+    /// ```
+    /// # use inf_engine::optimization::Reasoner;
+    /// # use inf_engine::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let resources = ResourceConfig::simulated(["smart"], &Default::default());
+    /// let reasoner = Reasoner::new("smart", resources)?;
+    /// let prompt = "Which rule is missing?".to_owned();
+    /// let answer: String = reasoner.ask("find_rule", "You review prompts.", prompt).await?;
+    /// # let _ = answer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the call fails, or its answer is not of the type, also after it was asked again.
+    pub async fn ask<T: Data>(
         &self,
         purpose: &str,
         system: &str,

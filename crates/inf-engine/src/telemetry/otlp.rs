@@ -51,7 +51,7 @@ impl OtlpSettings {
 }
 
 /// Why spans can't be sent.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
     /// The export could not be set up.
@@ -66,6 +66,8 @@ pub enum OtlpError {
     #[error("spans could not be sent: {0}")]
     Sending(String),
 }
+
+crate::document::debug_as_display!(OtlpError);
 
 /// Spans on their way to a collector, over OTLP with protobuf over HTTP.
 ///

@@ -4,51 +4,25 @@ use std::fmt::Write;
 use std::path::Path;
 
 use indexmap::IndexMap;
-use inf_engine::journal::{InputFailure, InputIdentity, InputRecord, Record, RunNumber};
+use inf_engine::journal::Record;
 use serde_json::{Value as Json, json};
 
 use crate::command_error::CommandError;
 use crate::console::{counted, shorten};
 use crate::exit_code::Exit;
+use crate::failed_inputs::{FailedInput, FailedInputs, FailureCause};
 
 /// The inputs of a cause that are shown.
 const SAMPLES: usize = 3;
 
 pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError> {
-    let mut failed: IndexMap<InputIdentity, Failed> = IndexMap::new();
+    let mut failed = FailedInputs::default();
     super::read(super::open(folder)?, |record| {
-        let Record::Input(record) = record else {
-            return;
-        };
-        let input = record.input;
-        let InputRecord {
-            run,
-            index,
-            outcome,
-            ..
-        } = *record;
-        match outcome {
-            // It failed in an earlier run and has an output now.
-            Ok(_) => drop(failed.shift_remove(&input)),
-            Err(failure) => {
-                let failure = Failed {
-                    input,
-                    run,
-                    index,
-                    failure,
-                };
-                failed.insert(input, failure);
-            }
+        if let Record::Input(record) = record {
+            failed.take(*record);
         }
     })?;
-    let mut causes: IndexMap<(String, String), Vec<Failed>> = IndexMap::new();
-    for failed in failed.into_values() {
-        let failure = &failed.failure;
-        let node = failure.node.as_deref().unwrap_or_default().to_owned();
-        let cause = (node, failure.kind.to_string());
-        causes.entry(cause).or_default().push(failed);
-    }
-    causes.sort_by(|_, one, _, other| other.len().cmp(&one.len()));
+    let causes = failed.by_cause();
     let text = if as_json {
         lines_of_json(&causes)
     } else {
@@ -57,14 +31,7 @@ pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError
     crate::commands::print(&text)
 }
 
-struct Failed {
-    input: InputIdentity,
-    run: RunNumber,
-    index: u64,
-    failure: InputFailure,
-}
-
-fn shown(causes: &IndexMap<(String, String), Vec<Failed>>) -> String {
+fn shown(causes: &IndexMap<FailureCause, Vec<FailedInput>>) -> String {
     if causes.is_empty() {
         return "no input failed\n".to_owned();
     }
@@ -76,7 +43,7 @@ fn shown(causes: &IndexMap<(String, String), Vec<Failed>>) -> String {
             "" => writeln!(text, "{kind}: {count}"),
             node => writeln!(text, "{kind} at node `{node}`: {count}"),
         };
-        for Failed {
+        for FailedInput {
             run,
             index,
             failure,
@@ -105,7 +72,7 @@ fn shown(causes: &IndexMap<(String, String), Vec<Failed>>) -> String {
 }
 
 /// One line for each input.
-fn lines_of_json(causes: &IndexMap<(String, String), Vec<Failed>>) -> String {
+fn lines_of_json(causes: &IndexMap<FailureCause, Vec<FailedInput>>) -> String {
     let mut text = String::new();
     for failed in causes.values().flatten() {
         let failure: Json = serde_json::to_value(&failed.failure).unwrap_or_default();

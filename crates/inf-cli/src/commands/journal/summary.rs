@@ -17,6 +17,7 @@ use super::table::{Side, Table, moment};
 use crate::command_error::CommandError;
 use crate::console::{compact, counted, grouped};
 use crate::exit_code::Exit;
+use crate::node_path::without_places;
 
 pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError> {
     let mut summary = Summary::default();
@@ -136,7 +137,7 @@ impl Summary {
                     run.calls += 1;
                 }
                 self.total.note(&call);
-                let node = node_of(&call.path);
+                let node = without_places(&call.path);
                 self.by_node.entry(node).or_default().note(&call);
                 let model = Arc::clone(&call.model);
                 self.by_model.entry(model).or_default().note(&call);
@@ -314,22 +315,6 @@ impl Summary {
         text.push_str(&table.shown(""));
         text
     }
-}
-
-/// The path of a node without the places in lists: `summaries[3]/summary` is
-/// `summaries/summary`.
-fn node_of(path: &str) -> String {
-    let mut node = String::with_capacity(path.len());
-    let mut is_inside = false;
-    for character in path.chars() {
-        match character {
-            '[' => is_inside = true,
-            ']' => is_inside = false,
-            _ if is_inside => {}
-            other => node.push(other),
-        }
-    }
-    node
 }
 
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]

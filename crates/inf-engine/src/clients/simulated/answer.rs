@@ -52,6 +52,12 @@ impl Default for Answer {
     }
 }
 
+impl From<Script> for Answer {
+    fn from(script: Script) -> Self {
+        Self::Script(script)
+    }
+}
+
 impl Answer {
     /// Whether templates and scripts make sense.
     pub(super) fn validate(&self) -> Result<(), InvalidSetting> {

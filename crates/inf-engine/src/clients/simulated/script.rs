@@ -11,9 +11,12 @@ use super::{InvalidSetting, ScriptedCall};
 /// ```
 /// use inf_engine::clients::simulated::{Script, ScriptRule};
 ///
-/// let script = Script::new([ScriptRule::containing("weather", "Sunny.")])
-///     .with_otherwise("I do not know.");
-/// assert_eq!(script.rules.len(), 1);
+/// let script = Script::new([
+///     ScriptRule::containing("weather", "Sunny."),
+///     ScriptRule::for_system("calculator", "4"),
+/// ])
+/// .otherwise("I do not know.");
+/// # assert_eq!(script.rules.len(), 2);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -80,9 +83,9 @@ impl Script {
         }
     }
 
-    /// Sets the answer where no rule matches.
+    /// Sets the answer where no rule matches and no schema is asked for.
     #[must_use]
-    pub fn with_otherwise(mut self, answer: impl Into<String>) -> Self {
+    pub fn otherwise(mut self, answer: impl Into<String>) -> Self {
         self.otherwise = Some(answer.into());
         self
     }
@@ -132,6 +135,15 @@ impl ScriptRule {
     pub fn equal_to(text: impl Into<String>, answer: impl Into<String>) -> Self {
         Self {
             equals: Some(text.into()),
+            answer: Some(answer.into()),
+            ..Self::default()
+        }
+    }
+
+    /// `answer` where the system message contains `text`: one for each module.
+    pub fn for_system(text: impl Into<String>, answer: impl Into<String>) -> Self {
+        Self {
+            system_contains: Some(text.into()),
             answer: Some(answer.into()),
             ..Self::default()
         }

@@ -21,9 +21,12 @@ use super::{Answer, Faults, InvalidSetting, Latency, Quota, TokenQuota};
 /// ```
 ///
 /// ```
-/// use inf_engine::clients::simulated::{Answer, SimulatedSettings};
+/// use inf_engine::clients::simulated::{Answer, Faults, SimulatedSettings};
 ///
-/// let settings = SimulatedSettings::default().with_seed(7).with_answer(Answer::Echo);
+/// let settings = SimulatedSettings::default()
+///     .with_seed(7)
+///     .with_answer(Answer::Echo)
+///     .with_faults(Faults { error_ratio: 0.01, ..Faults::default() });
 /// assert!(settings.validate().is_ok());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,10 +58,10 @@ impl SimulatedSettings {
         self
     }
 
-    /// Sets what is answered.
+    /// Sets what is answered: an [`Answer`], or a [`Script`](super::Script).
     #[must_use]
-    pub fn with_answer(mut self, answer: Answer) -> Self {
-        self.answer = answer;
+    pub fn with_answer(mut self, answer: impl Into<Answer>) -> Self {
+        self.answer = answer.into();
         self
     }
 
@@ -69,24 +72,24 @@ impl SimulatedSettings {
         self
     }
 
-    /// Refuses calls that are more than a quota allows.
+    /// Sets how many calls are accepted.
     #[must_use]
     pub fn with_quota(mut self, quota: Quota) -> Self {
         self.quota = Some(quota);
         self
     }
 
-    /// Refuses calls whose tokens are more than a quota allows.
+    /// Sets how many tokens are worked on.
     #[must_use]
-    pub fn with_token_quota(mut self, quota: TokenQuota) -> Self {
-        self.token_quota = Some(quota);
+    pub fn with_token_quota(mut self, token_quota: TokenQuota) -> Self {
+        self.token_quota = Some(token_quota);
         self
     }
 
-    /// Works on so many calls at once, 1 at least; more wait in line.
+    /// Sets how many calls are worked on at once.
     #[must_use]
     pub fn with_capacity(mut self, capacity: u32) -> Self {
-        self.capacity = Some(capacity.max(1));
+        self.capacity = Some(capacity);
         self
     }
 

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use super::observer::{Observer, RegionReport, RunReport, TaskOutcome, TaskReport};
+use crate::execution::ExecutionError;
 use crate::graph::{
     InferenceGraph, NodePath, NodeRef, Reference, RegionPath, RegionRef, Template, TemplatePart,
 };
@@ -58,7 +59,15 @@ struct Kept {
     /// By the node that ran them, and where that ran, in the order in which they
     /// began.
     regions: FxHashMap<(NodeRef, RegionPath), Vec<(RegionRef, RegionPath)>>,
-    failed: Vec<(NodeRef, RegionPath)>,
+    failed: Vec<FailedNode>,
+}
+
+/// A node that failed, whether or not its input did.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FailedNode {
+    pub(crate) node: NodeRef,
+    pub(crate) region: RegionPath,
+    pub(crate) error: ExecutionError,
 }
 
 /// A parameter as a run read it.
@@ -193,7 +202,7 @@ impl ForwardRecord {
     }
 
     /// The nodes that failed, whether or not the input did.
-    pub(crate) fn failed(&self) -> &[(NodeRef, RegionPath)] {
+    pub(crate) fn failed(&self) -> &[FailedNode] {
         &self.kept.failed
     }
 }
@@ -354,8 +363,12 @@ impl Observer for Recorder {
                 let mut open = self.open();
                 open.entry(task.input).or_default().nodes.push(record);
             }
-            (TaskOutcome::Failed(_), _) => {
-                let failed = (task.node, task.region.clone());
+            (TaskOutcome::Failed(error), _) => {
+                let failed = FailedNode {
+                    node: task.node,
+                    region: task.region.clone(),
+                    error: error.clone(),
+                };
                 let mut open = self.open();
                 open.entry(task.input).or_default().failed.push(failed);
             }

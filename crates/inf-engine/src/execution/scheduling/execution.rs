@@ -20,6 +20,7 @@ use crate::execution::{
     Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionState, ExecutionTimings, Plan,
 };
 use crate::graph::{GraphNode, NodePath, NodeRef, Operation, RegionPath};
+use crate::journal::EarlierSend;
 use crate::resources::{Cost, EndpointPlace};
 use crate::value::Value;
 
@@ -45,6 +46,9 @@ pub(crate) struct Execution {
     pub(crate) error: Option<ExecutionError>,
     /// What failed before and was tried again.
     attempts: Vec<(NodeRef, Vec<Attempt>)>,
+    /// Of runs with a journal: requests that are sent again, until what comes of them
+    /// is recorded.
+    earlier_sends: Vec<(NodeRef, EarlierSend)>,
     /// What is under way for it.
     running: Vec<Running>,
     /// Nodes that go on after an answer, with tools or to ask again.
@@ -182,6 +186,7 @@ impl Execution {
             timings: ExecutionTimings::default(),
             error: None,
             attempts: Vec::new(),
+            earlier_sends: Vec::new(),
             running: Vec::new(),
             conversations: Vec::new(),
             next_serial: 0,
@@ -328,6 +333,18 @@ impl Execution {
         let attempts = &mut self.attempts[place].1;
         attempts.push(attempt);
         &attempts[attempts.len() - 1]
+    }
+
+    /// Remembers a request that is sent again.
+    pub(crate) fn note_earlier_send(&mut self, node: NodeRef, sent: EarlierSend) {
+        self.earlier_sends.push((node, sent));
+    }
+
+    /// Takes what was remembered of the requests for `node`, oldest first.
+    pub(crate) fn take_earlier_sends(&mut self, node: NodeRef) -> Box<[EarlierSend]> {
+        let of_node = |(known, _): &mut (NodeRef, EarlierSend)| *known == node;
+        let sends = self.earlier_sends.extract_if(.., of_node);
+        sends.map(|(_, sent)| sent).collect()
     }
 
     /// What was said for `node` after it first asked, if it went on.

@@ -117,6 +117,18 @@ impl Spent {
         self.calls += other.calls;
     }
 
+    /// What was spent after `before`, which is what was spent then.
+    pub(crate) fn since(self, before: Self) -> Self {
+        let mut cost = self.cost;
+        cost.known = cost.known.saturating_sub(before.cost.known);
+        cost.unknown = cost.unknown.saturating_sub(before.cost.unknown);
+        Self {
+            cost,
+            tokens: self.tokens.saturating_sub(before.tokens),
+            calls: self.calls.saturating_sub(before.calls),
+        }
+    }
+
     /// What was spent on the calls that the journal in `folder` holds, which is
     /// read for it; nothing if there is no journal.
     ///

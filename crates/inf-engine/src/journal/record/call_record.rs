@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::timestamp::{Timestamp, milliseconds};
 use super::super::{InputIdentity, RequestDigest};
-use super::{RecordedFailure, RunNumber, cost_json, outcome_json};
+use super::{EarlierSend, RecordedFailure, RunNumber, cost_json, outcome_json};
 use crate::clients::LlmResponse;
 use crate::resources::Cost;
 
@@ -40,6 +40,10 @@ pub struct CallRecord {
     /// What failed before, oldest first.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub attempts: Box<[RecordedFailure]>,
+    /// When it was sent before in this turn, and what came of that, oldest first. What older
+    /// versions of the engine wrote has none.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub earlier: Box<[EarlierSend]>,
     /// What it cost, as far as that is known.
     #[serde(
         default,

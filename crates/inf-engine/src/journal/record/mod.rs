@@ -2,6 +2,7 @@
 
 mod call_record;
 mod cost_json;
+mod earlier_send;
 mod end_record;
 mod failure;
 mod host_record;
@@ -13,6 +14,7 @@ mod response_json;
 mod run_record;
 
 pub use call_record::CallRecord;
+pub use earlier_send::EarlierSend;
 pub use end_record::{EndCounts, EndRecord};
 pub use failure::{InputFailure, RecordedFailure};
 pub use host_record::HostRecord;

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::ParameterVersion;
+use crate::graph::GraphOutline;
 
 /// The number of a [`PipelineRecord`] in its journal, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct PipelineRecord {
     pub structure: Arc<str>,
     /// What each node does.
     pub nodes: Arc<IndexMap<String, NodeFingerprint>>,
+    /// Its graph, to be drawn. What older versions of the engine wrote has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<Arc<GraphOutline>>,
     /// The version of each parameter's text.
     #[serde(default)]
     pub parameters: IndexMap<Arc<str>, ParameterVersion>,

@@ -28,6 +28,7 @@ fn pipeline(number: u64, style: &str) -> PipelineRecord {
         name: "compare".into(),
         structure: fingerprint.structure.clone(),
         nodes: fingerprint.nodes.clone(),
+        graph: None,
         parameters: [("style".into(), ParameterVersion::of(style))]
             .into_iter()
             .collect(),

@@ -68,6 +68,7 @@ fn call(run: RunNumber, input: u64, path: &str) -> CallRecord {
             kind: "timeout".into(),
             message: "no answer in 5 s".to_owned(),
         }]),
+        earlier: Box::default(),
         cost,
         began_at: Timestamp::from_millis(1_795_000_000_123),
         waited: Duration::ZERO,

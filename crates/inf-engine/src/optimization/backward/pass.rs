@@ -31,7 +31,8 @@ const EXCERPT: usize = 1_200;
 /// PyTorch's `loss.backward()` does: along the records of a pipeline in train
 /// mode, in reverse order, merged where several ways meet. It stops at frozen
 /// parameters and where nothing before learns. Only what
-/// [is wanting](Feedback::is_wanting) is given back.
+/// [is wanting](Feedback::is_wanting) is given back. `outputs` are an
+/// [`Evaluation`](crate::optimization::Evaluation), or some of its examples.
 ///
 /// With a reasoner, calls whose output may be wrong for several reasons have it
 /// asked which of them should change what; without one, all get the same. Examples
@@ -50,7 +51,7 @@ const EXCERPT: usize = 1_200;
 /// let batch: Dataset = [Example::new("It is great!").expecting("positive")].into_iter().collect();
 /// pipeline.train();
 /// let outputs = evaluate(&pipeline, &batch, &MatchLoss::exact()).await;
-/// let report = backward(&pipeline, &outputs.examples, None).await;
+/// let report = backward(&pipeline, &outputs, None).await;
 /// assert_eq!(rule.feedback().len(), 1);
 /// println!("{report}");
 /// # Ok(())
@@ -58,11 +59,11 @@ const EXCERPT: usize = 1_200;
 /// ```
 pub async fn backward<I: Data, O: Data>(
     pipeline: &Pipeline<I, O>,
-    examples: &[Scored],
+    outputs: &(impl AsRef<[Scored]> + ?Sized),
     reasoner: Option<&Reasoner>,
 ) -> BackwardReport {
     let pipeline = pipeline.untyped();
-    let report = trace_back(&pipeline, examples, reasoner).await;
+    let report = trace_back(&pipeline, outputs.as_ref(), reasoner).await;
     for (path, feedback) in report.examples.iter().flat_map(|flow| &flow.parameters) {
         let mut table = pipeline.graph().parameters().iter();
         if let Some(found) = table.find(|found| found.path == *path) {
@@ -94,16 +95,19 @@ pub(crate) async fn trace_back(
         learning: Learning::of(pipeline.graph()),
         reasoner,
     };
+    let mut report = BackwardReport::default();
     let flows = examples.iter().filter_map(|scored| {
         let feedback = scored
             .feedback
             .as_ref()
             .filter(|feedback| feedback.is_wanting())?;
-        let record = scored.record.as_deref()?;
+        let Some(record) = scored.record.as_deref() else {
+            report.unrecorded += 1;
+            return None;
+        };
         Some(pass.example(scored, feedback, record))
     });
     let flows: Vec<_> = flows.collect();
-    let mut report = BackwardReport::default();
     for (flow, unanswered) in join_all(flows).await {
         report.examples.push(flow);
         report.unanswered.extend(unanswered);
@@ -249,13 +253,13 @@ impl Pass<'_> {
         let mut inputs: Vec<BackwardInput<'_>> = Vec::new();
         for source in &step.sources {
             // Of what ran several times the first stands for all.
-            if inputs.last().is_none_or(|last| last.node != source.node)
-                && let Some(value) = record.at(&source.region).value(source.node)
-            {
+            if inputs.last().is_none_or(|last| last.node != source.node) {
+                let value = record.at(&source.region).value(source.node);
                 inputs.push(BackwardInput {
                     node: source.node,
                     name: graph.node(source.node).name(),
-                    value,
+                    // What failed has none.
+                    value: value.unwrap_or(&Value::Null),
                 });
             }
         }
@@ -373,9 +377,9 @@ fn ends(scored: &Scored, record: &ForwardRecord) -> Vec<NodeRun> {
     let graph = record.graph();
     if let Err(error) = &scored.output {
         let path = error.path.as_deref().or(error.node.as_deref());
-        let runs = record.failed().iter().map(|(node, region)| NodeRun {
-            node: *node,
-            region: region.clone(),
+        let runs = record.failed().iter().map(|failed| NodeRun {
+            node: failed.node,
+            region: failed.region.clone(),
         });
         let failed = { runs }.find(|run| Some(run.path(record).as_str()) == path);
         return failed.into_iter().collect();
@@ -401,16 +405,28 @@ fn about(scored: &Scored, record: &ForwardRecord, run: &NodeRun, feedback: Feedb
     let mut feedback = feedback
         .with_metadata("example", place)
         .with_metadata("node", run.path(record));
+    if let Some(expected) = &scored.expected {
+        feedback = feedback.with_metadata("expected", excerpt(&expected.to_string()));
+    }
     if let Some(prompt) = view.prompt_of(run.node) {
         feedback = feedback.with_metadata("prompt", excerpt(&prompt));
     }
-    match (view.value(run.node), &scored.output) {
-        (Some(value), _) => feedback.with_metadata("output", excerpt(&value.to_string())),
-        (None, Err(error)) => match &error.answer {
-            Some(answer) => feedback.with_metadata("output", excerpt(answer)),
-            None => feedback,
-        },
-        (None, Ok(_)) => feedback,
+    if let Some(value) = view.value(run.node) {
+        return feedback.with_metadata("output", excerpt(&value.to_string()));
+    }
+    let mut failed = record.failed().iter();
+    let failed = failed.find(|failed| failed.node == run.node && failed.region == run.region);
+    let Some(failed) = failed else {
+        return feedback;
+    };
+    if scored.output.is_ok() {
+        // What was said is of the output in the end, which something else gave.
+        let text = format!("this step failed: {}\n{}", failed.error, feedback.text);
+        feedback = feedback.with_text(text);
+    }
+    match &failed.error.answer {
+        Some(answer) => feedback.with_metadata("output", excerpt(answer)),
+        None => feedback,
     }
 }
 

@@ -13,6 +13,9 @@ use crate::parameter::{Feedback, ParameterPath};
 pub struct BackwardReport {
     /// The examples that were given back, in their order.
     pub examples: Vec<ExampleFlow>,
+    /// How many examples something was said of and have no record, so that it goes nowhere: the
+    /// pipeline was not in train mode.
+    pub unrecorded: usize,
     /// Questions to the reasoner that had no answer; the feedback went on as it was.
     pub unanswered: Vec<ExecutionError>,
 }
@@ -46,6 +49,21 @@ pub struct BackwardStep {
 impl fmt::Display for BackwardReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 80;
+        if self.unrecorded > 0 {
+            let line_break = if self.examples.is_empty() { "" } else { "\n" };
+            write!(
+                formatter,
+                "{} without a record: call `train()` on the pipeline before it is run{line_break}",
+                self.unrecorded
+            )?;
+        }
+        if let Some(first) = self.unanswered.first() {
+            let count = self.unanswered.len();
+            writeln!(
+                formatter,
+                "{count} attributions had no answer, the first: {first}"
+            )?;
+        }
         for (place, example) in self.examples.iter().enumerate() {
             let line_break = if place == 0 { "" } else { "\n" };
             write!(formatter, "{line_break}example {}", example.index)?;

@@ -49,7 +49,11 @@ impl NodeRun {
 ///   before, or from the two of its pair.
 /// * A loop has it from its last iteration: from the state and from what said that
 ///   it is done; each iteration has its state from the one before.
-/// * A fallback has it from what ran last: what failed before has no part in it.
+/// * A fallback has it from what ran last, and from what failed before: the value is not
+///   what that would have given.
+///
+/// What failed is only meant where it failed by itself: of a call that an endpoint
+/// refused nothing can be learnt.
 pub(super) fn sources(record: &ForwardRecord, run: &NodeRun) -> Vec<NodeRun> {
     let mut sources = Sources {
         record,
@@ -92,6 +96,18 @@ impl Sources<'_> {
         }
     }
 
+    /// Adds what failed in a region by its own fault.
+    fn failed(&mut self, path: &RegionPath) {
+        let failed = self.record.failed().iter();
+        let failed =
+            failed.filter(|failed| failed.region == *path && failed.error.kind.is_own_fault());
+        let failed = failed.map(|failed| NodeRun {
+            node: failed.node,
+            region: failed.region.clone(),
+        });
+        self.found.extend(failed);
+    }
+
     /// Adds what the body of a fold gave at `place`, and says whether it ran there.
     fn output(&mut self, owner: &NodeRun, fold: &Fold, place: Place) -> bool {
         let graph = self.record.graph();
@@ -128,13 +144,7 @@ impl Sources<'_> {
                 for (region, path) in runs {
                     self.shape(graph.region(*region).output(), path);
                     // An element may be a failure.
-                    let failed = self.record.failed().iter();
-                    let failed = failed.filter(|(_, at)| at == path);
-                    let failed = failed.map(|(node, region)| NodeRun {
-                        node: *node,
-                        region: region.clone(),
-                    });
-                    self.found.extend(failed);
+                    self.failed(path);
                 }
             }
             Operation::Fold(fold) if fold.order == FoldOrder::Tree => {
@@ -147,6 +157,11 @@ impl Sources<'_> {
                 }
             }
             _ => {
+                if let Operation::Fallback(_) = operation {
+                    for (_, path) in runs {
+                        self.failed(path);
+                    }
+                }
                 if let Some((region, path)) = runs.last() {
                     self.shape(graph.region(*region).output(), path);
                 }

@@ -51,14 +51,21 @@ impl Comparison {
             pairs: differences.len(),
             better: count(|difference| *difference > 0.0),
             worse: count(|difference| *difference < 0.0),
-            mean: if differences.is_empty() {
-                0.0
-            } else {
-                mean(&differences)
-            },
+            mean: mean_difference(&differences),
             interval: (!differences.is_empty()).then(|| Interval::bootstrap(&differences)),
         }
     }
+}
+
+/// The mean of differences; 0 of none. What sums of decimal fractions differ by, as
+/// 0.7 - 0.6 from 0.4 - 0.3, is no difference.
+fn mean_difference(differences: &[f64]) -> f64 {
+    const NOTHING: f64 = 1e-9;
+    if differences.is_empty() {
+        return 0.0;
+    }
+    let mean = mean(differences);
+    if mean.abs() < NOTHING { 0.0 } else { mean }
 }
 
 #[cfg(test)]
@@ -73,6 +80,8 @@ mod tests {
         );
         assert_eq!((compared.pairs, compared.better, compared.worse), (3, 1, 1));
         assert!((compared.mean - 0.5 / 3.0).abs() < 1e-12);
+        let level = Comparison::of_scores(&[Some(0.6), Some(0.4)], &[Some(0.7), Some(0.3)]);
+        assert_eq!((level.better, level.worse, level.mean), (1, 1, 0.0));
         let nothing = Comparison::of_scores(&[None], &[Some(1.0)]);
         assert_eq!((nothing.pairs, nothing.interval), (0, None));
     }

@@ -65,6 +65,12 @@ impl Scored {
     }
 }
 
+impl AsRef<[Scored]> for Evaluation {
+    fn as_ref(&self) -> &[Scored] {
+        &self.examples
+    }
+}
+
 impl Evaluation {
     /// The scores that there are, in the order of the examples.
     pub fn scores(&self) -> Vec<f64> {
@@ -122,6 +128,14 @@ impl Evaluation {
     pub fn classes(&self) -> Vec<ClassReport> {
         ClassReport::of(&self.examples)
     }
+
+    /// The mean of the F1 of all [`classes`](Self::classes), which counts rare ones as much as
+    /// frequent ones; `None` where outputs are no classes.
+    pub fn macro_f1(&self) -> Option<f64> {
+        let classes = self.classes().into_iter();
+        let all: Vec<f64> = classes.filter_map(|class| class.f1).collect();
+        (!all.is_empty()).then(|| mean(&all))
+    }
 }
 
 impl fmt::Display for Evaluation {
@@ -139,6 +153,10 @@ impl fmt::Display for Evaluation {
         let unscored = self.examples.len() - scores.len();
         if unscored > 0 {
             write!(formatter, ", {unscored} without a score")?;
+        }
+        let first = self.unscored().next().filter(|_| scores.is_empty());
+        if let Some(why) = first.and_then(Scored::why_unscored) {
+            write!(formatter, ": {why}")?;
         }
         Ok(())
     }

@@ -74,9 +74,11 @@ impl Interval {
         let center = mean + Z * Z / (2.0 * count);
         let spread = Z * (mean * (1.0 - mean) / count + Z * Z / (4.0 * count * count)).sqrt();
         let scale = 1.0 + Z * Z / count;
+        let (low, high) = ((center - spread) / scale, (center + spread) / scale);
+        // At the ends it is exact but for rounding.
         Self {
-            low: ((center - spread) / scale).max(0.0),
-            high: ((center + spread) / scale).min(1.0),
+            low: if mean > 0.0 { low.max(0.0) } else { 0.0 },
+            high: if mean < 1.0 { high.min(1.0) } else { 1.0 },
             method: IntervalMethod::Wilson,
         }
     }
@@ -133,6 +135,8 @@ mod tests {
         check(15, 148, "0.062–0.160");
         check(0, 20, "0.000–0.161");
         check(1, 29, "0.006–0.172");
+        let ends = [[0.0; 6], [1.0; 6]].map(|scores| Interval::of(&scores).expect("there are six"));
+        assert_eq!((ends[0].low, ends[1].high), (0.0, 1.0));
     }
 
     #[test]

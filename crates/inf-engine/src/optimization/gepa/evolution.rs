@@ -1,20 +1,18 @@
 //! [`Evolution`]: the loop.
 
-use std::collections::{HashMap, HashSet};
-
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::measurements::{Measurements, Split};
 use super::merging::merge;
-use super::pool::{Candidate, Pool, random};
+use super::pool::{Candidate, Pool, gain, random};
 use super::reflection::{Child, Reflection};
-use super::{CandidateReport, Gepa, GepaReport};
-use crate::execution::{Budget, ExecutionSettings, Overlay, Pipeline};
+use super::{CandidateReport, Gepa, GepaReport, GepaRound};
+use crate::execution::{Budget, Overlay, Pipeline};
 use crate::optimization::backward::Learning;
-use crate::optimization::training::calls_per_example;
-use crate::optimization::{
-    Attempt, AttemptOutcome, Scored, StopReason, TextChange, evaluate, planning,
-};
+use crate::optimization::optimizer::LEAST_PAIRS;
+use crate::optimization::planning::{self, CallsPerExample, ModeBefore};
+use crate::optimization::{Attempt, AttemptOutcome, Scored, StopReason, TextChange};
 
 /// For each child of a round, the times that the calls that are left are enough for
 /// all validation examples.
@@ -29,24 +27,17 @@ pub(super) struct Evolution<'e> {
     pipeline: &'e Pipeline,
     learning: Learning,
     meter: &'e Budget,
-    /// The calls that an example takes.
-    calls: u64,
+    calls: CallsPerExample,
     pool: Pool,
-    /// What was measured: nothing is paid for twice.
-    known: HashMap<(Overlay, Split, usize), Scored>,
+    measured: Measurements<'e>,
     round: usize,
     /// Minibatches that were given out.
     batches: u64,
     rejected: usize,
+    unanswered: usize,
     /// Merges that were kept.
     merges: usize,
     merged: Vec<[usize; 2]>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Split {
-    Training,
-    Validation,
 }
 
 /// A child that is being tried.
@@ -62,15 +53,16 @@ impl<'e> Evolution<'e> {
     pub(super) fn new(gepa: &'e Gepa<'e>, pipeline: &'e Pipeline, meter: &'e Budget) -> Self {
         Self {
             gepa,
-            calls: calls_per_example(pipeline),
+            calls: CallsPerExample::of(pipeline),
             learning: Learning::of(pipeline.graph()),
             pipeline,
             meter,
             pool: Pool::default(),
-            known: HashMap::new(),
+            measured: Measurements::new(gepa, pipeline),
             round: 0,
             batches: 0,
             rejected: 0,
+            unanswered: 0,
             merges: 0,
             merged: Vec::new(),
         }
@@ -78,23 +70,14 @@ impl<'e> Evolution<'e> {
 
     pub(super) async fn run(mut self) -> GepaReport {
         let began = Instant::now();
-        let was_training = self.pipeline.training();
+        let mode = ModeBefore::of(self.pipeline);
         self.pipeline.eval();
         self.add_first().await;
         let mut barren = 0;
         let stopped = loop {
-            if self.pool.candidates[self.pool.best()].mean() >= self.gepa.target {
-                break StopReason::Target;
-            }
-            if self.round >= self.gepa.rounds {
-                break StopReason::Epochs;
-            }
-            if barren >= self.gepa.patience {
-                break StopReason::Patience;
-            }
             let width = self.width();
-            if width == 0 {
-                break StopReason::Budget;
+            if let Some(reason) = self.reason_to_stop(width, barren) {
+                break reason;
             }
             let before = self.pool.candidates.len();
             self.evolve_once(width).await;
@@ -105,12 +88,47 @@ impl<'e> Evolution<'e> {
             } else {
                 barren += 1;
             }
+            self.tell(width);
             self.round += 1;
         };
-        if was_training {
-            self.pipeline.train();
-        }
+        drop(mode);
         self.end(stopped, began)
+    }
+
+    /// Why there is no other round, for which there is room for so many children.
+    fn reason_to_stop(&self, width: usize, barren: usize) -> Option<StopReason> {
+        let (gepa, first) = (self.gepa, &self.pool.candidates[0]);
+        let is_enough =
+            !gepa.training.is_empty() && first.scores.iter().flatten().count() >= LEAST_PAIRS;
+        if planning::is_cancelled(self.pipeline) {
+            Some(StopReason::Cancelled)
+        } else if first.texts.is_empty() {
+            Some(StopReason::NothingLearns)
+        } else if is_enough && self.pool.candidates[self.pool.best()].mean() >= gepa.target {
+            Some(StopReason::Target)
+        } else if width == 0 {
+            Some(StopReason::Budget)
+        } else if !is_enough {
+            Some(StopReason::TooFewExamples)
+        } else if self.round >= gepa.rounds {
+            Some(StopReason::Epochs)
+        } else if barren >= gepa.patience {
+            Some(StopReason::Patience)
+        } else {
+            None
+        }
+    }
+
+    fn tell(&self, width: usize) {
+        if let Some(tell) = &self.gepa.on_round {
+            tell(&GepaRound {
+                round: self.round,
+                width,
+                candidates: self.pool.candidates.len(),
+                score: self.pool.candidates[self.pool.best()].mean(),
+                spent: self.meter.spent(),
+            });
+        }
     }
 
     /// What there is now, as the first candidate.
@@ -121,9 +139,12 @@ impl<'e> Evolution<'e> {
             .map(|found| (found.path.clone(), found.parameter.value()))
             .collect();
         let places: Vec<usize> = (0..self.gepa.validation.len()).collect();
-        self.measure(&[(texts.clone(), Split::Validation, places)])
-            .await;
-        let scores = self.scores(&texts, Split::Validation, 0..self.gepa.validation.len());
+        let all = [(texts.clone(), Split::Validation, places)];
+        self.measured.measure_twice(&all).await;
+        self.calls = self.calls.measured(self.meter, self.gepa.validation.len());
+        let scores = self
+            .measured
+            .scores(&texts, Split::Validation, 0..self.gepa.validation.len());
         self.pool.candidates.push(Candidate {
             texts,
             parents: Vec::new(),
@@ -137,25 +158,27 @@ impl<'e> Evolution<'e> {
     /// The calls that are left to plan with, if they are bounded.
     fn calls_left(&self) -> Option<u64> {
         let budget = self.gepa.budget.as_ref()?;
-        planning::left(budget, self.meter).calls
+        planning::calls_left(budget, self.meter)
     }
 
     /// The children that the next round can afford.
     fn width(&self) -> usize {
-        let batch = self.gepa.minibatch.min(self.gepa.training.len()) as u64;
-        let parameters = self.pool.candidates[0].texts.iter().count() as u64;
-        if batch == 0 || parameters == 0 {
-            return 0;
-        }
-        let left = self.calls_left();
-        let Some(left) = left else {
+        let Some(left) = self.calls_left() else {
             return self.gepa.width;
         };
-        // Parent and child on the minibatch; a proposal, and its repair.
-        let slot = 2 * batch * self.calls + 2 * parameters;
+        let batch = self.gepa.minibatch.min(self.gepa.training.len());
+        let parameters = self.pool.candidates[0].texts.iter().count() as u64;
+        // A proposal, its repair, and the rules before it.
+        let proposal = 2 + u64::from(self.gepa.proposer.is_in_two_calls);
+        let attributions = match self.gepa.reasoner {
+            Some(_) => batch as u64 * self.calls.nodes,
+            None => 0,
+        };
+        // Parent and child on the minibatch.
+        let slot = 2 * self.calls.for_examples(batch) + parameters * proposal + attributions;
         // Wide rounds are quick, and their children know nothing of each other: with few
         // calls left there have to be enough rounds to build on what was found.
-        let validation = (self.gepa.validation.len() as u64 * self.calls).max(1);
+        let validation = self.calls.for_examples(self.gepa.validation.len()).max(1);
         let most = (left / (VALIDATIONS_LEFT * validation))
             .max(1)
             .min(left / slot);
@@ -174,7 +197,7 @@ impl<'e> Evolution<'e> {
             (texts, Split::Training, places.clone())
         });
         let parents: Vec<_> = parents.collect();
-        self.measure(&parents).await;
+        self.measured.measure(&parents).await;
         let slots = self.reflect(slots).await;
         let children = slots.iter().map(|slot| {
             (
@@ -184,7 +207,7 @@ impl<'e> Evolution<'e> {
             )
         });
         let children: Vec<_> = children.collect();
-        self.measure(&children).await;
+        self.measured.measure(&children).await;
         self.pipeline.eval();
         let better = self.sift(slots);
         self.validate(better).await;
@@ -216,16 +239,15 @@ impl<'e> Evolution<'e> {
             components: self.gepa.components,
             learning: &self.learning,
         };
-        let (pool, known) = (&self.pool, &self.known);
+        let (pool, measured) = (&self.pool, &self.measured);
         let reflecting = slots.into_iter().map(|(parent, places)| {
             let candidate = &pool.candidates[parent];
-            let scored = places.iter().filter_map(|place| {
-                known
-                    .get(&(candidate.texts.clone(), Split::Training, *place))
-                    .cloned()
-            });
-            let scored: Vec<Scored> = scored.collect();
-            let before: Vec<Option<f64>> = scored.iter().map(Scored::score).collect();
+            let (texts, split) = (&candidate.texts, Split::Training);
+            let scored = places
+                .iter()
+                .map(|place| measured.get(texts, split, *place));
+            let scored: Vec<Scored> = scored.flatten().cloned().collect();
+            let before = measured.scores(texts, split, places.iter().copied());
             let reflection = &reflection;
             async move {
                 let is_perfect = before
@@ -248,6 +270,7 @@ impl<'e> Evolution<'e> {
         for slot in reflected.into_iter().flatten() {
             let candidate = &mut self.pool.candidates[slot.parent];
             candidate.next_component += 1;
+            self.unanswered += slot.child.unanswered;
             candidate.failed.extend(slot.child.unfit.iter().cloned());
             let is_new = !slot.child.changed.is_empty()
                 && !self.pool.has(&slot.child.texts)
@@ -266,14 +289,12 @@ impl<'e> Evolution<'e> {
     fn sift(&mut self, slots: Vec<Slot>) -> Vec<(f64, Slot)> {
         let mut better = Vec::new();
         for slot in slots {
-            let after = self.scores(
+            let after = self.measured.scores(
                 &slot.child.texts,
                 Split::Training,
                 slot.places.iter().copied(),
             );
-            let pairs = slot.before.iter().zip(&after);
-            let gains = pairs.filter_map(|(before, after)| Some((*after)? - (*before)?));
-            let gain: f64 = gains.sum();
+            let gain = gain(&slot.before, &after);
             if gain > 0.0 {
                 better.push((gain, slot));
             } else {
@@ -330,9 +351,9 @@ impl<'e> Evolution<'e> {
                 })
                 .collect()
         };
-        self.measure(&asked(&better, 0..third)).await;
+        self.measured.measure(&asked(&better, 0..third)).await;
         better.retain(|(_, slot)| self.is_promising(slot, third));
-        self.measure(&asked(&better, third..count)).await;
+        self.measured.measure_twice(&asked(&better, 0..count)).await;
         for (_, slot) in better {
             self.add(slot.child.texts, vec![slot.parent]);
         }
@@ -341,7 +362,7 @@ impl<'e> Evolution<'e> {
     /// How many candidates the budget lets be tried on the validation examples.
     fn affordable(&self, examples: usize) -> usize {
         let left = self.calls_left();
-        let each = (examples as u64 * self.calls).max(1);
+        let each = self.calls.for_examples(examples).max(1);
         left.map_or(usize::MAX, |left| {
             usize::try_from(left / each).unwrap_or(usize::MAX)
         })
@@ -351,14 +372,15 @@ impl<'e> Evolution<'e> {
     /// lower mean may still be what a way to a better one leads through, if it can what
     /// nobody else can.
     fn is_promising(&self, slot: &Slot, third: usize) -> bool {
-        let scores = self.scores(&slot.child.texts, Split::Validation, 0..third);
+        let scores = self
+            .measured
+            .scores(&slot.child.texts, Split::Validation, 0..third);
         let parent = &self.pool.candidates[slot.parent].scores[..third];
-        let sum = |scores: &[Option<f64>]| scores.iter().flatten().sum::<f64>();
         let is_best_at_something = scores.iter().enumerate().any(|(place, score)| {
             let others = self.pool.candidates.iter().map(|other| other.scores[place]);
             score.is_some_and(|score| others.flatten().all(|other| score > other))
         });
-        sum(&scores) >= sum(parent) || is_best_at_something
+        gain(parent, &scores) >= 0.0 || is_best_at_something
     }
 
     /// Makes one candidate of two, now and then.
@@ -375,21 +397,23 @@ impl<'e> Evolution<'e> {
             .validation
             .minibatches(TRIED, self.gepa.seed, self.round as u64);
         let places = places.into_iter().next().unwrap_or_default();
-        self.measure(&[(merge.texts.clone(), Split::Validation, places.clone())])
+        self.measured
+            .measure(&[(merge.texts.clone(), Split::Validation, places.clone())])
             .await;
-        let sum = |scores: &[Option<f64>]| scores.iter().flatten().sum::<f64>();
-        let of_parents = merge.parents.map(|parent| {
+        let own = self
+            .measured
+            .scores(&merge.texts, Split::Validation, places.iter().copied());
+        let is_worse = |parent: usize| {
             let scores = &self.pool.candidates[parent].scores;
             let scores: Vec<Option<f64>> = places.iter().map(|place| scores[*place]).collect();
-            sum(&scores)
-        });
-        let own = self.scores(&merge.texts, Split::Validation, places);
-        if sum(&own) < of_parents[0].max(of_parents[1]) {
+            gain(&scores, &own) < 0.0
+        };
+        if merge.parents.into_iter().any(is_worse) {
             return;
         }
         let all: Vec<usize> = (0..self.gepa.validation.len()).collect();
-        self.measure(&[(merge.texts.clone(), Split::Validation, all)])
-            .await;
+        let all = [(merge.texts.clone(), Split::Validation, all)];
+        self.measured.measure_twice(&all).await;
         if self.add(merge.texts, merge.parents.to_vec()) {
             self.merges += 1;
         }
@@ -399,7 +423,7 @@ impl<'e> Evolution<'e> {
     /// that short.
     fn add(&mut self, texts: Overlay, parents: Vec<usize>) -> bool {
         let count = self.gepa.validation.len();
-        let scores = self.scores(&texts, Split::Validation, 0..count);
+        let scores = self.measured.scores(&texts, Split::Validation, 0..count);
         let first = &self.pool.candidates[0].scores;
         // What has no score for what there was may have none for reasons of its own.
         let is_whole = scores
@@ -419,50 +443,9 @@ impl<'e> Evolution<'e> {
         is_whole
     }
 
-    /// Runs what is asked and not known yet, all at once, and each once.
-    async fn measure(&mut self, asked: &[(Overlay, Split, Vec<usize>)]) {
-        let known = &self.known;
-        let mut is_asked: HashSet<(&Overlay, Split, usize)> = HashSet::new();
-        let runs = asked.iter().map(|(texts, split, places)| {
-            let dataset = match split {
-                Split::Training => self.gepa.training,
-                Split::Validation => self.gepa.validation,
-            };
-            let mut is_missing = |place: &usize| {
-                !known.contains_key(&(texts.clone(), *split, *place))
-                    && is_asked.insert((texts, *split, *place))
-            };
-            let places: Vec<usize> = places.iter().copied().filter(&mut is_missing).collect();
-            let settings = ExecutionSettings::default().with_overlay(texts);
-            let pipeline = self.pipeline.with_settings(settings);
-            let loss = self.gepa.loss;
-            async move {
-                let evaluation = evaluate(&pipeline, &dataset.pick(&places), loss).await;
-                (texts, *split, places, evaluation)
-            }
-        });
-        let runs: Vec<_> = runs.collect();
-        for (texts, split, places, evaluation) in join_all(runs).await {
-            for (place, mut scored) in places.into_iter().zip(evaluation.examples) {
-                scored.index = place;
-                self.known.insert((texts.clone(), split, place), scored);
-            }
-        }
-    }
-
-    fn scores(
-        &self,
-        texts: &Overlay,
-        split: Split,
-        places: impl IntoIterator<Item = usize>,
-    ) -> Vec<Option<f64>> {
-        let places = places.into_iter();
-        let known = places.map(|place| self.known.get(&(texts.clone(), split, place)));
-        known.map(|scored| scored.and_then(Scored::score)).collect()
-    }
-
     fn end(self, stopped: StopReason, began: Instant) -> GepaReport {
         let best = self.pool.best();
+        let scores = [0, best].map(|place| Some(self.pool.candidates[place].mean()));
         let texts = &self.pool.candidates[best].texts;
         let mut changes = Vec::new();
         for found in self.pipeline.graph().parameters() {
@@ -471,7 +454,8 @@ impl<'e> Evolution<'e> {
                 && *text != before
                 && found.parameter.apply_update(text.clone()).is_ok()
             {
-                changes.push(TextChange::new(found.path.clone(), &*before, &**text));
+                let change = TextChange::new(found.path.clone(), &*before, &**text);
+                changes.push(change.with_scores(scores));
             }
         }
         let candidates = self
@@ -491,6 +475,7 @@ impl<'e> Evolution<'e> {
             changes,
             rounds: self.round,
             rejected: self.rejected,
+            unanswered: self.unanswered,
             stopped,
             spent: self.meter.spent(),
             elapsed: began.elapsed(),

@@ -1,11 +1,12 @@
 //! [`Gepa`]: how an evolution is set up.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::GepaReport;
 use super::evolution::Evolution;
+use super::{GepaReport, GepaRound};
 use crate::execution::{Budget, Pipeline};
 use crate::optimization::optimizer::Proposer;
 use crate::optimization::{Constraints, Dataset, Loss, Reasoner, planning};
@@ -74,7 +75,10 @@ pub struct Gepa<'g> {
     pub(super) target: f64,
     pub(super) merges: usize,
     pub(super) budget: Option<Budget>,
+    pub(super) on_round: Option<OnRound>,
 }
+
+type OnRound = Arc<dyn Fn(&GepaRound) + Send + Sync>;
 
 impl<'g> Gepa<'g> {
     /// The most children of a round, unless something else is said.
@@ -108,6 +112,7 @@ impl<'g> Gepa<'g> {
             target: 1.0,
             merges: 5,
             budget: None,
+            on_round: None,
         }
     }
 
@@ -131,6 +136,14 @@ impl<'g> Gepa<'g> {
     #[must_use]
     pub fn with_two_calls(mut self, is_in_two_calls: bool) -> Self {
         self.proposer.is_in_two_calls = is_in_two_calls;
+        self
+    }
+
+    /// Sets how much of a text stays in a child, from 0 (it may be written anew) to 1 (one
+    /// rule is changed); ½ by default.
+    #[must_use]
+    pub fn with_conservatism(mut self, conservatism: f64) -> Self {
+        self.proposer.conservatism = conservatism.clamp(0.0, 1.0);
         self
     }
 
@@ -194,15 +207,25 @@ impl<'g> Gepa<'g> {
     }
 
     /// Sets what it may spend. What a round may take is set against the calls that
-    /// are left before it begins.
+    /// are left before it begins; of tokens and dollars as many are counted for a call
+    /// as calls took so far.
     #[must_use]
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.budget = Some(budget.clone());
         self
     }
 
+    /// Calls `function` after every round.
+    #[must_use]
+    pub fn on_round(mut self, function: impl Fn(&GepaRound) + Send + Sync + 'static) -> Self {
+        self.on_round = Some(Arc::new(function));
+        self
+    }
+
     /// Evolves the parameters of `pipeline` that learn; it has the best texts in the
-    /// end.
+    /// end, and those that it had until then. With a
+    /// [`Cancellation`](crate::execution::Cancellation) among the settings of the
+    /// pipeline, or of the scope around it, it ends early, with the best so far.
     pub async fn evolve<I: Data, O: Data>(&self, pipeline: &Pipeline<I, O>) -> GepaReport {
         // It counts what was spent, and bounds nothing.
         let meter = Budget::calls(u64::MAX);

@@ -29,12 +29,23 @@ impl Candidate {
         let scores: Vec<f64> = self.scores.iter().copied().flatten().collect();
         #[expect(clippy::cast_precision_loss, reason = "a count of examples")]
         let count = scores.len().max(1) as f64;
-        scores.iter().sum::<f64>() / count
+        // The sum of nothing is -0.
+        (scores.iter().sum::<f64>() + 0.0) / count
     }
 
     fn length(&self) -> usize {
         self.texts.iter().map(|(_, text)| text.len()).sum()
     }
+}
+
+/// How much better the scores of a child are in sum, of the examples that have one in
+/// both. What the sums of decimal fractions differ by is nothing.
+pub(super) fn gain(before: &[Option<f64>], after: &[Option<f64>]) -> f64 {
+    const NOTHING: f64 = 1e-9;
+    let pairs = before.iter().zip(after);
+    let gains = pairs.filter_map(|(before, after)| Some((*after)? - (*before)?));
+    let gain: f64 = gains.sum();
+    if gain.abs() < NOTHING { 0.0 } else { gain }
 }
 
 /// The candidates, in the order of their birth.
@@ -167,6 +178,21 @@ mod tests {
         Pool {
             candidates: candidates.collect(),
         }
+    }
+
+    #[test]
+    fn gains_are_of_pairs_and_fractions_are_no_gain() {
+        let check = |before: &[Option<f64>], after: &[Option<f64>], expected: f64| {
+            assert!((gain(before, after) - expected).abs() < f64::EPSILON);
+        };
+        check(
+            &[Some(0.5), None, Some(1.0)],
+            &[Some(1.0), Some(1.0), None],
+            0.5,
+        );
+        // In binary fractions the sum is below 0.
+        check(&[Some(0.6), Some(0.4)], &[Some(0.7), Some(0.3)], 0.0);
+        check(&[], &[], 0.0);
     }
 
     #[test]

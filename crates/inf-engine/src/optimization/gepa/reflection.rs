@@ -9,11 +9,10 @@ use super::pool::Candidate;
 use crate::execution::{Overlay, Pipeline};
 use crate::optimization::backward::{Learning, trace_back};
 use crate::optimization::optimizer::{
-    Asked, Attempt, AttemptOutcome, NoProposal, Proposer, Upstream, aggregate, shown,
+    Asked, Attempt, AttemptOutcome, NoProposal, Proposer, Upstream, aggregate, known, shown,
 };
 use crate::optimization::{Reasoner, Scored};
 use crate::parameter::{Feedback, ParameterPath};
-use crate::value::Value;
 
 /// The failed attempts that a model is shown.
 const SHOWN_ATTEMPTS: usize = 5;
@@ -26,6 +25,8 @@ pub(super) struct Child {
     pub(super) changed: Vec<ParameterPath>,
     /// What was proposed and is not allowed.
     pub(super) unfit: Vec<(ParameterPath, Attempt)>,
+    /// Questions of the backward pass that had no answer.
+    pub(super) unanswered: usize,
 }
 
 /// Who reflects.
@@ -45,6 +46,7 @@ impl Reflection<'_> {
             texts: parent.texts.clone(),
             changed: Vec::new(),
             unfit: Vec::new(),
+            unanswered: report.unanswered.len(),
         };
         let graph = self.pipeline.graph();
         let chosen = self.chosen(parent);
@@ -117,11 +119,6 @@ impl Reflection<'_> {
         let current = parent.texts.get(path.as_str())?;
         let failed = parent.failed.iter().filter(|(known, _)| known == path);
         let failed: Vec<Attempt> = failed.map(|(_, attempt)| attempt.clone()).collect();
-        let excerpts = feedback.iter().flat_map(|one| {
-            let keys = ["prompt", "output"].into_iter();
-            keys.filter_map(|key| one.metadata.get(key).and_then(Value::as_str))
-        });
-        let excerpts: Vec<&str> = excerpts.collect();
         let said = aggregate(feedback, &self.proposer.reasoner).await.ok()?;
         let asked = Asked {
             path,
@@ -130,12 +127,15 @@ impl Reflection<'_> {
             feedback: &said,
             history: &shown(&failed, SHOWN_ATTEMPTS),
             upstream,
-            examples: &excerpts,
+            examples: &known(feedback, &["prompt", "output", "expected"]),
+            answers: &known(feedback, &["expected"]),
+            // A child that was made before is found in the pool.
+            settled: &[],
+            is_again: false,
         };
         match self.proposer.propose(&asked).await {
-            Ok(text) if text == **current => None,
             Ok(text) => Some(Ok(text.into())),
-            Err(NoProposal::NoAnswer(_)) => None,
+            Err(NoProposal::NoAnswer(_) | NoProposal::Same) => None,
             Err(NoProposal::Unfit { text, problem }) => Some(Err(Attempt {
                 text: text.into(),
                 change: None,

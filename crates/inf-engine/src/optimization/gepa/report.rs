@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::execution::{Overlay, Spent};
+use crate::optimization::training::told;
 use crate::optimization::{StopReason, TextChange};
 
 /// What an evolution came to. As text it is a summary with what changed.
@@ -20,12 +21,48 @@ pub struct GepaReport {
     pub rounds: usize,
     /// Children that were no better than their parents on their minibatch.
     pub rejected: usize,
+    /// How many questions the reasoner of the backward pass had no answer to; feedback went
+    /// on as it was there.
+    pub unanswered: usize,
     /// Why it ended.
     pub stopped: StopReason,
     /// What all calls took together.
     pub spent: Spent,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// What a round came to. As text it is a line.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GepaRound {
+    /// The round, from 0.
+    pub round: usize,
+    /// The children that it could have, of which some are dropped before they are run.
+    pub width: usize,
+    /// The candidates after it.
+    pub candidates: usize,
+    /// The mean of the best of them on the validation examples.
+    pub score: f64,
+    /// What all calls took up to its end.
+    pub spent: Spent,
+}
+
+impl fmt::Display for GepaRound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            round,
+            width,
+            candidates,
+            score,
+            spent,
+        } = self;
+        write!(
+            formatter,
+            "{round:>3}  {width} slots, {candidates} candidates, best {score:.3}, {} calls",
+            spent.calls
+        )
+    }
 }
 
 /// One candidate.
@@ -53,11 +90,6 @@ impl GepaReport {
 
 impl fmt::Display for GepaReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spent {
-            calls,
-            tokens,
-            cost,
-        } = self.spent;
         let before = self.candidates[0].mean;
         writeln!(formatter, "before   {before:.3}")?;
         writeln!(
@@ -66,12 +98,19 @@ impl fmt::Display for GepaReport {
             self.score(),
             self.best
         )?;
-        writeln!(formatter, "spent    {calls} calls, {tokens} tokens, {cost}")?;
+        writeln!(formatter, "spent    {}", told(self.spent))?;
         writeln!(
             formatter,
             "ended    after {} rounds, {} rejected children: {}",
             self.rounds, self.rejected, self.stopped
         )?;
+        if self.unanswered > 0 {
+            writeln!(
+                formatter,
+                "asked    {} attributions had no answer",
+                self.unanswered
+            )?;
+        }
         writeln!(formatter, "\nthe candidates")?;
         for (place, candidate) in self.candidates.iter().enumerate() {
             let parents: Vec<String> = candidate.parents.iter().map(ToString::to_string).collect();

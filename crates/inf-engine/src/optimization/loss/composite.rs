@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 use super::wording::ROLE;
-use super::{Loss, LossError, LossFuture, Sample};
+use super::{BatchLossFuture, Loss, LossError, LossFuture, Sample};
 use crate::optimization::Reasoner;
 use crate::parameter::{Feedback, FeedbackType};
 
@@ -57,7 +57,33 @@ impl CompositeLoss {
 
     async fn verdict(&self, sample: &Sample) -> Result<Feedback, LossError> {
         let verdicts = self.parts.iter().map(|(_, loss)| loss.evaluate(sample));
-        let verdicts = try_join_all(verdicts).await?;
+        self.combined(try_join_all(verdicts).await?).await
+    }
+
+    /// Each part has its own way with a batch.
+    async fn verdicts(&self, samples: &[Sample]) -> Vec<Result<Feedback, LossError>> {
+        let parts = self.parts.iter();
+        let parts = parts.map(|(_, loss)| loss.evaluate_batch(samples));
+        let parts = join_all(parts).await.into_iter();
+        let mut parts: Vec<_> = parts.map(Vec::into_iter).collect();
+        let combined = samples.iter().map(|_| {
+            let verdicts = parts.iter_mut().map(|part| {
+                part.next().unwrap_or_else(|| {
+                    Err(LossError::Failed {
+                        loss: "composite".to_owned(),
+                        problem: "a part of it gave fewer verdicts than there are outputs"
+                            .to_owned(),
+                    })
+                })
+            });
+            let verdicts: Result<Vec<Feedback>, LossError> = verdicts.collect();
+            async move { self.combined(verdicts?).await }
+        });
+        let combined: Vec<_> = combined.collect();
+        join_all(combined).await
+    }
+
+    async fn combined(&self, verdicts: Vec<Feedback>) -> Result<Feedback, LossError> {
         let scored = self.parts.iter().zip(&verdicts);
         let scored = scored.filter_map(|((weight, _), verdict)| Some((*weight, verdict.score?)));
         let scored: Vec<(f64, f64)> = scored.collect();
@@ -106,6 +132,14 @@ impl CompositeLoss {
 impl Loss for CompositeLoss {
     fn evaluate<'a>(&'a self, sample: &'a Sample) -> LossFuture<'a> {
         Box::pin(self.verdict(sample))
+    }
+
+    fn evaluate_batch<'a>(&'a self, samples: &'a [Sample]) -> BatchLossFuture<'a> {
+        Box::pin(self.verdicts(samples))
+    }
+
+    fn takes_batches(&self) -> bool {
+        self.parts.iter().any(|(_, loss)| loss.takes_batches())
     }
 }
 

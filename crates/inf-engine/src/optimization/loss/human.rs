@@ -40,9 +40,10 @@ impl<R: BufRead + Send + 'static, W: Write + Send + 'static> Person for Terminal
     }
 }
 
-/// Asks a person, one output after the other. An answer begins with a score from
-/// 0 to 10, and what to change may follow: `7 too long`. What does not begin with
-/// a number is words alone.
+/// Asks a person, one output after the other, as they are ready. An answer begins with a
+/// score from 0 to 10, and what to change may follow: `7 too long`. What does not begin
+/// with a number is words alone; an empty line, and a number that is no score, is asked
+/// for again, twice.
 ///
 /// ```
 /// use std::io::{BufReader, stderr, stdin};
@@ -72,16 +73,24 @@ fn failed(problem: &dyn std::error::Error) -> LossError {
     }
 }
 
-/// `7 too long` as a score of 0.7 and the words.
-fn read(answer: &str) -> Feedback {
+/// How often a person is asked about one output.
+const TIMES: usize = 3;
+
+/// `7 too long` as a score of 0.7 and the words; `None` of an empty line, and of a number
+/// that is no score.
+fn read(answer: &str) -> Option<Feedback> {
     let answer = answer.trim();
     let (first, rest) = answer
         .split_once(char::is_whitespace)
         .unwrap_or((answer, ""));
-    let score = first.trim_end_matches([':', ',', ';']).parse().ok();
-    match score.filter(|score: &f64| (0.0..=10.0).contains(score)) {
-        Some(score) => Feedback::new(FeedbackType::Human, rest.trim()).with_score(score / 10.0),
-        None => Feedback::new(FeedbackType::Human, answer),
+    let number = first.trim_end_matches([':', ',', ';']).parse().ok();
+    match number {
+        Some(number) if (0.0..=10.0).contains(&number) => {
+            Some(Feedback::new(FeedbackType::Human, rest.trim()).with_score(number / 10.0))
+        }
+        Some(_) => None,
+        None if answer.is_empty() => None,
+        None => Some(Feedback::new(FeedbackType::Human, answer)),
     }
 }
 
@@ -92,12 +101,23 @@ impl Loss for HumanLoss {
         Box::pin(async move {
             let asking = tokio::task::spawn_blocking(move || {
                 let mut person = person.lock().unwrap_or_else(PoisonError::into_inner);
-                person.ask(&question)
+                let mut asked = Ok(None);
+                for time in 0..TIMES {
+                    let again = "that is no score from 0 to 10; which is it, and what to change: ";
+                    let answer = person.ask(if time == 0 { &question } else { again });
+                    asked = answer.map(|answer| read(&answer));
+                    if !matches!(asked, Ok(None)) {
+                        break;
+                    }
+                }
+                asked
             });
-            let answer = asking.await.map_err(|error| failed(&error))?;
-            answer
-                .map(|answer| read(&answer))
-                .map_err(|error| failed(&error))
+            let asked = asking.await.map_err(|error| failed(&error))?;
+            let read = asked.map_err(|error| failed(&error))?;
+            read.ok_or_else(|| LossError::Failed {
+                loss: "human".to_owned(),
+                problem: "there is no score from 0 to 10, and no words".to_owned(),
+            })
         })
     }
 }
@@ -115,14 +135,15 @@ mod tests {
     #[test]
     fn a_score_and_words_or_words_alone() {
         let check = |answer: &str, score: Option<f64>, text: &str| {
-            let read = read(answer);
+            let read = read(answer).expect("it says something");
             assert_eq!((read.score, &*read.text), (score, text), "{answer}");
         };
         check("7 too long\n", Some(0.7), "too long");
         check("10", Some(1.0), "");
         check("0: wrong", Some(0.0), "wrong");
         check("too long", None, "too long");
-        check("70 words are too many", None, "70 words are too many");
-        check("\n", None, "");
+        for nothing in ["11 much too good", "-3", "NaN", "\n"] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
     }
 }

@@ -83,6 +83,15 @@ impl LlmJudge {
     }
 
     async fn judge(&self, samples: Cow<'_, [Sample]>) -> Vec<Result<Feedback, LossError>> {
+        if let Asked::Rubric(rubric) = &self.asked
+            && rubric.is_empty()
+        {
+            let nothing = || LossError::Failed {
+                loss: NAME.to_owned(),
+                problem: "its rubric has no criteria".to_owned(),
+            };
+            return samples.iter().map(|_| Err(nothing())).collect();
+        }
         let prompts = samples.iter().map(shown).collect();
         let answers = self
             .model

@@ -74,11 +74,23 @@ pub trait Loss: Send + Sync {
     fn evaluate_batch<'a>(&'a self, samples: &'a [Sample]) -> BatchLossFuture<'a> {
         Box::pin(join_all(samples.iter().map(|sample| self.evaluate(sample))))
     }
+
+    /// Whether outputs are to be judged together:
+    /// [`evaluate`](crate::optimization::evaluate()) asks about each output as soon as it is
+    /// there, unless this is true; then it waits for all of them and asks
+    /// [`evaluate_batch`](Self::evaluate_batch).
+    fn takes_batches(&self) -> bool {
+        false
+    }
 }
 
 impl<L: Loss + ?Sized> Loss for Box<L> {
     fn evaluate<'a>(&'a self, sample: &'a Sample) -> LossFuture<'a> {
         (**self).evaluate(sample)
+    }
+
+    fn takes_batches(&self) -> bool {
+        (**self).takes_batches()
     }
 
     fn evaluate_batch<'a>(&'a self, samples: &'a [Sample]) -> BatchLossFuture<'a> {
@@ -89,6 +101,10 @@ impl<L: Loss + ?Sized> Loss for Box<L> {
 impl<L: Loss + ?Sized> Loss for std::sync::Arc<L> {
     fn evaluate<'a>(&'a self, sample: &'a Sample) -> LossFuture<'a> {
         (**self).evaluate(sample)
+    }
+
+    fn takes_batches(&self) -> bool {
+        (**self).takes_batches()
     }
 
     fn evaluate_batch<'a>(&'a self, samples: &'a [Sample]) -> BatchLossFuture<'a> {

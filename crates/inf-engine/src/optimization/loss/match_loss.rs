@@ -2,16 +2,21 @@
 
 use super::{Loss, LossError, LossFuture, Sample};
 use crate::document::shorten;
+use crate::execution::answer_json::{self, NoValue};
 use crate::parameter::{Feedback, FeedbackType};
 use crate::value::Value;
 
 /// The most characters of a value in a message.
 const SHOWN: usize = 200;
 
+/// Where feedback says what an output was taken for: what
+/// [`ClassReport`](crate::optimization::ClassReport) counts.
+const FOUND: &str = "found";
+
 /// Compares an output, or a field of it, with the expected answer: 1 or 0.
 ///
-/// Numbers are compared as numbers, and texts without the space around them; a
-/// text and something else by their texts, so that `"5"` is `5`.
+/// Numbers are compared as numbers, those in texts, too, so that `"5"` is `5.0`; texts
+/// without the space around them; a text and something else by their texts.
 ///
 /// ```
 /// use inf_engine::optimization::MatchLoss;
@@ -47,7 +52,8 @@ impl MatchLoss {
     }
 
     /// The same for a field of the output, dotted where it lies deeper
-    /// (`answer.label`, `tags.0`). An output that is text is read as JSON then.
+    /// (`answer.label`, `tags.0`). An output that is text is read as JSON then, in fences,
+    /// too, as typed answers are.
     #[must_use]
     pub fn at(mut self, path: &str) -> Self {
         self.path = path.split('.').map(str::to_owned).collect();
@@ -70,8 +76,7 @@ impl MatchLoss {
         use std::borrow::Cow;
         let mut part = Cow::Borrowed(output);
         if let (Value::String(text), false) = (output, self.path.is_empty()) {
-            let json: Result<serde_json::Value, _> = serde_json::from_str(text.trim());
-            let json = json.map_err(|error| {
+            let json = json_in(text).map_err(|error| {
                 let text = shorten(text, SHOWN);
                 format!(
                     "the output is to be JSON with `{}`, and it is none ({error}): {text}",
@@ -115,13 +120,21 @@ impl MatchLoss {
             (Value::Number(found), Value::Number(expected)) => {
                 found == expected || found.as_f64() == expected.as_f64()
             }
+            (Value::Number(number), Value::String(text))
+            | (Value::String(text), Value::Number(number)) => {
+                let read: Option<f64> = text.trim().parse().ok();
+                read.is_some() && read == number.as_f64()
+            }
             (Value::String(_), _) | (_, Value::String(_)) => text(found) == text(expected),
             (found, expected) => found == expected,
         }
     }
 
     fn verdict(&self, sample: &Sample) -> Result<Feedback, LossError> {
-        let Some(expected) = &sample.expected else {
+        // Every text contains one that is empty.
+        let is_something =
+            |expected: &&Value| self.is_exact || !expected.to_string().trim().is_empty();
+        let Some(expected) = sample.expected.as_ref().filter(is_something) else {
             let loss = if self.is_exact {
                 "exact match"
             } else {
@@ -131,9 +144,10 @@ impl MatchLoss {
                 loss: loss.to_owned(),
             });
         };
-        let (score, text) = match self.part(&sample.output) {
-            Err(why) => (0.0, why),
-            Ok(found) if self.matches(&found, expected) => (1.0, String::new()),
+        let part = self.part(&sample.output);
+        let (score, text) = match &part {
+            Err(why) => (0.0, why.clone()),
+            Ok(found) if self.matches(found, expected) => (1.0, String::new()),
             Ok(found) => {
                 let shown = |value: &Value| shorten(&value.to_string(), SHOWN);
                 let expected = shown(expected);
@@ -144,12 +158,32 @@ impl MatchLoss {
                 };
                 (
                     0.0,
-                    format!("expected {wanted}, and the output is `{}`", shown(&found)),
+                    format!("expected {wanted}, and the output is `{}`", shown(found)),
                 )
             }
         };
-        Ok(Feedback::new(FeedbackType::Verifier, text).with_score(score))
+        let feedback = Feedback::new(FeedbackType::Verifier, text).with_score(score);
+        Ok(match part {
+            // However it is written, it is what was expected.
+            Ok(_) if self.is_exact && score > 0.0 => {
+                feedback.with_metadata(FOUND, expected.clone())
+            }
+            Ok(found) if self.is_exact => feedback.with_metadata(FOUND, found.into_owned()),
+            _ => feedback,
+        })
     }
+}
+
+/// The JSON in an output, or why there is none.
+fn json_in(text: &str) -> Result<serde_json::Value, String> {
+    // A number by itself has no fields.
+    let accept = |json: serde_json::Value| match json {
+        serde_json::Value::Object(_) | serde_json::Value::Array(_) => Ok(json),
+        other => Err(format!("it is `{other}`")),
+    };
+    answer_json::find(text, false, accept).map_err(|why| match why {
+        NoValue::NotJson(why) | NoValue::Misfit(why) => why,
+    })
 }
 
 impl Loss for MatchLoss {

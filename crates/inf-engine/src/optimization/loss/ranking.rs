@@ -14,7 +14,9 @@ use crate::value::{Schema, Value};
 
 /// Asks a model to rank the outputs for the same input: 1 for the best, 0 for the
 /// worst, in equal steps. It takes a batch in which inputs have several outputs,
-/// such as those of several candidates; an output alone has no verdict.
+/// such as those of several candidates; an output alone has no verdict. Its scores say
+/// who is better in a batch and not how good anybody is: a gate, which compares two
+/// evaluations, needs another loss.
 ///
 /// The order in which outputs are shown is that of their texts, so that it says
 /// nothing of where they come from; equal outputs share the better place.
@@ -182,5 +184,9 @@ impl Loss for RankingLoss {
 
     fn evaluate_batch<'a>(&'a self, samples: &'a [Sample]) -> BatchLossFuture<'a> {
         Box::pin(self.rank(samples))
+    }
+
+    fn takes_batches(&self) -> bool {
+        true
     }
 }

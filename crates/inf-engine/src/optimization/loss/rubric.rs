@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::value::{Schema, Value};
 
+/// The field of an answer that is of no criterion.
+const ADVICE: &str = "advice";
+
 /// What is judged: criteria, each with levels from worst to best. A judge with a
 /// rubric names a level for each, which is more even than a number from nowhere.
 ///
@@ -79,9 +82,22 @@ pub(super) struct Judged {
 impl Rubric {
     /// A rubric of these criteria.
     pub fn new(criteria: impl IntoIterator<Item = Criterion>) -> Self {
-        Self {
-            criteria: criteria.into_iter().collect(),
+        let mut known: Vec<Criterion> = Vec::new();
+        for mut criterion in criteria {
+            // They are fields of one answer, and so is the advice.
+            let is_taken =
+                |name: &str| name == ADVICE || known.iter().any(|other| other.name == name);
+            while is_taken(&criterion.name) {
+                criterion.name.push('_');
+            }
+            known.push(criterion);
         }
+        Self { criteria: known }
+    }
+
+    /// Whether there is nothing to judge by.
+    pub(super) fn is_empty(&self) -> bool {
+        self.criteria.is_empty()
     }
 
     /// The rubric as a judge reads it.
@@ -119,8 +135,8 @@ impl Rubric {
         });
         let mut properties: serde_json::Map<String, serde_json::Value> = properties.collect();
         let mut required: Vec<String> = properties.keys().cloned().collect();
-        properties.insert("advice".to_owned(), json!({"type": "string"}));
-        required.push("advice".to_owned());
+        properties.insert(ADVICE.to_owned(), json!({"type": "string"}));
+        required.push(ADVICE.to_owned());
         Schema::from_json(json!({"type": "object", "properties": properties, "required": required}))
     }
 
@@ -150,7 +166,7 @@ impl Rubric {
             }
         }
         let advice = answer
-            .get("advice")
+            .get(ADVICE)
             .and_then(Value::as_str)
             .unwrap_or_default();
         if !advice.trim().is_empty() && sum < weights {

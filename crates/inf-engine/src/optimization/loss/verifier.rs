@@ -57,6 +57,15 @@ impl<M: Into<String>> From<Result<(), M>> for Verdict {
     }
 }
 
+impl<M: Into<String>> From<Result<f64, M>> for Verdict {
+    fn from(checked: Result<f64, M>) -> Self {
+        match checked {
+            Ok(score) => Self::from(score),
+            Err(message) => Self::from((0.0, message)),
+        }
+    }
+}
+
 type Check = dyn Fn(&Sample) -> Result<Verdict, LossError> + Send + Sync;
 
 /// Asks a function of yours. A check that fails without a message says that its

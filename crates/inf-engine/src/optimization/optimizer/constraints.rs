@@ -19,6 +19,7 @@ pub struct Constraints {
     max_characters: usize,
     kept: Vec<String>,
     allows_copies: bool,
+    allows_answers: bool,
 }
 
 /// Words in a row that count as a copy: small models paste examples (a lesson of
@@ -32,6 +33,7 @@ impl Default for Constraints {
             max_characters: Self::DEFAULT_MAX_CHARACTERS,
             kept: Vec::new(),
             allows_copies: false,
+            allows_answers: true,
         }
     }
 }
@@ -63,6 +65,16 @@ impl Constraints {
         self
     }
 
+    /// Sets whether a text may have the expected answer of an example that it was made
+    /// from, however short; by default it may. Where there are few different answers, as
+    /// with labels, a text has to name them; where each has its own, one that names them
+    /// has learnt them by heart. What the text that is there has stays allowed.
+    #[must_use]
+    pub fn with_answers_allowed(mut self, allows_answers: bool) -> Self {
+        self.allows_answers = allows_answers;
+        self
+    }
+
     /// The rules as a model is told them.
     pub(super) fn shown(&self, current: &str) -> String {
         let mut rules = vec![format!("at most {} characters", self.max_characters)];
@@ -70,6 +82,9 @@ impl Constraints {
         rules.extend(kept.iter().map(|text| format!("it contains `{text}`")));
         if !self.allows_copies {
             rules.push("nothing copied from examples: general rules".to_owned());
+        }
+        if !self.allows_answers {
+            rules.push("no answer of an example is in it".to_owned());
         }
         rules.join("; ")
     }
@@ -85,12 +100,13 @@ impl Constraints {
     }
 
     /// What is wrong with `proposed` in place of `current`; `examples` are texts
-    /// that it may not copy.
+    /// that it may not copy, and `answers` what was expected for them.
     pub(super) fn problem(
         &self,
         current: &str,
         proposed: &str,
         examples: &[&str],
+        answers: &[&str],
     ) -> Option<String> {
         if proposed.trim().is_empty() {
             return Some("it is empty".to_owned());
@@ -111,8 +127,32 @@ impl Constraints {
         {
             return Some(format!("it copies an example: `{copied}`"));
         }
+        if !self.allows_answers
+            && let Some(answer) = answers
+                .iter()
+                .find(|answer| has(proposed, answer) && !has(current, answer))
+        {
+            return Some(format!(
+                "it gives away the answer of an example: `{answer}`"
+            ));
+        }
         None
     }
+}
+
+/// The words of a text in small letters.
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}
+
+/// Whether the words of `part` stand in a row in `text`.
+fn has(text: &str, part: &str) -> bool {
+    let (text, part) = (words(text), words(part));
+    !part.is_empty() && text.windows(part.len()).any(|row| row == part)
 }
 
 /// The placeholders in a text: `{name}` and `{name.part}`, each once.
@@ -136,13 +176,6 @@ fn placeholders(text: &str) -> Vec<String> {
 
 /// Words in a row that `proposed` has from an example and not from what was there.
 fn copied(current: &str, proposed: &str, examples: &[&str]) -> Option<String> {
-    let words = |text: &str| -> Vec<String> {
-        let words = text.split(|c: char| !c.is_alphanumeric());
-        words
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect()
-    };
     let mut known: HashSet<Vec<String>> = HashSet::new();
     for example in examples {
         known.extend(words(example).windows(COPIED_WORDS).map(<[String]>::to_vec));
@@ -168,7 +201,7 @@ mod tests {
             .keeping("JSON");
         let example = "the quick brown fox jumps over the lazy dog again";
         let check = |proposed: &str, expected: Option<&str>| {
-            let problem = constraints.problem("JSON for {name} {0}", proposed, &[example]);
+            let problem = constraints.problem("JSON for {name} {0}", proposed, &[example], &[]);
             assert_eq!(problem.as_deref(), expected, "{proposed}");
         };
         check("Answer {name} in JSON.", None);
@@ -188,9 +221,31 @@ mod tests {
     fn what_was_there_before_is_no_copy() {
         let row = "one two three four five six seven eight";
         let constraints = Constraints::default();
-        assert_eq!(constraints.problem(row, row, &[row]), None);
-        assert!(constraints.problem("", row, &[row]).is_some());
+        assert_eq!(constraints.problem(row, row, &[row], &[]), None);
+        assert!(constraints.problem("", row, &[row], &[]).is_some());
         let allowed = constraints.with_copies_allowed(true);
-        assert_eq!(allowed.problem("", row, &[row]), None);
+        assert_eq!(allowed.problem("", row, &[row], &[]), None);
+    }
+
+    #[test]
+    fn answers_of_examples_are_given_away_only_where_they_may_be() {
+        let answers = ["Port Louis", "5", "!"];
+        let told = Constraints::default().with_answers_allowed(false);
+        let check = |proposed: &str, expected: Option<&str>| {
+            let problem = told.problem("Answer within 5 words.", proposed, &[], &answers);
+            assert_eq!(problem.as_deref(), expected, "{proposed}");
+        };
+        let given_away = "it gives away the answer of an example: `Port Louis`";
+        check("Of Mauritius it is port louis.", Some(given_away));
+        check("Name the port, Louis.", Some(given_away));
+        check("Name the port!", None);
+        // It was there before.
+        check("Answer within 5 words, in full sentences.", None);
+        let allowed = Constraints::default();
+        assert_eq!(allowed.problem("", "Port Louis", &[], &answers), None);
+        assert!(
+            told.shown("")
+                .ends_with("; no answer of an example is in it")
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::execution::{ExecutionSettings, Overlay, Pipeline};
 use crate::optimization::{Comparison, Dataset, Evaluation, Loss, evaluate};
+use crate::value::Data;
 
 /// Decides whether a proposal is applied: candidates run as an overlay, on the same
 /// examples as what is there now, and are compared example by example.
@@ -115,11 +116,17 @@ impl GateReport {
 }
 
 /// The examples with a score in both that a decision takes at least.
-pub(super) const LEAST_PAIRS: usize = 3;
+pub(crate) const LEAST_PAIRS: usize = 3;
 
 impl Gate<'_> {
-    /// Decides on a candidate for `pipeline`.
-    pub(super) async fn decide(&self, pipeline: &Pipeline, candidate: &Overlay) -> GateReport {
+    /// Decides on a candidate for `pipeline`; nothing is changed by it.
+    /// [`Update::decide_and_apply`](super::Update::decide_and_apply) is for optimizers.
+    pub async fn decide<I: Data, O: Data>(
+        &self,
+        pipeline: &Pipeline<I, O>,
+        candidate: &Overlay,
+    ) -> GateReport {
+        let pipeline = &pipeline.untyped();
         let (minibatch, validation) = match self {
             Gate::None => return GateReport::new(Decision::Accepted, "there is no gate"),
             Gate::Minibatch(minibatch) => (minibatch, None),

@@ -1,5 +1,6 @@
 //! [`Attempt`]: what was tried for a parameter.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A text that was tried for a parameter.
@@ -52,4 +53,64 @@ pub(crate) fn shown(attempts: &[Attempt], most: usize) -> String {
         format!("<attempt>\n{text}\n</attempt>\n{outcome}{joint}: {why}\n")
     });
     lines.collect()
+}
+
+/// The texts of which it need not be measured again that they are no good: each was
+/// clearly worse by itself, or was worse often. A few examples say little, and a text
+/// that had bad luck once is the right one now and then.
+pub(crate) fn settled(attempts: &[Attempt]) -> Vec<&str> {
+    const OFTEN: usize = 3;
+    // What was undecided is not known to be worse.
+    let is_worse = |attempt: &&Attempt| {
+        attempt.outcome == AttemptOutcome::NotApplied
+            && attempt.change.is_some_and(|change| change < 0.0)
+    };
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let mut settled = Vec::new();
+    for attempt in attempts.iter().filter(is_worse) {
+        let count = times.entry(&attempt.text).or_default();
+        *count += 1;
+        if *count >= OFTEN || (attempt.is_clearly_worse && !attempt.is_joint) {
+            settled.push(&*attempt.text);
+        }
+    }
+    settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_worse_clearly_or_often_is_settled() {
+        let attempt = |text: &str, change: f64| Attempt {
+            text: text.into(),
+            change: Some(change),
+            outcome: AttemptOutcome::NotApplied,
+            is_joint: false,
+            is_clearly_worse: false,
+            why: String::new(),
+        };
+        let clearly = Attempt {
+            is_clearly_worse: true,
+            ..attempt("clearly", -0.5)
+        };
+        // Nobody knows which of several texts was to blame.
+        let jointly = Attempt {
+            text: "jointly".into(),
+            is_joint: true,
+            ..clearly.clone()
+        };
+        let tried = [
+            attempt("often", -0.1),
+            attempt("twice", -0.1),
+            clearly,
+            jointly,
+            attempt("often", -0.1),
+            attempt("twice", 0.0),
+            attempt("twice", -0.1),
+            attempt("often", -0.1),
+        ];
+        assert_eq!(settled(&tried), ["clearly", "often"]);
+    }
 }

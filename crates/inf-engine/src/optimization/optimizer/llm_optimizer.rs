@@ -6,15 +6,15 @@ use futures_util::future::join_all;
 use indexmap::IndexMap;
 
 use super::{
-    Asked, Attempt, AttemptOutcome, Change, Constraints, Decision, Gate, GateReport, NoProposal,
-    Optimizer, Proposer, StepFuture, Unchanged, Update, Upstream, aggregate, shown,
+    Asked, Attempt, AttemptOutcome, Change, Constraints, Gate, NoProposal, Optimizer, Proposer,
+    StepFuture, Unchanged, Update, Upstream, aggregate, known, settled, shown,
 };
-use crate::execution::{Overlay, Pipeline};
+use crate::execution::Pipeline;
 use crate::graph::ParameterRef;
 use crate::optimization::Reasoner;
 use crate::optimization::backward::Learning;
 use crate::parameter::{Feedback, Parameter, ParameterPath};
-use crate::value::{Data, Value};
+use crate::value::Data;
 
 /// Has a model rewrite parameters by their feedback.
 ///
@@ -43,7 +43,7 @@ use crate::value::{Data, Value};
 /// for batch in &batches {
 ///     optimizer.zero_feedback();
 ///     let outputs = evaluate(&pipeline, batch, &loss).await;
-///     backward(&pipeline, &outputs.examples, Some(&reasoner)).await;
+///     backward(&pipeline, &outputs, Some(&reasoner)).await;
 ///     let update = optimizer.step(&Gate::minibatch(&loss, batch, &outputs)).await;
 ///     println!("{:?}", update.gate.map(|gate| gate.why));
 /// }
@@ -123,11 +123,29 @@ impl LlmOptimizer {
     }
 
     async fn take_step(&mut self, gate: &Gate<'_>) -> Update {
-        let mut update = Update {
-            changes: Vec::new(),
-            unchanged: Vec::new(),
-            gate: None,
-        };
+        let mut update = Update::default();
+        let mut same = self.propose_all(&mut update, None).await;
+        // A text may stay where another one changes; if none does, the step was for nothing.
+        if update.changes.is_empty() && !same.is_empty() {
+            same = self.propose_all(&mut update, Some(&same)).await;
+        }
+        for path in same {
+            self.note_unchanged(&mut update, path, NoProposal::Same);
+        }
+        update.decide_and_apply(gate, &self.pipeline).await;
+        self.remember(&update);
+        update
+    }
+
+    /// Asks for another text for all parameters that something was said of, or once more
+    /// for those that are named, in levels; gives those for which the text that there is
+    /// was proposed.
+    async fn propose_all(
+        &mut self,
+        update: &mut Update,
+        again: Option<&[ParameterPath]>,
+    ) -> Vec<ParameterPath> {
+        let mut same = Vec::new();
         let graph = Arc::clone(self.pipeline.graph());
         for level in Learning::of(&graph).levels(&graph) {
             let upstream: Vec<Upstream> = update
@@ -139,26 +157,24 @@ impl LlmOptimizer {
                     after: Arc::clone(&change.after),
                 })
                 .collect();
+            let is_asked = |parameter: &ParameterRef| {
+                let path = &self.parameters[parameter.index()].0;
+                again.is_none_or(|again| again.contains(path))
+            };
             let proposals = level
                 .into_iter()
-                .map(|parameter| self.propose(parameter, &upstream));
+                .filter(is_asked)
+                .map(|parameter| self.propose(parameter, &upstream, again.is_some()));
             let proposals = join_all(proposals).await;
             for (path, proposed) in proposals.into_iter().flatten() {
                 match proposed {
                     Ok(change) => update.changes.push(change),
-                    Err(why) => self.note_unchanged(&mut update, path, why),
+                    Err(NoProposal::Same) => same.push(path),
+                    Err(why) => self.note_unchanged(update, path, why),
                 }
             }
         }
-        if update.changes.is_empty() {
-            return update;
-        }
-        let changes = update.changes.iter();
-        let changes = changes.map(|change| (change.path.clone(), Arc::clone(&change.after)));
-        let candidate: Overlay = changes.collect();
-        let report = gate.decide(&self.pipeline, &candidate).await;
-        self.settle(&mut update, report);
-        update
+        same
     }
 
     /// A change of one parameter; `None` if nothing was said of it.
@@ -166,6 +182,7 @@ impl LlmOptimizer {
         &self,
         parameter: ParameterRef,
         upstream: &[Upstream],
+        is_again: bool,
     ) -> Option<(ParameterPath, Result<Change, NoProposal>)> {
         let (path, parameter) = &self.parameters[parameter.index()];
         let feedback: Vec<Feedback> = parameter.feedback();
@@ -178,11 +195,6 @@ impl LlmOptimizer {
             Ok(text) => text,
             Err(error) => return Some((path.clone(), Err(NoProposal::NoAnswer(error)))),
         };
-        let excerpts = feedback.iter().flat_map(|one| {
-            let keys = ["prompt", "output"].into_iter();
-            keys.filter_map(|key| one.metadata.get(key).and_then(Value::as_str))
-        });
-        let excerpts: Vec<&str> = excerpts.collect();
         let history = shown(self.history(path.as_str()), self.shown_attempts);
         let description = parameter.description();
         let asked = Asked {
@@ -192,47 +204,23 @@ impl LlmOptimizer {
             feedback: &shown_feedback,
             history: &history,
             upstream,
-            examples: &excerpts,
+            examples: &known(&feedback, &["prompt", "output", "expected"]),
+            answers: &known(&feedback, &["expected"]),
+            settled: &settled(self.history(path.as_str())),
+            is_again,
         };
         let change = self.proposer.propose(&asked).await.map(|text| Change {
             path: path.clone(),
             before: current,
             after: text.into(),
         });
-        let change = change.and_then(|change| {
-            let is_old = change.after == change.before || self.is_settled(path, &change.after);
-            if is_old {
-                let problem = "it is what there is, or was worse before".to_owned();
-                let text = change.after.to_string();
-                return Err(NoProposal::Unfit { text, problem });
-            }
-            Ok(change)
-        });
         Some((path.clone(), change))
-    }
-
-    /// Whether it need not be measured again that `text` is no good: it was clearly
-    /// worse by itself, or it was worse often. A few examples say little, and a text
-    /// that had bad luck once is the right one now and then.
-    fn is_settled(&self, path: &ParameterPath, text: &str) -> bool {
-        const OFTEN: usize = 3;
-        // What was undecided is not known to be worse.
-        let is_worse = |attempt: &&Attempt| {
-            attempt.outcome == AttemptOutcome::NotApplied
-                && &*attempt.text == text
-                && attempt.change.is_some_and(|change| change < 0.0)
-        };
-        let mut tried = self.history(path.as_str()).iter().filter(is_worse);
-        let mut count = 0;
-        tried.any(|attempt| {
-            count += 1;
-            count >= OFTEN || (attempt.is_clearly_worse && !attempt.is_joint)
-        })
     }
 
     fn note_unchanged(&mut self, update: &mut Update, path: ParameterPath, why: NoProposal) {
         let why = match why {
             NoProposal::NoAnswer(error) => format!("there is no proposal: {error}"),
+            NoProposal::Same => "the text that there is was proposed".to_owned(),
             NoProposal::Unfit { text, problem } => {
                 let attempt = Attempt {
                     text: text.into(),
@@ -249,30 +237,16 @@ impl LlmOptimizer {
         update.unchanged.push(Unchanged { path, why });
     }
 
-    /// Applies what was decided on, and remembers it.
-    fn settle(&mut self, update: &mut Update, mut report: GateReport) {
-        let is_frozen = |change: &Change| {
-            let mut parameters = self.parameters.iter();
-            let found = parameters.find(|(path, _)| *path == change.path);
-            found.is_none_or(|(_, parameter)| !parameter.requires_grad())
+    /// Keeps what was tried, for the next time.
+    fn remember(&mut self, update: &Update) {
+        let Some(report) = &update.gate else {
+            return;
         };
-        if report.decision == Decision::Accepted && update.changes.iter().any(is_frozen) {
-            report.decision = Decision::Rejected;
-            report.why = String::from("a parameter was frozen in the meantime");
-        }
-        let is_applied = report.decision == Decision::Accepted;
+        let is_applied = update.is_applied();
         let measured = report.validation.or(report.minibatch);
         let interval = measured.and_then(|compared| compared.interval);
         let is_clearly_worse = interval.is_some_and(|interval| interval.high < 0.0);
         for change in &update.changes {
-            if is_applied
-                && let Some((_, parameter)) = self
-                    .parameters
-                    .iter()
-                    .find(|(path, _)| *path == change.path)
-            {
-                parameter.set_value(Arc::clone(&change.after));
-            }
             let attempt = Attempt {
                 text: Arc::clone(&change.after),
                 change: measured.map(|compared| compared.mean),
@@ -285,12 +259,9 @@ impl LlmOptimizer {
                 is_clearly_worse: is_clearly_worse && !is_applied,
                 why: report.why.clone(),
             };
-            self.history
-                .entry(change.path.clone())
-                .or_default()
-                .push(attempt);
+            let history = self.history.entry(change.path.clone()).or_default();
+            history.push(attempt);
         }
-        update.gate = Some(report);
     }
 }
 

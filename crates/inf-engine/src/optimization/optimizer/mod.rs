@@ -13,11 +13,12 @@ mod llm_optimizer;
 mod optimizer_trait;
 mod proposal;
 
-pub(crate) use aggregate::aggregate;
+pub(crate) use aggregate::{aggregate, known};
 pub use constraints::Constraints;
+pub(crate) use gate::LEAST_PAIRS;
 pub use gate::{Decision, Gate, GateReport, Trial};
-pub(crate) use history::shown;
 pub use history::{Attempt, AttemptOutcome};
+pub(crate) use history::{settled, shown};
 pub use llm_optimizer::LlmOptimizer;
 pub use optimizer_trait::{Change, Optimizer, StepFuture, Unchanged, Update};
 pub(crate) use proposal::{Asked, NoProposal, Proposer, Upstream};

@@ -4,13 +4,52 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{Decision, Gate, GateReport};
+use crate::execution::{Overlay, Pipeline};
 use crate::parameter::{Feedback, Parameter, ParameterPath};
+use crate::value::Data;
 
 /// What a step of an optimizer came to, as it is being waited for.
 pub type StepFuture<'a> = Pin<Box<dyn Future<Output = Update> + Send + 'a>>;
 
 /// Makes other texts of the feedback that parameters have gathered, as in PyTorch:
 /// `zero_feedback`, backward, `step`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use inf_engine::execution::Overlay;
+/// use inf_engine::optimization::{Change, Gate, Optimizer, StepFuture, Unchanged, Update};
+/// use inf_engine::prelude::*;
+/// use inf_engine::parameter::ParameterPath;
+///
+/// /// Adds what was said first, word for word.
+/// struct Literal {
+///     pipeline: Pipeline,
+///     parameters: Vec<(ParameterPath, Parameter)>,
+/// }
+///
+/// impl Optimizer for Literal {
+///     fn parameters(&self) -> &[(ParameterPath, Parameter)] {
+///         &self.parameters
+///     }
+///
+///     fn step<'a>(&'a mut self, gate: &'a Gate<'a>) -> StepFuture<'a> {
+///         Box::pin(async move {
+///             let mut update = Update::default();
+///             for (path, parameter) in &self.parameters {
+///                 match parameter.feedback().first() {
+///                     Some(said) if parameter.requires_grad() => {
+///                         let text = format!("{}\n{}", parameter.value(), said.text);
+///                         update.changes.push(Change::new(path.clone(), parameter.value(), text));
+///                     }
+///                     _ => update.unchanged.push(Unchanged::new(path.clone(), "nothing was said")),
+///                 }
+///             }
+///             update.decide_and_apply(gate, &self.pipeline).await;
+///             update
+///         })
+///     }
+/// }
+/// ```
 pub trait Optimizer: Send + Sync {
     /// The parameters that it may change, with their paths; frozen ones are never
     /// changed.
@@ -33,12 +72,12 @@ pub trait Optimizer: Send + Sync {
     }
 
     /// Changes parameters by their feedback, if `gate` lets it: all that is proposed
-    /// or nothing of it.
+    /// or nothing of it, as [`Update::decide_and_apply`] does.
     fn step<'a>(&'a mut self, gate: &'a Gate<'a>) -> StepFuture<'a>;
 }
 
 /// What a step of an optimizer came to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Update {
     /// What was proposed, whether it was applied or not.
@@ -71,7 +110,68 @@ pub struct Unchanged {
     pub why: String,
 }
 
+impl Change {
+    /// A proposal for the parameter at `path`, which reads `before` now.
+    pub fn new(
+        path: impl Into<ParameterPath>,
+        before: impl Into<Arc<str>>,
+        after: impl Into<Arc<str>>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            before: before.into(),
+            after: after.into(),
+        }
+    }
+}
+
+impl Unchanged {
+    /// The parameter at `path` keeps its text, for a reason that is a sentence.
+    pub fn new(path: impl Into<ParameterPath>, why: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            why: why.into(),
+        }
+    }
+}
+
 impl Update {
+    /// Has `gate` decide on all `changes` together, and applies all of them to the
+    /// parameters of `pipeline`, or none. Without changes there is nothing to decide; a
+    /// frozen parameter among them has none of them applied.
+    pub async fn decide_and_apply<I: Data, O: Data>(
+        &mut self,
+        gate: &Gate<'_>,
+        pipeline: &Pipeline<I, O>,
+    ) {
+        if self.changes.is_empty() {
+            return;
+        }
+        let pipeline = pipeline.untyped();
+        let changes = self.changes.iter();
+        let changes = changes.map(|change| (change.path.clone(), Arc::clone(&change.after)));
+        let candidate: Overlay = changes.collect();
+        let mut report = gate.decide(&pipeline, &candidate).await;
+        let table = pipeline.graph().parameters();
+        let found = self.changes.iter().map(|change| {
+            let found = table.iter().find(|found| found.path == change.path)?;
+            found.parameter.requires_grad().then_some(&found.parameter)
+        });
+        let found: Option<Vec<&Parameter>> = found.collect();
+        if report.decision == Decision::Accepted {
+            if let Some(parameters) = found {
+                for (parameter, change) in parameters.into_iter().zip(&self.changes) {
+                    // None of them is frozen, as was just seen.
+                    let _ = parameter.apply_update(Arc::clone(&change.after));
+                }
+            } else {
+                report.decision = Decision::Rejected;
+                report.why = String::from("a parameter is frozen, or there is none of that path");
+            }
+        }
+        self.gate = Some(report);
+    }
+
     /// Whether parameters were changed.
     pub fn is_applied(&self) -> bool {
         let decision = self.gate.as_ref().map(|gate| gate.decision);

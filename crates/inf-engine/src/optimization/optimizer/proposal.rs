@@ -51,6 +51,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) upstream: &'a [Upstream],
     /// Texts that it may not copy.
     pub(crate) examples: &'a [&'a str],
+    /// Answers of examples, which it may not give away if it is told so.
+    pub(crate) answers: &'a [&'a str],
+    /// Texts that were tried and are no good.
+    pub(crate) settled: &'a [&'a str],
+    /// Whether the text that there is was proposed before.
+    pub(crate) is_again: bool,
 }
 
 /// A text before this one in the pipeline, that changes in the same step.
@@ -76,6 +82,8 @@ pub(crate) struct Proposer {
 pub(crate) enum NoProposal {
     /// The model gave none.
     NoAnswer(ExecutionError),
+    /// It gave the text that there is.
+    Same,
     /// It gave one that is not allowed, twice.
     Unfit { text: String, problem: String },
 }
@@ -91,26 +99,45 @@ impl Proposer {
             let rules = rules.await.map_err(NoProposal::NoAnswer)?;
             tagged(&mut prompt, "rules", &rules.rules.join("\n"));
         }
+        if asked.is_again {
+            let _ = writeln!(
+                prompt,
+                "The text that there is led to this feedback: write another one."
+            );
+        }
+        let is_same = |text: &str| text.trim() == asked.current.trim();
         let text = self.rewritten(&prompt).await?;
-        let Some(problem) = self
-            .constraints
-            .problem(asked.current, &text, asked.examples)
-        else {
+        if is_same(&text) {
+            return Err(NoProposal::Same);
+        }
+        let Some(problem) = self.problem(asked, &text) else {
             return Ok(text);
         };
         tagged(&mut prompt, "proposed", &text);
         let _ = writeln!(
             prompt,
-            "That text is not allowed: {problem}. Write it again without this."
+            "That text is not allowed: {problem}. Write it anew so that it is."
         );
         let text = self.rewritten(&prompt).await?;
-        match self
-            .constraints
-            .problem(asked.current, &text, asked.examples)
-        {
+        match self.problem(asked, &text) {
+            None if is_same(&text) => Err(NoProposal::Same),
             None => Ok(text),
             Some(problem) => Err(NoProposal::Unfit { text, problem }),
         }
+    }
+
+    /// Why `text` is not worth trying.
+    fn problem(&self, asked: &Asked<'_>, text: &str) -> Option<String> {
+        if asked.settled.contains(&text) {
+            return Some("it was tried, and was worse".to_owned());
+        }
+        let Asked {
+            current,
+            examples,
+            answers,
+            ..
+        } = asked;
+        self.constraints.problem(current, text, examples, answers)
     }
 
     async fn rewritten(&self, prompt: &str) -> Result<String, NoProposal> {

@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::parameter::ParameterPath;
 
-/// What changed in a parameter. As text it is its lines, with `-` before those
-/// that are gone and `+` before new ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What changed in a parameter. As text it is its path with the scores, and its lines,
+/// with `-` before those that are gone and `+` before new ones.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TextChange {
     /// Which one.
@@ -15,28 +15,50 @@ pub struct TextChange {
     pub before: String,
     /// Its text now.
     pub after: String,
+    /// The mean on the validation examples before, with all texts as they were.
+    pub score_before: Option<f64>,
+    /// The mean on the validation examples now.
+    pub score_after: Option<f64>,
 }
 
 impl TextChange {
-    pub(crate) fn new(
-        path: ParameterPath,
+    /// The change of the parameter `path` from one text to another.
+    pub fn new(
+        path: impl Into<ParameterPath>,
         before: impl Into<String>,
         after: impl Into<String>,
     ) -> Self {
         Self {
-            path,
+            path: path.into(),
             before: before.into(),
             after: after.into(),
+            score_before: None,
+            score_after: None,
         }
+    }
+
+    /// The lines of both texts: after `-` those that are gone, after `+` new ones, after a space
+    /// those that stayed.
+    pub fn lines(&self) -> Vec<(char, &str)> {
+        let before: Vec<&str> = self.before.lines().collect();
+        let after: Vec<&str> = self.after.lines().collect();
+        diff(&before, &after)
+    }
+
+    /// The same with the means on the validation examples before and after.
+    pub(crate) fn with_scores(mut self, [before, after]: [Option<f64>; 2]) -> Self {
+        (self.score_before, self.score_after) = (before, after);
+        self
     }
 }
 
 impl fmt::Display for TextChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.path)?;
-        let before: Vec<&str> = self.before.lines().collect();
-        let after: Vec<&str> = self.after.lines().collect();
-        for (mark, line) in diff(&before, &after) {
+        if let (Some(before), Some(after)) = (self.score_before, self.score_after) {
+            write!(formatter, " ({before:.3} → {after:.3})")?;
+        }
+        for (mark, line) in self.lines() {
             write!(formatter, "\n  {mark} {line}")?;
         }
         Ok(())
@@ -83,7 +105,7 @@ mod tests {
     #[test]
     fn lines_that_stay_are_shown_once() {
         let change = TextChange::new(
-            "rule".into(),
+            "rule",
             "Classify.\nBe brief.",
             "Classify.\nOne word.\nBe brief.\nNo dots.",
         );
@@ -92,7 +114,11 @@ mod tests {
             shown,
             "rule\n    Classify.\n  + One word.\n    Be brief.\n  + No dots."
         );
-        let change = TextChange::new("rule".into(), "a\nb", "c");
-        assert_eq!(change.to_string(), "rule\n  - a\n  - b\n  + c");
+        let change = TextChange::new("rule", "a\nb", "c");
+        let change = change.with_scores([Some(0.25), Some(0.5)]);
+        assert_eq!(
+            change.to_string(),
+            "rule (0.250 → 0.500)\n  - a\n  - b\n  + c"
+        );
     }
 }

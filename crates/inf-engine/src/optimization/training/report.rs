@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::TextChange;
+use super::{TextChange, TextTrial};
 use crate::document::shorten;
 use crate::execution::Spent;
 use crate::module::StateDict;
-use crate::optimization::{Comparison, Evaluation, Update};
+use crate::optimization::{Comparison, Decision, Evaluation, Update};
 
 /// What training came to. As text it is a summary: the scores before and after,
 /// every step, and what changed in each parameter.
@@ -23,6 +23,8 @@ pub struct TrainReport {
     pub after: Evaluation,
     /// What changed.
     pub changes: Vec<TextChange>,
+    /// The texts that were there before.
+    pub texts_before: StateDict,
     /// Every step.
     pub steps: Vec<TrainStep>,
     /// Why it ended.
@@ -45,10 +47,61 @@ pub struct TrainStep {
     pub minibatch: Option<f64>,
     /// What was proposed and what became of it; `None` if nothing was wanting.
     pub update: Option<Update>,
+    /// How many questions the reasoner of the backward pass had no answer to; feedback went
+    /// on as it was there.
+    pub unanswered: usize,
     /// The mean on the validation examples after the step.
     pub validation: Option<f64>,
     /// What all calls took up to its end.
     pub spent: Spent,
+    /// What its own calls took.
+    pub took: Spent,
+}
+
+impl TrainReport {
+    /// Every text that every parameter had, or nearly, with its score and what it cost, in
+    /// the order in which they were tried; those that were there before are the first.
+    pub fn history(&self) -> Vec<TextTrial> {
+        let first_step = self.steps.first();
+        let before = first_step.map_or(self.spent, |step| step.spent.since(step.took));
+        let before = self.texts_before.iter().map(|(path, text)| TextTrial {
+            path: path.clone(),
+            text: text.into(),
+            step: None,
+            decision: Decision::Accepted,
+            score: self.before.mean(),
+            change: None,
+            took: before,
+        });
+        let tried = self.steps.iter().flat_map(|step| {
+            let update = step.update.iter();
+            update.flat_map(move |update| {
+                update
+                    .changes
+                    .iter()
+                    .map(move |change| (step, update, change))
+            })
+        });
+        let tried = tried.filter_map(|(step, update, change)| {
+            let gate = update.gate.as_ref()?;
+            let compared = gate.validation.or(gate.minibatch);
+            let evaluation = gate.evaluation.as_ref();
+            Some(TextTrial {
+                path: change.path.clone(),
+                text: change.after.clone(),
+                step: Some(step.step),
+                decision: gate.decision,
+                score: match evaluation {
+                    Some(evaluation) => evaluation.mean(),
+                    None if update.is_applied() => step.validation,
+                    None => None,
+                },
+                change: compared.map(|compared| compared.mean),
+                took: step.took,
+            })
+        });
+        before.chain(tried).collect()
+    }
 }
 
 /// Why training ended.
@@ -63,6 +116,12 @@ pub enum StopReason {
     Patience,
     /// The budget does not allow another step.
     Budget,
+    /// It was cancelled.
+    Cancelled,
+    /// All parameters are frozen, or the optimizer has none of the pipeline's.
+    NothingLearns,
+    /// There are too few examples to learn from, or too few with a score to decide by.
+    TooFewExamples,
 }
 
 impl fmt::Display for StopReason {
@@ -72,17 +131,29 @@ impl fmt::Display for StopReason {
             Self::Target => "the target is reached",
             Self::Patience => "nothing helped any more",
             Self::Budget => "the budget does not allow another step",
+            Self::Cancelled => "it was cancelled",
+            Self::NothingLearns => {
+                "nothing learns: the parameters are frozen, or the optimizer's are not the pipeline's"
+            }
+            Self::TooFewExamples => {
+                "too few examples: three in a step, and three with a score for the validation, are the least"
+            }
         })
     }
 }
 
+/// What was spent, for people.
+pub(crate) fn told(spent: Spent) -> String {
+    let Spent {
+        calls,
+        tokens,
+        cost,
+    } = spent;
+    format!("{calls} calls, {tokens} tokens, cost: {cost}")
+}
+
 impl fmt::Display for TrainReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spent {
-            calls,
-            tokens,
-            cost,
-        } = self.spent;
         writeln!(formatter, "before   {}", self.before)?;
         writeln!(formatter, "after    {}", self.after)?;
         let change = Comparison::of(&self.before, &self.after);
@@ -97,7 +168,7 @@ impl fmt::Display for TrainReport {
             "change   {:+.3}{interval} on {} pairs",
             change.mean, change.pairs
         )?;
-        writeln!(formatter, "spent    {calls} calls, {tokens} tokens, {cost}")?;
+        writeln!(formatter, "spent    {}", told(self.spent))?;
         writeln!(
             formatter,
             "ended    after {} steps: {}",
@@ -127,11 +198,21 @@ impl fmt::Display for TrainStep {
         let (minibatch, validation) = (score(self.minibatch), score(self.validation));
         write!(
             formatter,
-            "{:>3}  minibatch {minibatch}, validation {validation}: ",
-            self.step
+            "{:>3}  minibatch {minibatch}, validation {validation}, {} calls: ",
+            self.step, self.took.calls
         )?;
+        if self.unanswered > 0 {
+            write!(
+                formatter,
+                "{} attributions had no answer; ",
+                self.unanswered
+            )?;
+        }
         let Some(update) = &self.update else {
-            return formatter.write_str("nothing is wanting");
+            return formatter.write_str(match self.minibatch {
+                Some(_) => "nothing is wanting",
+                None => "no output has a score",
+            });
         };
         let paths = update
             .changes

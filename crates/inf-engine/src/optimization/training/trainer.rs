@@ -4,15 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
 
-use super::{StopReason, TextChange, TrainReport, TrainStep};
+use super::training_run::TrainingRun;
+use super::{TrainReport, TrainStep};
 use crate::execution::{Budget, Pipeline};
-use crate::graph::Operation;
-use crate::optimization::{
-    Dataset, Evaluation, Gate, Loss, Optimizer, Reasoner, Update, backward, evaluate, planning,
-};
-use crate::resources::Dollars;
+use crate::optimization::{Dataset, Loss, Optimizer, Reasoner, planning};
 use crate::value::Data;
 
 /// Trains a pipeline: epochs of minibatches, each a forward pass, a backward pass
@@ -51,18 +47,18 @@ use crate::value::Data;
 /// # }
 /// ```
 pub struct Trainer<'t> {
-    loss: &'t dyn Loss,
-    training: &'t Dataset,
-    validation: &'t Dataset,
-    reasoner: Option<&'t Reasoner>,
-    epochs: usize,
-    batch_size: usize,
-    seed: u64,
-    patience: usize,
-    target: Option<f64>,
-    budget: Option<Budget>,
-    has_gate: bool,
-    on_step: Option<OnStep>,
+    pub(super) loss: &'t dyn Loss,
+    pub(super) training: &'t Dataset,
+    pub(super) validation: &'t Dataset,
+    pub(super) reasoner: Option<&'t Reasoner>,
+    pub(super) epochs: usize,
+    pub(super) batch_size: usize,
+    pub(super) seed: u64,
+    pub(super) patience: usize,
+    pub(super) target: Option<f64>,
+    pub(super) budget: Option<Budget>,
+    pub(super) has_gate: bool,
+    pub(super) on_step: Option<OnStep>,
 }
 
 type OnStep = Arc<dyn Fn(&TrainStep) + Send + Sync>;
@@ -103,7 +99,8 @@ impl<'t> Trainer<'t> {
     }
 
     /// Sets how many examples a step is made of; 8 by default. Fewer than three
-    /// leave the gate undecided.
+    /// leave the gate undecided; if only so many are left for the last step of an
+    /// epoch, they belong to the one before.
     #[must_use]
     pub fn with_batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size.max(1);
@@ -155,6 +152,12 @@ impl<'t> Trainer<'t> {
     }
 
     /// Trains `pipeline`, of whose parameters `optimizer` is.
+    ///
+    /// Whoever has to stop it early cancels it: with a
+    /// [`Cancellation`](crate::execution::Cancellation) among the settings of the
+    /// pipeline, or of the scope around it, it reports what it has come to, and the
+    /// pipeline has the best texts so far. These it has, too, where the future is
+    /// dropped.
     pub async fn train<I: Data, O: Data>(
         &self,
         pipeline: &Pipeline<I, O>,
@@ -164,149 +167,9 @@ impl<'t> Trainer<'t> {
         let meter = Budget::calls(u64::MAX);
         let pipeline = pipeline.untyped();
         let settings = planning::settings(&pipeline, &meter, self.budget.as_ref());
-        let training = self.run(&pipeline, optimizer, &meter).boxed();
-        settings.scope(training).await
+        let training = TrainingRun::new(self, &pipeline, &meter);
+        settings.scope(training.run(optimizer).boxed()).await
     }
-
-    async fn run(
-        &self,
-        pipeline: &Pipeline,
-        optimizer: &mut dyn Optimizer,
-        meter: &Budget,
-    ) -> TrainReport {
-        let began = Instant::now();
-        let texts_before = pipeline.state_dict();
-        let was_training = pipeline.training();
-        // Only the forward pass of a step needs records.
-        pipeline.eval();
-        let before = evaluate(pipeline, self.validation, self.loss).await;
-        let mut best = (texts_before.clone(), before.clone());
-        let mut current = before.clone();
-        let mut steps: Vec<TrainStep> = Vec::new();
-        let mut without_change = 0;
-        let mut stopped = StopReason::Epochs;
-        'epochs: for epoch in 0..self.epochs {
-            for places in self
-                .training
-                .minibatches(self.batch_size, self.seed, epoch as u64)
-            {
-                let is_reached = |evaluation: &Evaluation| match (evaluation.mean(), self.target) {
-                    (Some(mean), Some(target)) => mean >= target,
-                    _ => false,
-                };
-                let reason = if is_reached(&best.1) {
-                    Some(StopReason::Target)
-                } else if without_change >= self.patience {
-                    Some(StopReason::Patience)
-                } else if !self.affords(pipeline, places.len(), meter) {
-                    Some(StopReason::Budget)
-                } else {
-                    None
-                };
-                if let Some(reason) = reason {
-                    stopped = reason;
-                    break 'epochs;
-                }
-                let batch = self.training.pick(&places);
-                let (minibatch, update) = self.step(pipeline, optimizer, &batch, &current).await;
-                let is_applied = update.as_ref().is_some_and(Update::is_applied);
-                if is_applied {
-                    without_change = 0;
-                    let gate = update.as_ref().and_then(|update| update.gate.as_ref());
-                    current = match gate.and_then(|gate| gate.evaluation.clone()) {
-                        Some(evaluation) => evaluation,
-                        None => evaluate(pipeline, self.validation, self.loss).await,
-                    };
-                    if !current.is_cut_short() && current.mean() > best.1.mean() {
-                        best = (pipeline.state_dict(), current.clone());
-                    }
-                } else {
-                    without_change += 1;
-                }
-                let step = TrainStep {
-                    epoch,
-                    step: steps.len(),
-                    minibatch,
-                    update,
-                    validation: current.mean(),
-                    spent: meter.spent(),
-                };
-                if let Some(tell) = &self.on_step {
-                    tell(&step);
-                }
-                steps.push(step);
-            }
-        }
-        optimizer.zero_feedback();
-        for (path, parameter) in pipeline.named_parameters() {
-            if let Some(text) = best.0.get(path.as_str()) {
-                parameter.set_value(text);
-            }
-        }
-        if was_training {
-            pipeline.train();
-        }
-        let changes = texts_before.iter().filter_map(|(path, text)| {
-            let now = best.0.get(path.as_str())?;
-            (now != text).then(|| TextChange::new(path.clone(), text, now))
-        });
-        TrainReport {
-            changes: changes.collect(),
-            best: best.0,
-            before,
-            after: best.1,
-            steps,
-            stopped,
-            spent: meter.spent(),
-            elapsed: began.elapsed(),
-        }
-    }
-
-    /// One minibatch: its mean before, and what was made of it.
-    async fn step(
-        &self,
-        pipeline: &Pipeline,
-        optimizer: &mut dyn Optimizer,
-        batch: &Dataset,
-        current: &Evaluation,
-    ) -> (Option<f64>, Option<Update>) {
-        optimizer.zero_feedback();
-        pipeline.train();
-        let outputs = evaluate(pipeline, batch, self.loss).await;
-        pipeline.eval();
-        let report = backward(pipeline, &outputs.examples, self.reasoner).await;
-        if report.examples.is_empty() {
-            return (outputs.mean(), None);
-        }
-        let gate = if self.has_gate {
-            Gate::minibatch(self.loss, batch, &outputs)
-                .and_validation(self.validation, Some(current))
-        } else {
-            Gate::None
-        };
-        let update = optimizer.step(&gate).await;
-        (outputs.mean(), Some(update))
-    }
-
-    /// Whether the budget allows a step as far as its gate; what of it is not used
-    /// is not spent.
-    fn affords(&self, pipeline: &Pipeline, examples: usize, meter: &Budget) -> bool {
-        let Some(budget) = &self.budget else {
-            return true;
-        };
-        let needed = 2 * examples as u64 * calls_per_example(pipeline) + 1;
-        let remaining = planning::left(budget, meter);
-        let is_spent =
-            remaining.tokens == Some(0) || remaining.dollars.is_some_and(Dollars::is_zero);
-        !is_spent && remaining.calls.is_none_or(|left| left >= needed)
-    }
-}
-
-/// The calls that one example takes, if nothing is tried again; 1 at least.
-pub(crate) fn calls_per_example(pipeline: &Pipeline) -> u64 {
-    let nodes = pipeline.graph().nodes().iter();
-    let calls = nodes.filter(|node| matches!(node.operation(), Operation::Llm(_)));
-    (calls.count() as u64).max(1)
 }
 
 impl fmt::Debug for Trainer<'_> {

@@ -86,7 +86,7 @@ async fn feedback_goes_back_to_all_that_learn_and_to_nothing_else() {
     let pipeline = diamond().bind(resources([("a", &echo())])).unwrap();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["x", "fine", "y"]), &wrong()).await;
-    let report = backward(&pipeline, &outputs.examples, None).await;
+    let report = backward(&pipeline, &outputs, None).await;
     assert_snapshot!("backward_way", report);
     let parameters = pipeline.named_parameters();
     let gathered = parameters
@@ -97,16 +97,13 @@ async fn feedback_goes_back_to_all_that_learn_and_to_nothing_else() {
     let about = &parameters[0].1.feedback()[1];
     let about = ["example", "node", "prompt", "output"].map(|key| about.metadata[key].to_string());
     assert_eq!(about, ["0", "left", "tidy left x", "tidy"]);
-    // What has no record goes nowhere.
+    // What has no record goes nowhere, and it is said.
     pipeline.zero_feedback();
     pipeline.eval();
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
-    assert!(
-        backward(&pipeline, &outputs.examples, None)
-            .await
-            .examples
-            .is_empty()
-    );
+    let report = backward(&pipeline, &outputs, None).await;
+    assert_eq!((report.examples.len(), report.unrecorded), (0, 1));
+    assert!(report.to_string().starts_with("1 without a record: "));
     assert!(
         parameters
             .iter()
@@ -136,7 +133,7 @@ async fn a_reasoner_says_what_concerns_whom_for_all_examples_at_once() {
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["x", "y", "z"]), &wrong()).await;
     let start = Instant::now();
-    let report = backward(&pipeline, &outputs.examples, Some(&reasoner)).await;
+    let report = backward(&pipeline, &outputs, Some(&reasoner)).await;
     assert_eq!(start.elapsed().as_secs(), 1);
     assert_eq!(reason.asked().len(), 3);
     assert!(report.unanswered.is_empty(), "{:?}", report.unanswered);
@@ -154,7 +151,7 @@ async fn a_reasoner_without_an_answer_leaves_feedback_as_it_is() {
     let reasoner = Reasoner::new("reason", models).unwrap();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
-    let report = backward(&pipeline, &outputs.examples, Some(&reasoner)).await;
+    let report = backward(&pipeline, &outputs, Some(&reasoner)).await;
     assert_eq!(report.unanswered.len(), 1);
     assert!(
         pipeline
@@ -204,7 +201,7 @@ async fn a_module_may_say_it_in_its_own_way() {
     let pipeline = module.bind(resources([("a", &echo())])).unwrap();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
-    backward(&pipeline, &outputs.examples, None).await;
+    backward(&pipeline, &outputs, None).await;
     assert_eq!(texts(&pipeline.parameters()[0]), ["checked"]);
 }
 
@@ -242,7 +239,7 @@ async fn a_derived_module_may_say_it_in_its_own_way() {
     let pipeline = module.bind(resources([("a", &echo())])).unwrap();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
-    backward(&pipeline, &outputs.examples, None).await;
+    backward(&pipeline, &outputs, None).await;
     assert_eq!(texts(&pipeline.parameters()[0]), ["checked by `own`"]);
 }
 
@@ -253,7 +250,7 @@ async fn a_failed_answer_is_said_to_the_call_that_gave_it() {
     let pipeline = count.bind(resources([("a", &echo())])).unwrap();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["many"]), &wrong()).await;
-    let report = backward(&pipeline, &outputs.examples, None).await;
+    let report = backward(&pipeline, &outputs, None).await;
     assert_eq!(report.examples[0].steps.len(), 1);
     let feedback = &role.feedback()[0];
     assert!(

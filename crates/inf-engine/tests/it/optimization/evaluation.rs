@@ -1,11 +1,13 @@
 //! Evaluation: a pipeline over a dataset.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
 use inf_engine::execution::{Budget, ErrorKind};
 use inf_engine::optimization::{
-    Comparison, Dataset, Example, LlmJudge, MatchLoss, Reasoner, Scored, evaluate,
+    Comparison, CompositeLoss, Dataset, Evaluation, Example, LlmJudge, MatchLoss, RankingLoss,
+    Reasoner, Scored, evaluate,
 };
 use inf_engine::prelude::*;
 use insta::assert_snapshot;
@@ -64,15 +66,24 @@ async fn scores_classes_and_the_worst_are_told() {
     assert_snapshot!(evaluation, @"0.750 (95 % confidence: 0.598–0.858, Wilson score interval) of 40 examples");
     let classes = evaluation.classes().into_iter().map(|class| {
         format!(
-            "{} {} {:.2} {} {:?}",
-            class.class, class.examples, class.mean, class.interval, class.instead
+            "{} {} {:.2} {} {:.2?} {:.2?} {:.2?} {:?}",
+            class.class,
+            class.examples,
+            class.mean,
+            class.interval,
+            class.precision,
+            class.recall,
+            class.f1,
+            class.instead
         )
     });
     let classes: Vec<String> = classes.collect();
     assert_snapshot!(classes.join("\n"), @r#"
-    neg 30 0.67 0.488–0.808 [("{\"label\":\"pos\"}", 10)]
-    pos 10 1.00 0.722–1.000 []
+    neg 30 0.67 0.488–0.808 Some(1.00) Some(0.67) Some(0.80) [("pos", 10)]
+    pos 10 1.00 0.722–1.000 Some(0.50) Some(1.00) Some(0.67) []
     "#);
+    let f1 = evaluation.macro_f1().unwrap();
+    assert!((f1 - (0.8 + 2.0 / 3.0) / 2.0).abs() < 1e-9, "{f1}");
     let worst: Vec<usize> = evaluation
         .worst(3)
         .iter()
@@ -121,7 +132,7 @@ async fn only_the_pipelines_own_faults_have_the_score_0() {
     let nothing: Dataset = [Example::new("0")].into_iter().collect();
     let evaluation = evaluate(&pipeline, &nothing, &MatchLoss::exact()).await;
     assert_eq!((evaluation.mean(), evaluation.interval()), (None, None));
-    assert_snapshot!(evaluation, @"no score, 1 without a score");
+    assert_snapshot!(evaluation, @"no score, 1 without a score: `exact match` compares with what is expected, and the example has nothing: give it an `expected`");
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,4 +194,62 @@ async fn two_evaluations_are_compared_in_pairs() {
         (change.pairs, change.better, change.worse, change.mean),
         (40, 10, 10, 0.0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_is_none_has_no_score() {
+    let graph = InferenceGraph::from_text(
+        "{version: 1, name: greet, input: {name: string}, \
+         nodes: {hello: {llm: fast, prompt: \"{input.name}\"}}, output: hello}",
+    );
+    let pipeline = graph
+        .unwrap()
+        .bind(resources([("fast", &classify())]))
+        .unwrap();
+    let dataset: Dataset = [json!({"name": "2"}), json!({"nam": "2"})]
+        .map(|input| Example::new(Value::from(input)).expecting("?"))
+        .into_iter()
+        .collect();
+    let evaluation = evaluate(&pipeline, &dataset, &MatchLoss::exact()).await;
+    let scores: Vec<Option<f64>> = evaluation.examples.iter().map(Scored::score).collect();
+    assert_eq!(scores, [Some(0.0), None]);
+    let why = evaluation.examples[1].why_unscored().unwrap();
+    assert!(
+        why.starts_with("the input does not fit the pipeline: "),
+        "{why}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_run_before_is_judged_as_a_batch() {
+    let model = Model::new(|request| match &*request.prompt() {
+        prompt if prompt.contains("<answer 0>") => {
+            json!({"reason": "further up", "order": [0, 1]}).to_string()
+        }
+        prompt => format!("{} {prompt}", request.system().unwrap()),
+    });
+    let bound = resources([("fast", &model), ("judge", &model)]);
+    let pipelines = ["a", "b"].map(|system| {
+        let module = LlmInference::new("fast").system_prompt(system);
+        module.bind(Arc::clone(&bound)).unwrap()
+    });
+    let dataset: Dataset = ["x", "y"].map(Example::new).into_iter().collect();
+    let mut results = Vec::new();
+    for pipeline in &pipelines {
+        results.extend(pipeline.untyped().run_batch(dataset.inputs()).await);
+    }
+    let judge = Reasoner::new("judge", bound).unwrap();
+    let loss = RankingLoss::new(judge, "Which is better?");
+    let evaluation = Evaluation::of_results(&dataset, results, &loss).await;
+    assert_eq!(evaluation.scores(), [1.0, 1.0, 0.0, 0.0]);
+    assert_eq!((evaluation.spent.calls, evaluation.spent.tokens), (2, 12));
+    // Where an input is there twice, one pipeline is enough.
+    let asked = model.asked().len();
+    let twice: Dataset = ["x", "x", "y"].map(Example::new).into_iter().collect();
+    let loss = CompositeLoss::new().with(1.0, loss);
+    let evaluation = evaluate(&pipelines[0], &twice, &loss).await;
+    assert_eq!((evaluation.scores().len(), evaluation.spent.calls), (0, 3));
+    assert_eq!(model.asked().len(), asked + 3);
+    let why = evaluation.examples[2].why_unscored().unwrap();
+    assert!(why.contains("there is nothing to compare with"), "{why}");
 }

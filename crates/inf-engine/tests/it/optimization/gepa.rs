@@ -1,8 +1,17 @@
 //! GEPA, on the smooth and the trap task.
 
-use inf_engine::execution::{Budget, ExecutionSettings};
-use inf_engine::optimization::{Components, Gepa, GepaReport, LlmOptimizer, StopReason, Trainer};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
+use inf_engine::execution::{Budget, Cancellation, ExecutionSettings};
+use inf_engine::optimization::{
+    Components, Gepa, GepaReport, LlmOptimizer, Reasoner, StopReason, Trainer,
+};
+use inf_engine::prelude::*;
+use serde_json::json;
+
+use super::model::{Model, resources};
 use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, seeds, smooth, smooth_at};
 use super::trap::trap;
 
@@ -143,4 +152,113 @@ async fn without_money_for_a_round_nothing_is_begun() {
         .scope(evolve(&task, 4, |gepa| gepa.with_patience(2)))
         .await;
     assert_eq!(report.candidates.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_told_round_by_round_and_may_be_cancelled() {
+    let task = smooth(4, Proposes::Imperfectly, [BLANK, BLANK]);
+    let cancellation = Cancellation::new();
+    let (elsewhere, told) = (cancellation.clone(), Arc::<Mutex<Vec<_>>>::default());
+    let rounds = Arc::clone(&told);
+    let settings = ExecutionSettings::default().with_cancellation(&cancellation);
+    let evolving = evolve(&task, 4, |gepa| {
+        let gepa = gepa.with_budget(&Budget::calls(1_500));
+        gepa.on_round(move |round| {
+            rounds.lock().unwrap().push(round.clone());
+            if round.round == 4 {
+                elsewhere.cancel();
+            }
+        })
+    });
+    let report = settings.scope(evolving).await;
+    assert_eq!((report.stopped, report.rounds), (StopReason::Cancelled, 5));
+    let told = told.lock().unwrap();
+    let last = told.last().unwrap();
+    assert_eq!(last.candidates, report.candidates.len());
+    assert!((last.score - report.score()).abs() < 1e-9 && last.score > 0.0);
+    assert_eq!(last.spent, report.spent);
+    assert!(told.is_sorted_by_key(|round| (round.round, round.spent.calls)));
+    // The best so far is there.
+    let best = &report.candidates[report.best].texts;
+    for (path, text) in best.iter() {
+        assert_eq!(task.pipeline.state_dict().get(path.as_str()), Some(&**text));
+    }
+}
+
+/// A call of these models takes two tokens.
+#[tokio::test(start_paused = true)]
+async fn what_a_round_may_take_is_set_against_tokens_too() {
+    let widths = async |budget: Budget| {
+        let task = smooth(4, Proposes::Imperfectly, [BLANK, BLANK]);
+        let told = Arc::<Mutex<Vec<usize>>>::default();
+        let rounds = Arc::clone(&told);
+        evolve(&task, 4, |gepa| {
+            let gepa = gepa.with_budget(&budget).with_rounds(3);
+            gepa.on_round(move |round| rounds.lock().unwrap().push(round.width))
+        })
+        .await;
+        let told = told.lock().unwrap();
+        told.clone()
+    };
+    let calls = widths(Budget::calls(1_500)).await;
+    assert_eq!((calls[0], calls.len()), (3, 3));
+    assert_eq!(widths(Budget::tokens(3_000)).await, calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_begun_that_can_come_to_nothing() {
+    let task = smooth(4, Proposes::Imperfectly, [BLANK, BLANK]);
+    let (loss, some, nothing) = (loss(), items(0..8), items(0..0));
+    for (training, validation) in [(&some, &nothing), (&nothing, &some)] {
+        let gepa = Gepa::new(&loss, training, validation, task.reasoner.clone());
+        let report = gepa.evolve(&task.pipeline).await;
+        assert_eq!(
+            (report.stopped, report.rounds),
+            (StopReason::TooFewExamples, 0)
+        );
+        assert!(
+            report.to_string().starts_with("before   0.000\n"),
+            "{report}"
+        );
+    }
+    for parameter in task.pipeline.parameters() {
+        parameter.requires_grad_(false);
+    }
+    let report = evolve(&task, 4, |gepa| gepa).await;
+    assert_eq!(
+        (report.stopped, report.rounds),
+        (StopReason::NothingLearns, 0)
+    );
+    assert_eq!(task.proposer.asked().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_failed_in_passing_drops_no_candidate() {
+    let count = AtomicUsize::new(0);
+    let student = Model::fallible(move |request| {
+        if count.fetch_add(1, Ordering::Relaxed) % 9 == 5 {
+            return Err(ClientError::new(ClientErrorKind::Refused, "no").with_retry(Retry::Never));
+        }
+        let is_right = request.system().unwrap().contains("better");
+        Ok(if is_right { "right" } else { "better" }.to_owned())
+    });
+    let proposer = Model::new(|_| json!({"rules": [], "text": "Do better."}).to_string());
+    let resources = resources([("student", &student), ("proposer", &proposer)]);
+    let text = Parameter::new("Do.").described("What to do.");
+    let module = LlmInference::new("student").system_prompt(&text);
+    let pipeline = module.bind(Arc::clone(&resources)).unwrap();
+    let (loss, training, validation) = (loss(), items(0..8), items(100..120));
+    let reasoner = Reasoner::new("proposer", resources).unwrap();
+    let gepa = Gepa::new(&loss, &training, &validation, reasoner).with_rounds(2);
+    let report = gepa.evolve(&pipeline).await;
+    assert_eq!(&*text.value(), "Do better.");
+    let scores = report
+        .candidates
+        .iter()
+        .flat_map(|candidate| &candidate.scores);
+    // Two calls in a row may have failed for an example that there was before.
+    assert!(
+        scores.filter(|score| score.is_none()).count() <= 1,
+        "{report}"
+    );
 }

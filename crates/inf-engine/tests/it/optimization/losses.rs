@@ -59,6 +59,8 @@ async fn matches_are_exact_or_contained_in_the_output_or_a_field() {
     check(exact().ignoring_case(), json!("Yes"), json!("yes"), "").await;
     check(exact(), json!("5"), json!(5), "").await;
     check(exact(), json!(5.0), json!(5), "").await;
+    check(exact(), json!("5"), json!(5.0), "").await;
+    check(exact(), json!(5), json!("5.0"), "").await;
     check(exact(), json!([1, 2]), json!([1, 2]), "").await;
     check(
         exact(),
@@ -92,6 +94,13 @@ async fn matches_are_exact_or_contained_in_the_output_or_a_field() {
     .await;
     check(
         label.clone(),
+        json!("Here it is:\n```json\n{\"answer\": {\"labels\": [\"a\"]}}\n```"),
+        json!("a"),
+        "",
+    )
+    .await;
+    check(
+        label.clone(),
         json!({"answer": {}}),
         json!("a"),
         r#"the output has no `answer.labels`: it is {"answer":{}}"#,
@@ -110,6 +119,9 @@ async fn matches_are_exact_or_contained_in_the_output_or_a_field() {
         error.to_string(),
         "`exact match` compares with what is expected, and the example has nothing: give it an `expected`"
     );
+    // Every text contains nothing.
+    let empty = Sample::new(&Example::new("in").expecting(" "), "out");
+    assert!(contains().evaluate(&empty).await.is_err());
 }
 
 #[tokio::test]
@@ -213,6 +225,28 @@ async fn a_rubric_is_levels_and_weights_and_is_asked_again_when_a_level_is_none(
     assert_eq!(verdict.text, "faithful: One date is off.\nCopy dates.");
     assert_eq!(verdict.metadata["short"].to_string(), "1.0");
     assert_eq!(model.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn criteria_of_any_name_are_told_apart() {
+    let model = Model::new(|_| {
+        let level = |level: u8| json!({"reason": "so", "level": level});
+        json!({"advice_": level(1), "a": level(1), "a_": level(0), "advice": "More."}).to_string()
+    });
+    let named = |name: &str| Criterion::new(name, "It is.");
+    let rubric = Rubric::new([named("advice"), named("a"), named("a")]);
+    let by_rubric = LlmJudge::by_rubric(judge(&model), rubric);
+    let verdict = verdict(&by_rubric, json!("x"), json!("y")).await;
+    assert_eq!(verdict.text, "a_: so\nMore.");
+    assert!((verdict.score.unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    let asked = model.asked().len();
+    let none = LlmJudge::by_rubric(judge(&model), Rubric::new([]));
+    let error = none.evaluate(&sample("x", "y")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`LLM judge` failed: its rubric has no criteria"
+    );
+    assert_eq!(model.asked().len(), asked);
 }
 
 #[tokio::test(start_paused = true)]
@@ -386,7 +420,7 @@ impl io::Write for Written {
 #[tokio::test]
 async fn a_person_is_asked_one_thing_at_a_time() {
     let written = Written::default();
-    let answers = io::Cursor::new("8 too long\nwhat?\n");
+    let answers = io::Cursor::new("80\n8 too long\nwhat?\n");
     let loss = HumanLoss::new(Terminal::new(answers, written.clone()));
     let samples = [sample("a", "b"), sample("a", "b"), sample("a", "b")];
     let mut verdicts = loss.evaluate_batch(&samples).await;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use inf_engine::optimization::{
-    AttemptOutcome, Constraints, Dataset, Decision, Example, Gate, LlmOptimizer, Optimizer,
+    AttemptOutcome, Change, Constraints, Dataset, Decision, Example, Gate, LlmOptimizer, Optimizer,
     Reasoner, Update, VerifierLoss, backward, evaluate,
 };
 use inf_engine::prelude::*;
@@ -99,7 +99,7 @@ impl Task {
         let (loss, batch) = (plusses(), batch(examples));
         self.optimizer.zero_feedback();
         let outputs = evaluate(&self.pipeline, &batch, &loss).await;
-        backward(&self.pipeline, &outputs.examples, None).await;
+        backward(&self.pipeline, &outputs, None).await;
         let gate = Gate::minibatch(&loss, &batch, &outputs);
         self.optimizer.step(&gate).await
     }
@@ -187,7 +187,7 @@ async fn a_proposal_that_is_no_better_is_rolled_back_and_remembered() {
         .why;
     assert_eq!(
         why,
-        "the proposal is not allowed: it is what there is, or was worse before"
+        "the proposal is not allowed: it was tried, and was worse"
     );
 }
 
@@ -229,6 +229,90 @@ async fn a_text_that_breaks_a_constraint_is_asked_for_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_text_that_there_is_is_asked_for_once_more() {
+    let mut task = task();
+    task.will_propose(&[
+        ("The text that there is led to this feedback", "three+"),
+        ("`three.system_prompt`: The", "three\n"),
+        ("`one.system_prompt`: The", "one"),
+        ("`two.system_prompt`: The", "two"),
+    ]);
+    let update = task.step(4).await;
+    assert!(update.is_applied());
+    assert_eq!(
+        (task.third(), update.changes.len()),
+        ("three+".to_owned(), 3)
+    );
+    // Where another one changes, a text may stay.
+    task.will_propose(&[
+        ("The text that there is led to this feedback", "three++++"),
+        ("`three.system_prompt`: The", "three+"),
+        ("`one.system_prompt`: The", "+one"),
+        ("`two.system_prompt`: The", "+two"),
+    ]);
+    let update = task.step(4).await;
+    assert_eq!(update.changes.len(), 2);
+    assert_eq!(
+        update.unchanged[0].why,
+        "the text that there is was proposed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_not_given_away_where_they_may_not_be() {
+    let mut task = task();
+    let constraints = Constraints::default().with_answers_allowed(false);
+    task.optimizer = task.optimizer.with_constraints(constraints);
+    task.will_propose(&[("`three.system_prompt`: The", "three+ is forty two")]);
+    let examples = (0..4).map(|number| Example::new(format!("{number}")).expecting("Forty two"));
+    let (loss, batch): (_, Dataset) = (plusses(), examples.collect());
+    let outputs = evaluate(&task.pipeline, &batch, &loss).await;
+    backward(&task.pipeline, &outputs, None).await;
+    let gate = Gate::minibatch(&loss, &batch, &outputs);
+    let update = task.optimizer.step(&gate).await;
+    assert!(
+        update
+            .changes
+            .iter()
+            .all(|change| change.path.as_str() != "three.system_prompt")
+    );
+    let why = "it gives away the answer of an example: `Forty two`";
+    assert_eq!(task.last(), (AttemptOutcome::Unfit, why.to_owned()));
+    // The model that rewrites is shown what was expected.
+    let asked = task.proposer.asked();
+    let expected = "<expected_in_the_end>\nForty two\n</expected_in_the_end>";
+    assert!(asked.iter().any(|prompt| prompt.contains(expected)));
+}
+
+/// Whoever proposes: all or nothing is applied, and nothing that is frozen.
+#[tokio::test(start_paused = true)]
+async fn updates_of_other_optimizers_are_decided_on_as_a_whole() {
+    let task = task();
+    let (loss, batch) = (plusses(), batch(4));
+    let outputs = evaluate(&task.pipeline, &batch, &loss).await;
+    let gate = Gate::minibatch(&loss, &batch, &outputs);
+    let update = async |changes: &[(&str, &str)]| {
+        let mut update = Update::default();
+        let changes = changes
+            .iter()
+            .map(|(path, text)| Change::new(*path, "", *text));
+        update.changes.extend(changes);
+        update.decide_and_apply(&gate, &task.pipeline).await;
+        (update.is_applied(), task.third())
+    };
+    assert_eq!(update(&[]).await, (false, "three".to_owned()));
+    let worse = [("one.system_prompt", "x"), ("three.system_prompt", "y")];
+    assert_eq!(update(&worse).await, (false, "three".to_owned()));
+    let better = [("one.system_prompt", "x"), ("three.system_prompt", "+")];
+    task.pipeline.parameters()[0].requires_grad_(false);
+    assert_eq!(update(&better).await, (false, "three".to_owned()));
+    assert_eq!(&*task.pipeline.parameters()[0].value(), "one");
+    task.pipeline.parameters()[0].requires_grad_(true);
+    assert_eq!(update(&better).await, (true, "+".to_owned()));
+    assert_eq!(&*task.pipeline.parameters()[0].value(), "x");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reply_that_is_none_means_unchanged() {
     let mut task = task();
     let broken = Model::new(|_| "I would rather not.".to_owned());
@@ -262,7 +346,7 @@ async fn a_gate_on_other_examples_has_the_last_word() {
         .collect();
     let batch = batch(4);
     let outputs = evaluate(&task.pipeline, &batch, &loss).await;
-    backward(&task.pipeline, &outputs.examples, None).await;
+    backward(&task.pipeline, &outputs, None).await;
     let gate = Gate::minibatch(&loss, &batch, &outputs).and_validation(&others, None);
     let update = task.optimizer.step(&gate).await;
     let report = update.gate.unwrap();

@@ -23,14 +23,17 @@ fn graph(parameters: &[&str], text: &str) -> InferenceGraph {
     InferenceGraph::from_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Says what it is asked, in brackets; `bad` is refused.
+/// Says what it is asked, in brackets, and of `seven` the number; `bad` is refused.
 fn echo() -> Arc<Model> {
     Model::fallible(|request| {
         let prompt = request.prompt();
         if prompt.contains("bad") {
             return Err(ClientError::new(ClientErrorKind::Refused, "no"));
         }
-        Ok(format!("<{prompt}>"))
+        Ok(match &*prompt {
+            "seven" => "7".to_owned(),
+            prompt => format!("<{prompt}>"),
+        })
     })
 }
 
@@ -50,7 +53,7 @@ async fn learned(
     let batch: Dataset = [Example::new(input)].into_iter().collect();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch, &wrong()).await;
-    let report = backward(&pipeline, &outputs.examples, None).await;
+    let report = backward(&pipeline, &outputs, None).await;
     let about = |feedback: &Feedback| {
         let [node, prompt] = ["node", "prompt"].map(|key| feedback.metadata.get(key));
         let text = |value: Option<&Value>| value.map(ToString::to_string).unwrap_or_default();
@@ -174,12 +177,14 @@ nodes:
     map: input
     as: word
     results: true
-    nodes: { draft: { llm: a, system: "{parameters.draft}", prompt: "{word}" } }
+    nodes: { draft: { llm: a, system: "{parameters.draft}", prompt: "{word}", output: integer } }
     output: draft
 output: each
 "#;
-    let (learned, _) = learned(&["draft"], text, json!(["x", "bad"])).await;
-    assert_eq!(learned, ["draft: each[0]/draft (x), each[1]/draft (bad)"]);
+    // What is refused is not the fault of a prompt.
+    let (learned, report) = learned(&["draft"], text, json!(["seven", "bad", "x"])).await;
+    assert_eq!(learned, ["draft: each[0]/draft (seven), each[2]/draft (x)"]);
+    assert!(!report.contains("each[1]"), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,6 +306,17 @@ output: safe
     assert_eq!(
         bad,
         ["first: ", "second: ", "other: safe/fallback/other (other)"]
+    );
+    // What failed by itself learns, too, and knows why; what was refused can't.
+    let typed = text.replace("{first}\" }", "{first}\", output: integer }");
+    let (wrong, _) = learned(&parameters, &typed, json!("x")).await;
+    assert_eq!(
+        wrong,
+        [
+            "first: safe/try/first (first x)",
+            "second: safe/try/second (second <first x>)",
+            "other: safe/fallback/other (other)"
+        ]
     );
 }
 

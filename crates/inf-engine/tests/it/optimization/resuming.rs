@@ -192,6 +192,41 @@ async fn what_ended_is_gone_through_again_for_nothing() {
     assert_eq!((again.calls(), result.0.spent.calls), (0, 0));
 }
 
+/// What is kept of a run is enough for its record, at any time later.
+#[tokio::test(start_paused = true)]
+async fn records_are_rebuilt_from_a_journal() {
+    let journal = Journal::in_memory(1_000);
+    let first = task();
+    let pipeline = first.pipeline.with_settings(with(&journal)).untyped();
+    let results = pipeline.run_batch(items(0..4).inputs()).await;
+    assert!(results.iter().all(|result| result.record.is_none()));
+    let again = task();
+    let replayed = with(&journal).with_replay(true);
+    let pipeline = again.pipeline.with_settings(replayed).untyped();
+    pipeline.train();
+    let rebuilt = pipeline.run_batch(items(0..4).inputs()).await;
+    assert_eq!(again.calls(), 0);
+    let live = task();
+    live.pipeline.train();
+    let live = live
+        .pipeline
+        .untyped()
+        .run_batch(items(0..4).inputs())
+        .await;
+    for (rebuilt, live) in rebuilt.iter().zip(&live) {
+        let [rebuilt, live] = [rebuilt, live].map(|result| {
+            let record = result.record.as_ref().unwrap();
+            let nodes = record.nodes().iter();
+            let nodes: Vec<_> = nodes
+                .map(|node| (node.path.clone(), node.value.clone()))
+                .collect();
+            (nodes, record.parameters().to_vec(), record.input().clone())
+        });
+        assert_eq!(rebuilt.0.len(), 2);
+        assert_eq!(rebuilt, live);
+    }
+}
+
 /// Judges are calls like others, and what they said is kept.
 #[tokio::test(start_paused = true)]
 async fn verdicts_are_not_paid_for_again() {

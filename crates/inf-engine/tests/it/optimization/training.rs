@@ -1,7 +1,9 @@
 //! Training, on the smooth task.
 
-use inf_engine::execution::Budget;
-use inf_engine::optimization::{LlmOptimizer, StopReason, TrainReport, Trainer};
+use std::time::Duration;
+
+use inf_engine::execution::{Budget, Cancellation, ExecutionSettings};
+use inf_engine::optimization::{Dataset, LlmOptimizer, StopReason, TrainReport, Trainer};
 
 use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, seeds, smooth, smooth_at};
 
@@ -144,4 +146,128 @@ async fn the_report_shows_scores_steps_and_what_changed() {
     let task = smooth(11, Proposes::Imperfectly, [BLANK, BLANK]);
     let report = train(&task, 11, |trainer| trainer.with_epochs(1)).await;
     insta::assert_snapshot!("train_report", report.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_training_that_is_cancelled_reports_what_it_has() {
+    let task = smooth(11, Proposes::Imperfectly, [BLANK, BLANK]);
+    let cancellation = Cancellation::new();
+    let elsewhere = cancellation.clone();
+    let settings = ExecutionSettings::default().with_cancellation(&cancellation);
+    let training = train(&task, 11, |trainer| {
+        trainer.on_step(move |step| {
+            if step.step == 3 {
+                elsewhere.cancel();
+            }
+        })
+    });
+    let report = settings.scope(training).await;
+    assert_eq!(
+        (report.stopped, report.steps.len()),
+        (StopReason::Cancelled, 4)
+    );
+    assert!(report.after.mean() > Some(0.5));
+    assert_eq!(report.best, task.pipeline.state_dict());
+    assert_eq!(report.changes.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_training_that_is_dropped_leaves_the_best_texts() {
+    let [first, second] = perfect();
+    let task = smooth(1, Proposes::Harm, [&first, &second]);
+    let before = task.pipeline.state_dict();
+    task.pipeline.eval();
+    // Until then a step was applied that does harm, and the next one is under way.
+    let running = train(&task, 1, |trainer| trainer.without_gate());
+    let time = Duration::from_millis(8_500);
+    assert!(tokio::time::timeout(time, running).await.is_err());
+    assert!(task.proposer.answered() > 0);
+    assert_eq!(task.pipeline.state_dict(), before);
+    assert!(!task.pipeline.training());
+    let parameters = task.pipeline.parameters();
+    assert!(
+        parameters
+            .iter()
+            .all(|parameter| parameter.feedback().is_empty())
+    );
+    // It was changed, and changed back.
+    assert!(parameters.iter().any(|parameter| parameter.version() > 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_come_to_nothing_is_not_begun() {
+    let ended = async |validation: &Dataset, batch: usize, is_frozen: bool, is_other: bool| {
+        let task = smooth(7, Proposes::Imperfectly, [BLANK, BLANK]);
+        let other = smooth(7, Proposes::Imperfectly, [BLANK, BLANK]);
+        for parameter in task.pipeline.parameters() {
+            parameter.requires_grad_(!is_frozen);
+        }
+        let of = if is_other { &other } else { &task };
+        let mut optimizer = LlmOptimizer::new(&of.pipeline, of.reasoner.clone());
+        let (loss, training) = (loss(), items(0..64));
+        let trainer = Trainer::new(&loss, &training, validation).with_batch_size(batch);
+        let report = trainer.train(&task.pipeline, &mut optimizer).await;
+        assert_eq!(task.calls(), 2 * validation.len());
+        report.stopped
+    };
+    let (enough, nothing) = (items(1_000..1_024), items(0..0));
+    assert_eq!(
+        ended(&nothing, 8, false, false).await,
+        StopReason::TooFewExamples
+    );
+    assert_eq!(
+        ended(&enough, 2, false, false).await,
+        StopReason::TooFewExamples
+    );
+    assert_eq!(
+        ended(&enough, 8, true, false).await,
+        StopReason::NothingLearns
+    );
+    assert_eq!(
+        ended(&enough, 8, false, true).await,
+        StopReason::NothingLearns
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn examples_that_are_too_few_for_a_step_belong_to_the_one_before() {
+    let task = smooth(7, Proposes::Imperfectly, [BLANK, BLANK]);
+    let (loss, training, validation) = (loss(), items(0..18), items(1_000..1_024));
+    let mut optimizer = LlmOptimizer::new(&task.pipeline, task.reasoner.clone());
+    let trainer = Trainer::new(&loss, &training, &validation).with_epochs(1);
+    let report = trainer.train(&task.pipeline, &mut optimizer).await;
+    assert_eq!(
+        (report.stopped, report.steps.len()),
+        (StopReason::Epochs, 2)
+    );
+    // 48 for the validation before, and each of the 18 once, at least.
+    let steps: u64 = report.steps.iter().map(|step| step.took.calls).sum();
+    assert_eq!(steps + 48, report.spent.calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_text_has_its_score_and_its_cost() {
+    let task = smooth(11, Proposes::Imperfectly, [BLANK, BLANK]);
+    let report = train(&task, 11, |trainer| trainer.with_epochs(1)).await;
+    let history: Vec<String> = report.history().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!("train_history", history.join("\n"));
+    // The last that was applied is what is there.
+    for (path, text) in report.best.iter() {
+        let history = report.history().into_iter().rev();
+        let mut applied = history.filter(|tried| tried.score.is_some() && tried.path == *path);
+        assert_eq!(&*applied.next().unwrap().text, text);
+    }
+}
+
+/// A call of these models takes two tokens.
+#[tokio::test(start_paused = true)]
+async fn no_step_is_begun_that_a_budget_in_tokens_would_cut_off() {
+    let budget = Budget::tokens(1_200);
+    let task = smooth(7, Proposes::Imperfectly, [BLANK, BLANK]);
+    let report = train(&task, 7, |trainer| trainer.with_budget(&budget)).await;
+    assert_eq!(report.stopped, StopReason::Budget);
+    assert!(report.steps.len() > 3);
+    assert!(report.steps.iter().all(|step| step.minibatch.is_some()));
+    let left = budget.remaining().tokens.unwrap();
+    assert!(left > 0 && left < 2 * (4 * 8 + 1), "{left}");
 }

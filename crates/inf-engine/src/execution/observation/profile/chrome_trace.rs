@@ -10,6 +10,7 @@ use super::recording::{EndpointTally, Recording, RunTally};
 use super::slots::slots_of;
 use super::spans::Micros;
 use super::waits::visit_waits;
+use crate::graph::GraphOutline;
 
 /// Writes `recording` as one JSON object.
 pub(super) fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
@@ -40,6 +41,8 @@ struct About<'r> {
     engine: &'static str,
     version: &'static str,
     graphs: Vec<&'r str>,
+    /// The same graphs, to be drawn.
+    outlines: Vec<GraphOutline>,
     runs: u32,
     inputs: u64,
     inputs_failed: u64,
@@ -50,11 +53,12 @@ struct About<'r> {
 
 impl<'r> About<'r> {
     fn of(recording: &'r Recording) -> Self {
-        let graphs = recording.graphs.iter();
+        let graphs = || recording.graphs.iter();
         Self {
             engine: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            graphs: graphs.map(|tally| tally.graph.name()).collect(),
+            graphs: graphs().map(|tally| tally.graph.name()).collect(),
+            outlines: graphs().map(|tally| tally.graph.outline()).collect(),
             runs: recording.runs_begun,
             inputs: recording.inputs,
             inputs_failed: recording.inputs_failed,

@@ -22,6 +22,7 @@ use crate::execution::scheduling::task::{self, CallTask, Outcome, Task, TaskResu
 use crate::execution::scheduling::timers::Due;
 use crate::execution::{Attempt, ErrorKind, ErrorPolicy};
 use crate::graph::{LlmCall, NodeRef};
+use crate::journal::EarlierSend;
 use crate::resources::{EndpointPlace, Permit, Wish};
 
 impl Run {
@@ -357,7 +358,7 @@ impl Run {
                             tokens.take_whole(&response.text);
                         }
                         let told = Some((response.timings.first_byte, response.usage));
-                        let asked = Self::to_record(&execution, node, asked);
+                        let asked = Self::to_record(&mut execution, node, asked);
                         let answer = (answer, &response);
                         let value = self.take_answer(board, &mut execution, &running, answer, told);
                         self.record_call(&execution, &running, asked, Ok(response), board.now);
@@ -375,7 +376,7 @@ impl Run {
                             return;
                         }
                         Err(failure) => {
-                            let asked = Self::to_record(&execution, node, asked);
+                            let asked = Self::to_record(&mut execution, node, asked);
                             let failed = Err(recording::failure(failure.kind, &failure.message));
                             self.record_call(&execution, &running, asked, failed, board.now);
                             (Err(failure), None)
@@ -441,6 +442,8 @@ impl Run {
                 let about = self.about(execution, node, running);
                 self.spans.tell_rate_limited(&running.span, about, after);
                 self.tell_task(board, execution, running, TaskOutcome::RateLimited, None);
+                let refused = EarlierSend::RATE_LIMITED;
+                self.note_sent_again(execution, running, refused, board.now);
                 if !has_twin {
                     execution.state.requeue(node);
                     let now = board.now;
@@ -449,6 +452,7 @@ impl Run {
                 Ok(())
             }
             Retry::Transient if has_twin => {
+                self.note_sent_again(execution, running, kind.as_str(), board.now);
                 let attempt = execution.note_attempt(
                     node,
                     Attempt {
@@ -480,6 +484,7 @@ impl Run {
                     endpoint.note_retry(asked);
                 }
                 self.shared.counters.counts().retries += 1;
+                self.note_sent_again(execution, running, kind.as_str(), board.now);
                 let attempt = execution.note_attempt(
                     node,
                     Attempt {

@@ -20,9 +20,9 @@ use crate::execution::scheduling::task::{ExecutionId, Source};
 use crate::execution::{Attempt, BatchResult, ErrorKind, ExecutionError, ExecutionSettings, RunId};
 use crate::graph::{InferenceGraph, NodeRef};
 use crate::journal::{
-    ArgumentsDigest, CallRecord, EndCounts, EndRecord, HostRecord, InputFailure, InputIdentity,
-    InputRecord, InputTimings, Journal, ModelIdentity, NewRun, PipelineRecord, Record,
-    RecordedFailure, RequestDigest, RequestKey, RunNumber, Subscription, Timestamp,
+    ArgumentsDigest, CallRecord, EarlierSend, EndCounts, EndRecord, HostRecord, InputFailure,
+    InputIdentity, InputRecord, InputTimings, Journal, ModelIdentity, NewRun, PipelineRecord,
+    Record, RecordedFailure, RequestDigest, RequestKey, RunNumber, Subscription, Timestamp,
 };
 use crate::resources::{Asked, EndpointGroup};
 use crate::value::Value;
@@ -32,6 +32,8 @@ pub(super) struct ToRecord {
     request: RequestDigest,
     /// What failed before in the same turn.
     attempts: Box<[RecordedFailure]>,
+    /// When it was sent before.
+    earlier: Box<[EarlierSend]>,
 }
 
 /// A run that is recorded.
@@ -257,10 +259,11 @@ impl Run {
     /// What is recorded of a call besides what came of it. To be called before
     /// its answer is taken, which may begin another turn.
     pub(super) fn to_record(
-        execution: &Execution,
+        execution: &mut Execution,
         node: NodeRef,
         request: Option<RequestDigest>,
     ) -> Option<ToRecord> {
+        let earlier = execution.take_earlier_sends(node);
         let attempts = execution.attempts_of(node);
         let retries = execution.retries(node) as usize;
         let attempts = attempts[attempts.len().saturating_sub(retries)..].iter();
@@ -268,7 +271,29 @@ impl Run {
         Some(ToRecord {
             request: request?,
             attempts: attempts.collect(),
+            earlier,
         })
+    }
+
+    /// Remembers a request that is sent again, until it is recorded what comes of it.
+    pub(super) fn note_sent_again(
+        &self,
+        execution: &mut Execution,
+        running: &Running,
+        kind: &'static str,
+        now: Instant,
+    ) {
+        if self.journal.as_ref().is_none_or(RunJournal::replays) {
+            return;
+        }
+        let took = now.duration_since(running.started);
+        let sent = EarlierSend {
+            kind: kind.into(),
+            began_at: ago(took),
+            waited: running.started.duration_since(running.ready),
+            took,
+        };
+        execution.note_earlier_send(running.node, sent);
     }
 
     /// Keeps what came of a call.
@@ -306,6 +331,7 @@ impl Run {
             model: Arc::clone(model),
             outcome,
             attempts: asked.attempts,
+            earlier: asked.earlier,
             cost: running.charge.cost(),
             began_at: ago(took),
             waited: running.started.duration_since(running.ready),

@@ -1,0 +1,112 @@
+//! `inf man`: the manual pages.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+
+use crate::arguments::{Arguments, ManArguments};
+use crate::command_error::{CommandError, io_reason};
+use crate::console::{counted, tell};
+use crate::exit_code::Exit;
+
+pub(crate) fn execute(arguments: &ManArguments) -> Result<Exit, CommandError> {
+    let command = Arguments::command();
+    match &arguments.output {
+        Some(folder) => write_all(&command, folder),
+        None => super::print(&page(&named(&command, &arguments.command)?)),
+    }
+}
+
+/// The command of these words.
+fn named(root: &Command, words: &[String]) -> Result<Command, CommandError> {
+    let mut found = root.clone();
+    for word in words {
+        let name = qualified(&found);
+        let Some(inner) = found.find_subcommand(word) else {
+            let all: Vec<String> = found
+                .get_subcommands()
+                .map(|inner| format!("`{}`", inner.get_name()))
+                .collect();
+            let all = if all.is_empty() {
+                "it has none at all".to_owned()
+            } else {
+                format!("there is {}", all.join(", "))
+            };
+            return Err(CommandError::new(format!(
+                "`{name}` has no command `{word}`; {all}"
+            )));
+        };
+        found = within(&found, inner);
+    }
+    Ok(found)
+}
+
+/// Writes a page for each command.
+fn write_all(root: &Command, folder: &Path) -> Result<Exit, CommandError> {
+    let mut pages = Vec::new();
+    collect(root, &mut pages);
+    let wrong = |path: &Path, error: &std::io::Error| {
+        CommandError::new(format!(
+            "can't write {}: {}",
+            path.display(),
+            io_reason(error)
+        ))
+    };
+    fs::create_dir_all(folder).map_err(|error| wrong(folder, &error))?;
+    for command in &pages {
+        let path = folder.join(format!("{}.1", qualified(command).replace(' ', "-")));
+        fs::write(&path, page(command)).map_err(|error| wrong(&path, &error))?;
+    }
+    tell(format_args!(
+        "wrote {} to {}",
+        counted(pages.len() as u64, "page", "pages"),
+        folder.display()
+    ));
+    Ok(Exit::Success)
+}
+
+fn collect(command: &Command, pages: &mut Vec<Command>) {
+    pages.push(command.clone());
+    for inner in command.get_subcommands() {
+        collect(&within(command, inner), pages);
+    }
+}
+
+/// A command under the name with which it is typed.
+fn within(outer: &Command, inner: &Command) -> Command {
+    let name = format!("{} {}", qualified(outer), inner.get_name());
+    inner
+        .clone()
+        .bin_name(&name)
+        .display_name(name.replace(' ', "-"))
+}
+
+fn qualified(command: &Command) -> String {
+    command
+        .get_bin_name()
+        .unwrap_or(command.get_name())
+        .to_owned()
+}
+
+fn page(command: &Command) -> String {
+    let mut page = Vec::new();
+    // Writing to a vector can't fail.
+    let _ = Man::new(command.clone()).render(&mut page);
+    let page = String::from_utf8_lossy(&page);
+    // Its own heading leaves the date out, so that readers take the version for one.
+    let heading = format!(
+        ".TH \"{}\" \"1\" \"\" \"inf {}\" \"inf-engine\"",
+        qualified(command).replace(' ', "-").to_uppercase(),
+        env!("CARGO_PKG_VERSION")
+    );
+    let lines = page.lines().map(|line| {
+        if line.starts_with(".TH ") {
+            heading.as_str()
+        } else {
+            line
+        }
+    });
+    lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
+}

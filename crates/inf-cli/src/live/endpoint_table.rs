@@ -1,0 +1,225 @@
+//! The table of endpoints: a row for each, and as many columns as there is room for.
+
+use ratatui::text::{Line, Span};
+
+use super::figures::EndpointFigures;
+use super::frame::Palette;
+use super::units::{latency, rate};
+use crate::console::{compact, shorten};
+
+/// A column behind the name: its heading, its width and its cell.
+struct Column {
+    heading: &'static str,
+    width: usize,
+    /// The columns with the lowest number go first where there is not room for all.
+    rank: u8,
+    cell: fn(&EndpointFigures, &Palette) -> Span<'static>,
+}
+
+/// Cells of the gauge.
+const GAUGE: usize = 8;
+
+/// In the order in which they stand.
+const COLUMNS: [Column; 11] = [
+    Column {
+        heading: "",
+        width: GAUGE,
+        rank: 9,
+        cell: gauge,
+    },
+    Column {
+        heading: "in flight",
+        width: 9,
+        rank: 0,
+        cell: in_flight,
+    },
+    Column {
+        heading: "waiting",
+        width: 7,
+        rank: 5,
+        cell: |endpoint, _| {
+            endpoint
+                .waiting
+                .map_or(Span::raw(""), |waiting| Span::raw(compact(waiting as u64)))
+        },
+    },
+    Column {
+        heading: "calls/s",
+        width: 7,
+        rank: 1,
+        cell: |endpoint, _| Span::raw(rate(endpoint.calls_per_second)),
+    },
+    Column {
+        heading: "tok/s",
+        width: 6,
+        rank: 7,
+        cell: |endpoint, _| Span::raw(rate(endpoint.tokens_per_second)),
+    },
+    Column {
+        heading: "p50",
+        width: 6,
+        rank: 2,
+        cell: |endpoint, _| {
+            Span::raw(
+                endpoint
+                    .latency
+                    .map_or(String::new(), |(p50, _)| latency(p50)),
+            )
+        },
+    },
+    Column {
+        heading: "p95",
+        width: 6,
+        rank: 4,
+        cell: |endpoint, _| {
+            Span::raw(
+                endpoint
+                    .latency
+                    .map_or(String::new(), |(_, p95)| latency(p95)),
+            )
+        },
+    },
+    Column {
+        heading: "429s",
+        width: 5,
+        rank: 3,
+        cell: |endpoint, palette| counted(endpoint.refused, palette.warning),
+    },
+    Column {
+        heading: "retries",
+        width: 7,
+        rank: 6,
+        cell: |endpoint, palette| counted(endpoint.retries, palette.warning),
+    },
+    Column {
+        heading: "failed",
+        width: 6,
+        rank: 10,
+        cell: |endpoint, palette| counted(endpoint.failed, palette.failure),
+    },
+    Column {
+        heading: "cost",
+        width: 8,
+        rank: 8,
+        cell: |endpoint, _| match endpoint.cost {
+            cost if cost.unknown == 0 || !cost.known.is_zero() => Span::raw(cost.known.to_string()),
+            _ => Span::raw("unknown"),
+        },
+    },
+];
+
+/// The table in `width` columns of text, its heading first. Of more than `rows`
+/// endpoints the last row says how many there are.
+pub(super) fn endpoint_table(
+    endpoints: &[EndpointFigures],
+    width: usize,
+    rows: usize,
+    palette: &Palette,
+) -> Vec<Line<'static>> {
+    const LEAST_NAME: usize = 8;
+    const MOST_NAME: usize = 24;
+    let longest = endpoints
+        .iter()
+        .map(|endpoint| endpoint.name.chars().count());
+    let name = longest
+        .max()
+        .unwrap_or_default()
+        .clamp(LEAST_NAME, MOST_NAME);
+    let mut by_rank: Vec<&Column> = COLUMNS.iter().collect();
+    by_rank.sort_by_key(|column| column.rank);
+    // A long name is cut before a column is left out.
+    let mut room = width.saturating_sub(LEAST_NAME.max(name.min(12)));
+    let fits = by_rank.iter().take_while(|column| {
+        let needed = column.width + 1;
+        let fits = needed <= room;
+        room = room.saturating_sub(needed);
+        fits
+    });
+    let most_rank = fits.map(|column| column.rank).last();
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| most_rank.is_some_and(|most| column.rank <= most))
+        .collect();
+    let taken: usize = columns.iter().map(|column| column.width + 1).sum();
+    let name = name.min(width.saturating_sub(taken));
+    let mut heading = vec![Span::styled(
+        format!("{:<name$}", "endpoint"),
+        palette.label,
+    )];
+    heading.extend(columns.iter().map(|column| {
+        Span::styled(
+            format!(" {:>width$}", column.heading, width = column.width),
+            palette.label,
+        )
+    }));
+    let mut lines = vec![Line::from(heading)];
+    let shown = if endpoints.len() > rows {
+        rows.saturating_sub(1)
+    } else {
+        endpoints.len()
+    };
+    for endpoint in &endpoints[..shown] {
+        let mut spans = vec![Span::raw(format!(
+            "{:<name$}",
+            fitted(&endpoint.name, name)
+        ))];
+        for column in &columns {
+            let cell = (column.cell)(endpoint, palette);
+            let room = (column.width + 1).saturating_sub(cell.width());
+            spans.push(Span::raw(" ".repeat(room)));
+            spans.push(cell);
+        }
+        lines.push(Line::from(spans));
+    }
+    if shown < endpoints.len() && rows > 0 {
+        lines.push(Line::styled(
+            format!("and {} more", endpoints.len() - shown),
+            palette.label,
+        ));
+    }
+    lines
+}
+
+/// A name in at most `longest` characters.
+fn fitted(name: &str, longest: usize) -> String {
+    if name.chars().count() <= longest {
+        name.to_owned()
+    } else {
+        shorten(name, longest)
+    }
+}
+
+/// How much of its limit an endpoint uses.
+fn gauge(endpoint: &EndpointFigures, palette: &Palette) -> Span<'static> {
+    let cells = (endpoint.in_flight * GAUGE)
+        .div_ceil(endpoint.limit.max(1))
+        .min(GAUGE);
+    Span::styled(
+        format!("{}{}", "▮".repeat(cells), "▯".repeat(GAUGE - cells)),
+        palette.bar,
+    )
+}
+
+/// `5/8↓` are 5 in flight of 8 that the provider seems to bear, which is less than what
+/// is configured.
+fn in_flight(endpoint: &EndpointFigures, palette: &Palette) -> Span<'static> {
+    let EndpointFigures {
+        in_flight,
+        limit,
+        configured,
+        ..
+    } = endpoint;
+    if limit < configured {
+        Span::styled(format!("{in_flight}/{limit}↓"), palette.warning)
+    } else {
+        Span::raw(format!("{in_flight}/{limit}"))
+    }
+}
+
+/// A count that is coloured once there is something.
+fn counted(count: u64, style: ratatui::style::Style) -> Span<'static> {
+    match count {
+        0 => Span::raw("0"),
+        count => Span::styled(compact(count), style),
+    }
+}
