@@ -51,7 +51,7 @@ impl OtlpSettings {
 }
 
 /// Why spans can't be sent.
-#[derive(Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
     /// The export could not be set up.
@@ -66,8 +66,6 @@ pub enum OtlpError {
     #[error("spans could not be sent: {0}")]
     Sending(String),
 }
-
-crate::document::debug_as_display!(OtlpError);
 
 /// Spans on their way to a collector, over OTLP with protobuf over HTTP.
 ///
