@@ -46,6 +46,7 @@ pages! {
     checkpoints: "checkpoints.md",
     journal_file: "journal-file.md",
     profiling: "profiling.md",
+    optimizing: "optimizing.md",
     command: "command.md",
     pipeline_file: "pipeline-file.md",
     performance: "performance.md",
@@ -56,6 +57,3 @@ pages! {
 
 /// Pages with text around the guide, by their paths from the repository's root.
 pub const AROUND: &[&str] = &["README.md", "CONTRIBUTING.md"];
-
-/// Pages that are not in the guide's form yet: their code is not run.
-pub const PENDING: &[&str] = &["optimizing.md"];

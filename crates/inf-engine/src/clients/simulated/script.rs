@@ -15,7 +15,7 @@ use super::{InvalidSetting, ScriptedCall};
 ///     ScriptRule::containing("weather", "Sunny."),
 ///     ScriptRule::for_system("calculator", "4"),
 /// ])
-/// .otherwise("I do not know.");
+/// .with_otherwise("I do not know.");
 /// # assert_eq!(script.rules.len(), 2);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl Script {
 
     /// Sets the answer where no rule matches and no schema is asked for.
     #[must_use]
-    pub fn otherwise(mut self, answer: impl Into<String>) -> Self {
+    pub fn with_otherwise(mut self, answer: impl Into<String>) -> Self {
         self.otherwise = Some(answer.into());
         self
     }

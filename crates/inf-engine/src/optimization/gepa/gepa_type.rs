@@ -108,7 +108,7 @@ impl<'g> Gepa<'g> {
             width: Self::DEFAULT_WIDTH,
             seed: 0,
             rounds: 200,
-            patience: 25,
+            patience: 50,
             target: 1.0,
             merges: 5,
             budget: None,
@@ -184,7 +184,7 @@ impl<'g> Gepa<'g> {
         self
     }
 
-    /// Sets after how many rounds in a row without a new candidate it ends; 25 by
+    /// Sets after how many rounds in a row without a new candidate it ends; 50 by
     /// default.
     #[must_use]
     pub fn with_patience(mut self, patience: usize) -> Self {

@@ -83,7 +83,7 @@ async fn scores_classes_and_the_worst_are_told() {
     pos 10 1.00 0.722–1.000 Some(0.50) Some(1.00) Some(0.67) []
     "#);
     let f1 = evaluation.macro_f1().unwrap();
-    assert!((f1 - (0.8 + 2.0 / 3.0) / 2.0).abs() < 1e-9, "{f1}");
+    assert!((f1 - f64::midpoint(0.8, 2.0 / 3.0)).abs() < 1e-9, "{f1}");
     let worst: Vec<usize> = evaluation
         .worst(3)
         .iter()

@@ -24,16 +24,20 @@ async fn evolve(task: &Smooth, seed: u64, change: impl FnOnce(Gepa<'_>) -> Gepa<
 #[tokio::test(start_paused = true)]
 async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
     let mut qualities = Vec::new();
+    let mut merged = 0;
     for seed in seeds() {
         let task = smooth(seed, Proposes::Imperfectly, [BLANK, BLANK]);
         let budget = Budget::calls(1_500);
         let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
+        let candidates = report.candidates.iter();
+        merged += candidates.filter(|candidate| candidate.parents.len() == 2).count();
         assert!(task.calls() <= 1_500, "{}", task.calls());
         assert_eq!(report.spent.calls, task.calls() as u64);
         qualities.push(task.quality());
     }
     let worst = qualities.iter().copied().fold(1.0, f64::min);
     assert!(worst >= 0.93, "{qualities:?}");
+    assert!(merged > 0);
 }
 
 /// Climbing is as hopeless with every seed: some are enough.

@@ -178,7 +178,7 @@ async fn a_training_that_is_dropped_leaves_the_best_texts() {
     let before = task.pipeline.state_dict();
     task.pipeline.eval();
     // Until then a step was applied that does harm, and the next one is under way.
-    let running = train(&task, 1, |trainer| trainer.without_gate());
+    let running = train(&task, 1, |trainer| trainer.with_epochs(1).without_gate());
     let time = Duration::from_millis(8_500);
     assert!(tokio::time::timeout(time, running).await.is_err());
     assert!(task.proposer.answered() > 0);
