@@ -30,7 +30,9 @@ async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
         let budget = Budget::calls(1_500);
         let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
         let candidates = report.candidates.iter();
-        merged += candidates.filter(|candidate| candidate.parents.len() == 2).count();
+        merged += candidates
+            .filter(|candidate| candidate.parents.len() == 2)
+            .count();
         assert!(task.calls() <= 1_500, "{}", task.calls());
         assert_eq!(report.spent.calls, task.calls() as u64);
         qualities.push(task.quality());
