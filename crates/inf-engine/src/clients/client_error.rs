@@ -88,7 +88,7 @@ impl fmt::Display for ClientErrorKind {
 /// assert_eq!(error_of(503, None, "").retry, Retry::Transient);
 /// assert_eq!(error_of(400, None, "").retry, Retry::Never);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 #[non_exhaustive]
 pub struct ClientError {
@@ -102,6 +102,8 @@ pub struct ClientError {
     /// What the provider says about its limits.
     pub rate_limits: Option<Box<RateLimits>>,
 }
+
+crate::document::debug_as_display!(ClientError);
 
 impl ClientError {
     /// An error of `kind` with the retry advice that usually goes with it.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
     /// Where: a node as `` node `x` ``, a key of a file as `nodes.x.prompt`, …; empty
@@ -12,6 +12,8 @@ pub struct Problem {
     /// What is wrong and what to do.
     pub message: String,
 }
+
+crate::document::debug_as_display!(Problem);
 
 impl Problem {
     pub(crate) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {

@@ -14,7 +14,7 @@ use super::{did_you_mean, nearest};
 /// assert_eq!((error.line, error.column), (Some(2), Some(21)));
 /// println!("{error}"); // with the line, a mark under it, and what is meant
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadError {
     /// The line, from 1, if it is known.
@@ -24,6 +24,8 @@ pub struct ReadError {
     /// What is wrong and what to do.
     pub message: String,
 }
+
+crate::document::debug_as_display!(ReadError);
 
 impl ReadError {
     pub(super) fn new(error: &serde_saphyr::Error, text: &str) -> Self {

@@ -25,7 +25,7 @@ use crate::value::{Data, Value};
 ///     "node `llm`: the alias `fast` has no endpoint in the resources; did you mean `fats`?",
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
     /// What the module does is no graph.
@@ -39,13 +39,17 @@ pub enum BindError {
     Missing(MissingResources),
 }
 
+crate::document::debug_as_display!(BindError);
+
 /// Endpoints, host functions and tools that a graph needs and that are not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingResources {
     /// Each of them; never empty.
     pub problems: Vec<Problem>,
 }
+
+crate::document::debug_as_display!(MissingResources);
 
 impl std::fmt::Display for MissingResources {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -138,7 +142,7 @@ impl<F: Forward + 'static> Bind for F {}
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The pipeline can't run.
@@ -148,6 +152,8 @@ pub enum RunError {
     #[error(transparent)]
     Execution(#[from] ExecutionError),
 }
+
+crate::document::debug_as_display!(RunError);
 
 impl InferenceGraph {
     /// Joins this graph with `resources`. Its inputs and outputs are

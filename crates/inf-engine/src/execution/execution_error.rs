@@ -34,7 +34,7 @@ use crate::graph::SourceLocation;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecutionError {
     /// The node that failed; `None` if no node did.
@@ -57,6 +57,8 @@ pub struct ExecutionError {
     /// is this error, not included.
     pub earlier_attempts: Box<[Attempt]>,
 }
+
+crate::document::debug_as_display!(ExecutionError);
 
 /// An attempt that failed and was followed by another one.
 #[derive(Debug, Clone, PartialEq, Eq)]

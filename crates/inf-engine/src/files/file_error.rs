@@ -19,7 +19,6 @@ use crate::graph::PipelineFileError;
 ///     "pipelines/missing.yaml: can't be read: there is no such file or folder",
 /// );
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {
     /// The file.
@@ -27,6 +26,8 @@ pub struct FileError {
     /// What is wrong with it.
     pub kind: FileErrorKind,
 }
+
+crate::document::debug_as_display!(FileError);
 
 /// What is wrong with a file.
 #[derive(Debug)]

@@ -20,12 +20,14 @@ use crate::document::Problem;
 /// }
 /// assert_eq!(error.problems.len(), 1);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GraphError {
     /// Each of them; never empty.
     pub problems: Vec<Problem>,
 }
+
+crate::document::debug_as_display!(GraphError);
 
 impl GraphError {
     /// `Ok` if there are none.

@@ -22,7 +22,7 @@ use std::{fmt, io};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JournalError {
     /// The folder, or the file in it.
@@ -30,6 +30,8 @@ pub struct JournalError {
     /// What is wrong.
     pub kind: JournalErrorKind,
 }
+
+crate::document::debug_as_display!(JournalError);
 
 /// What is wrong with a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::value::{Data, Schema};
 /// The model is named by an alias; which endpoint that is, is said by the
 /// resource configuration a pipeline is bound to. The output is plain text, or
 /// any type with serde and a JSON schema: the model is asked for JSON of that
-/// schema and its answer is checked. It may be given [tools](Self::with_tools),
+/// schema and its answer is checked. It may be given [tools](Self::tools),
 /// and take whole [conversations](Self::chat) in place of a text.
 ///
 /// ```

@@ -93,7 +93,7 @@ pub struct LoadReport {
 /// );
 /// # Ok::<(), inf_engine::document::ReadError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StateDictError {
     /// Each unknown path, and the known one that is closest to it.
@@ -101,6 +101,8 @@ pub struct StateDictError {
     /// The paths that the module has.
     pub known: Vec<ParameterPath>,
 }
+
+crate::document::debug_as_display!(StateDictError);
 
 impl std::error::Error for StateDictError {}
 

@@ -43,7 +43,7 @@ struct State {
 /// let style = Parameter::new("Be brief.");
 /// assert_eq!(style.validate(), Err(ParameterError::NoDescription));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterError {
     /// It learns, but nothing says what it is for.
@@ -56,6 +56,8 @@ pub enum ParameterError {
     #[error("the parameter is frozen: call `requires_grad_(true)` to let it be updated")]
     Frozen,
 }
+
+crate::document::debug_as_display!(ParameterError);
 
 impl Parameter {
     /// A parameter that learns, as in PyTorch. It needs a description too:

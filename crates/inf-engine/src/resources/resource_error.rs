@@ -18,12 +18,14 @@ use crate::document::Problem;
 /// }
 /// assert_eq!(error.problems.len(), 2);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResourceError {
     /// Each of them; never empty.
     pub problems: Vec<Problem>,
 }
+
+crate::document::debug_as_display!(ResourceError);
 
 impl std::error::Error for ResourceError {}
 

@@ -85,6 +85,8 @@ fn same_type<V: 'static, T: 'static>(value: V) -> Option<T> {
 /// let error = u8::from_value(&Value::from(300)).unwrap_err();
 /// assert!(error.to_string().contains("300"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DataError(pub(crate) String);
+
+crate::document::debug_as_display!(DataError);

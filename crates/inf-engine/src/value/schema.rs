@@ -30,9 +30,11 @@ struct Inner {
 }
 
 /// Why a value is not an instance of a schema, or a schema is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchemaError(String);
+
+crate::document::debug_as_display!(SchemaError);
 
 impl Schema {
     /// The schema of a Rust type.

@@ -12,7 +12,7 @@
 ///     "`faults.error_ratio` must be between 0 and 1, not 1.5",
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}` {problem}")]
 #[non_exhaustive]
 pub struct InvalidSetting {
@@ -21,6 +21,8 @@ pub struct InvalidSetting {
     /// The rest of the sentence: what it must be and what it is.
     pub problem: String,
 }
+
+crate::document::debug_as_display!(InvalidSetting);
 
 impl InvalidSetting {
     pub(super) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {

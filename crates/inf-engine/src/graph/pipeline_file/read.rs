@@ -35,7 +35,7 @@ use crate::value::{Schema, Value};
 /// assert_eq!(error.line, Some(4));
 /// assert!(error.message.contains("did you mean `prompt`?"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineFileError {
     /// It is not written as a pipeline file is.
@@ -48,6 +48,8 @@ pub enum PipelineFileError {
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
+
+crate::document::debug_as_display!(PipelineFileError);
 
 impl InferenceGraph {
     /// Reads the text of a pipeline file, YAML or JSON.
