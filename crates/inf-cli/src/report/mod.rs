@@ -13,6 +13,7 @@ mod gathering;
 mod journal_source;
 mod latency;
 mod model;
+mod optimization;
 mod page;
 mod parameters;
 mod tally;

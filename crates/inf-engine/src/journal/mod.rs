@@ -45,7 +45,8 @@ pub use notice::Notice;
 pub use record::{
     CallRecord, EarlierSend, EndCounts, EndRecord, HostRecord, InputFailure, InputRecord,
     InputTimings, ModelIdentity, NodeFingerprint, ParameterRecord, ParameterVersion,
-    PipelineNumber, PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord,
+    PipelineNumber, PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord, StepOutcome,
+    StepRecord,
 };
 pub use request_digest::{RequestDigest, RequestKey};
 pub use subscription::Subscription;

@@ -10,7 +10,9 @@ use super::pool::{Candidate, Pool, random};
 use super::reflection::{Child, Reflection};
 use super::{CandidateReport, Gepa, GepaReport};
 use crate::execution::{Budget, ExecutionSettings, Overlay, Pipeline};
+use crate::journal::StepOutcome;
 use crate::optimization::backward::Learning;
+use crate::optimization::steps::Steps;
 use crate::optimization::training::calls_per_example;
 use crate::optimization::{
     Attempt, AttemptOutcome, Scored, StopReason, TextChange, evaluate, planning,
@@ -41,6 +43,9 @@ pub(super) struct Evolution<'e> {
     /// Merges that were kept.
     merges: usize,
     merged: Vec<[usize; 2]>,
+    steps: Steps<'e>,
+    /// The step in which each candidate became one.
+    step_of: Vec<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +78,8 @@ impl<'e> Evolution<'e> {
             rejected: 0,
             merges: 0,
             merged: Vec::new(),
+            steps: Steps::new("gepa", pipeline, meter),
+            step_of: Vec::new(),
         }
     }
 
@@ -132,6 +139,7 @@ impl<'e> Evolution<'e> {
             next_component: 0,
             failed: Vec::new(),
         });
+        self.tell_candidate(StepOutcome::Start);
     }
 
     /// The calls that are left to plan with, if they are bounded.
@@ -279,6 +287,7 @@ impl<'e> Evolution<'e> {
             } else {
                 self.rejected += 1;
                 self.note_failed(&slot, gain);
+                self.tell_rejected(&slot);
             }
         }
         better
@@ -331,7 +340,13 @@ impl<'e> Evolution<'e> {
                 .collect()
         };
         self.measure(&asked(&better, 0..third)).await;
-        better.retain(|(_, slot)| self.is_promising(slot, third));
+        let (promising, others): (Vec<_>, Vec<_>) = better
+            .into_iter()
+            .partition(|(_, slot)| self.is_promising(slot, third));
+        for (_, slot) in &others {
+            self.tell_rejected(slot);
+        }
+        let better = promising;
         self.measure(&asked(&better, third..count)).await;
         for (_, slot) in better {
             self.add(slot.child.texts, vec![slot.parent]);
@@ -415,8 +430,31 @@ impl<'e> Evolution<'e> {
                 born: planning::taken(self.meter).calls,
                 failed: Vec::new(),
             });
+            self.tell_candidate(StepOutcome::Accepted);
         }
         is_whole
+    }
+
+    /// Notes the newest candidate for those who watch.
+    fn tell_candidate(&mut self, outcome: StepOutcome) {
+        let Some(candidate) = self.pool.candidates.last() else {
+            return;
+        };
+        let parents = candidate.parents.iter();
+        let parents: Vec<u64> = parents.map(|parent| self.step_of[*parent]).collect();
+        let texts = candidate.texts.iter();
+        let step = self
+            .steps
+            .tell(outcome, Some(candidate.mean()), &parents, texts, None);
+        self.step_of.push(step);
+    }
+
+    /// Notes a child that becomes no candidate.
+    fn tell_rejected(&mut self, slot: &Slot) {
+        let parents = [self.step_of[slot.parent]];
+        let texts = slot.child.texts.iter();
+        self.steps
+            .tell(StepOutcome::Rejected, None, &parents, texts, None);
     }
 
     /// Runs what is asked and not known yet, all at once, and each once.

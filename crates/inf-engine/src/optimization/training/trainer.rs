@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use super::{StopReason, TextChange, TrainReport, TrainStep};
 use crate::execution::{Budget, Pipeline};
 use crate::graph::Operation;
+use crate::journal::StepOutcome;
+use crate::optimization::steps::Steps;
 use crate::optimization::{
     Dataset, Evaluation, Gate, Loss, Optimizer, Reasoner, Update, backward, evaluate, planning,
 };
@@ -180,6 +182,13 @@ impl<'t> Trainer<'t> {
         // Only the forward pass of a step needs records.
         pipeline.eval();
         let before = evaluate(pipeline, self.validation, self.loss).await;
+        let mut told = Steps::new("trainer", pipeline, meter);
+        let texts: Vec<_> = texts_before
+            .iter()
+            .map(|(path, text)| (path.clone(), Arc::from(text)))
+            .collect();
+        let texts = texts.iter().map(|(path, text)| (path, text));
+        told.tell(StepOutcome::Start, before.mean(), &[], texts, None);
         let mut best = (texts_before.clone(), before.clone());
         let mut current = before.clone();
         let mut steps: Vec<TrainStep> = Vec::new();
@@ -231,6 +240,7 @@ impl<'t> Trainer<'t> {
                     validation: current.mean(),
                     spent: meter.spent(),
                 };
+                tell_step(&mut told, &step);
                 if let Some(tell) = &self.on_step {
                     tell(&step);
                 }
@@ -300,6 +310,21 @@ impl<'t> Trainer<'t> {
             remaining.tokens == Some(0) || remaining.dollars.is_some_and(Dollars::is_zero);
         !is_spent && remaining.calls.is_none_or(|left| left >= needed)
     }
+}
+
+/// Notes a step for those who watch.
+fn tell_step(told: &mut Steps<'_>, step: &TrainStep) {
+    let update = step.update.as_ref();
+    let outcome = match update {
+        Some(update) if update.is_applied() => StepOutcome::Accepted,
+        Some(update) if !update.changes.is_empty() => StepOutcome::Rejected,
+        _ => StepOutcome::Unchanged,
+    };
+    let changes = update.map_or(&[][..], |update| &update.changes);
+    let texts = changes.iter().map(|change| (&change.path, &change.after));
+    let why = update.and_then(|update| update.gate.as_ref());
+    let why = why.map(|gate| gate.why.as_str());
+    told.tell(outcome, step.validation, &[], texts, why);
 }
 
 /// The calls that one example takes, if nothing is tried again; 1 at least.
