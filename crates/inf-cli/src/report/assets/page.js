@@ -166,7 +166,7 @@
     figure("Calls", compact(total.calls),
       total.failed ? `${number(total.failed)} failed` : "none failed", total.failed ? "bad" : "");
     figure("Sent again", compact(total.retries + total.refused),
-      `${counted(total.retries, "retry", "retries")}, ${number(total.refused)} refused for a limit`);
+      total.retries + total.refused ? `${counted(total.retries, "retry", "retries")}, ${number(total.refused)} refused for a limit` : "no retry, no refusal");
     const active = report.runs.reduce((sum, run) => sum + (run.took ?? 0), 0);
     figure("Time", duration(active) || "–", counted(report.runs.length, "run", "runs"));
     figure("Latency", duration(total.latency.p50) || "–",
@@ -354,7 +354,7 @@
     const of = (outcome) => steps.filter((step) => step.outcome === outcome).length;
     const best = scored.reduce((best, step) => (best == null || step.score > best.score ? step : best), null);
     const isPool = steps.some((step) => step.parents);
-    const said = [`${counted(steps.length - 1, "step", "steps")} of \`${found.optimizer}\`: ${number(of("accepted"))} accepted, ${number(of("rejected"))} rejected, ${number(of("unchanged"))} without a proposal.`];
+    const said = [`${counted(steps.length - 1, "step", "steps")} of ${found.optimizer}: ${number(of("accepted"))} accepted, ${number(of("rejected"))} rejected, ${number(of("unchanged"))} without a proposal.`];
     if (best) said.push(`The mean on the validation examples was ${steps[0].score?.toFixed(3) ?? "unknown"} before; the best is ${best.score.toFixed(3)} in step ${best.step}.`);
     said.push("If the journal holds several optimizations, this is the last one.");
     part.append(el("p", { class: "said" }, said.join(" ")));

@@ -354,6 +354,10 @@ const timeline = (report, tools) => {
 
   const drawLanes = (place, paint) => {
     const { panel, row, body } = place;
+    context.save();
+    context.beginPath();
+    context.rect(SIDE, body - 2, drawn.width - 2 * SIDE, place.height + 4);
+    context.clip();
     const height = Math.max(row - (row > 4 ? 2 : row > 2 ? 0.6 : 0), 1);
     for (const request of drawn.requests) {
       if (panelOf[columns.series[request]] !== drawn.panels.indexOf(place)) continue;
@@ -394,6 +398,7 @@ const timeline = (report, tools) => {
         else if (ending !== CANCELLED) cross(middle, y + height / 2, half);
       }
     }
+    context.restore();
   };
 
   const boxOf = (request) => {

@@ -14,6 +14,8 @@ pub(super) const PILL: (f64, f64) = (112.0, 28.0);
 const MARGIN: f64 = 16.0;
 /// The room for a frame's label.
 const LABEL: f64 = 22.0;
+/// What the way out of a frame is shorter than one from layer to layer.
+const SHORTER: f64 = 24.0;
 /// From an owner to its frames, and from one frame to the next.
 const BESIDE: f64 = 14.0;
 
@@ -132,18 +134,22 @@ impl Laying<'_> {
         arrows.dedup();
         let sizes: Vec<(f64, f64)> = items.iter().map(|item| item.size).collect();
         let placed = layers::place(&sizes, &arrows);
+        // Below the last box of a region there is only the way out.
+        let exit_top = placed.corners.last().map_or(0.0, |corner| corner.1);
+        let is_alone = region.is_some() && exit_top >= placed.height;
+        let height = placed.height - if is_alone { SHORTER } else { 0.0 };
         let drawn = arrows.iter().zip(&placed.ways).map(|((from, to), way)| {
             let (from_corner, to_corner) = (placed.corners[*from], placed.corners[*to]);
             let begin = (
                 from_corner.0 + sizes[*from].0 / 2.0,
                 from_corner.1 + sizes[*from].1,
             );
-            let end = (to_corner.0 + sizes[*to].0 / 2.0, to_corner.1);
+            let end = (to_corner.0 + sizes[*to].0 / 2.0, to_corner.1.min(height));
             let mut points = vec![begin];
             points.extend(way);
             points.push(end);
             if items[*to].node == exit && region.is_some() {
-                points.push((end.0, end.1 + MARGIN));
+                points.push((end.0, height + MARGIN));
             }
             Arrow { points }
         });
@@ -153,7 +159,7 @@ impl Laying<'_> {
             corners: placed.corners,
             arrows,
             width: placed.width,
-            height: placed.height,
+            height,
         }
     }
 

@@ -5,9 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value as Json, json};
 use tungstenite::{Message, WebSocket};
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A browser with one page open.
 pub(crate) struct Browser {
@@ -21,6 +24,7 @@ pub(crate) struct Browser {
     /// Pages that are loaded.
     loaded: usize,
     _profile: tempfile::TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// Where the browser is: `INF_TEST_BROWSER`, or Chromium or Chrome on the path.
@@ -43,6 +47,8 @@ impl Browser {
             println!("skipped: there is no Chromium on the path (INF_TEST_BROWSER names one)");
             return None;
         };
+        // One at a time: each has many processes. What another test found does not matter here.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = tempfile::tempdir().expect("a temporary directory");
         let mut process = Command::new(program)
             .args([
@@ -89,6 +95,7 @@ impl Browser {
             complaints: Vec::new(),
             loaded: 0,
             _profile: profile,
+            _alone: alone,
         };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
@@ -171,11 +178,15 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Waits until `condition` is true on the page.
+    /// Waits until `condition` is true on the page, for a bounded number of its frames.
     pub(crate) fn wait_for(&mut self, condition: &str) {
-        self.evaluate(&format!(
-            "new Promise((done) => {{ const look = () => ({condition}) ? done(true) : requestAnimationFrame(look); look(); }})"
+        let came_true = self.evaluate(&format!(
+            "new Promise((done) => {{ let frames = 0; const look = () => ({condition}) ? done(true) : (frames += 1) > 3000 ? done(false) : requestAnimationFrame(look); look(); }})"
         ));
+        if came_true != true {
+            let shown = self.evaluate("document.body.innerText");
+            panic!("{condition} is not true of:\n{shown}");
+        }
     }
 
     /// Presses a key that types nothing or one character.

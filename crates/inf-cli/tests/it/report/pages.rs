@@ -88,7 +88,7 @@ fn the_timeline_is_used_by_keyboard_and_by_mouse() {
     );
     browser.wait_for(&changed);
     browser.press("n");
-    wait_for_sentence(&mut browser, "took .*input \\\\d+ of run 1");
+    wait_for_sentence(&mut browser, "took .*input \\d+ of run 1");
     browser.press("f");
     wait_for_sentence(&mut browser, "failed.*took");
     browser.press("Escape");
@@ -218,7 +218,7 @@ fn a_hundred_thousand_calls_are_shown() {
     for _ in 0..12 {
         browser.press("+");
     }
-    wait_for_sentence(&mut browser, "\\\\d requests[^Z]*$");
+    wait_for_sentence(&mut browser, "\\d requests[^Z]*$");
     browser.press("n");
     wait_for_sentence(&mut browser, "took .*900 tokens in, 120 out");
     browser.check_quiet();
