@@ -1,4 +1,4 @@
-//! [`ExtractAndCompare`]: the pipeline of `examples/extract_and_compare`, which
+//! [`ExtractAndCompare`]: the pipeline of `examples/01_extract_and_compare`, which
 //! several benchmarks run.
 
 use inf_engine::prelude::*;

@@ -89,11 +89,15 @@ fn the_examples_run() {
         let made = ended.summary()["calls"].as_u64().unwrap_or_default();
         assert!(calls.contains(&made), "{folder}: {made} calls");
     };
-    let packages = "describe_packages/packages.jsonl";
-    check("route_packages", packages, 5..=15);
+    let packages = "02_describe_packages/packages.jsonl";
+    check("03_route_packages", packages, 5..=15);
     // One for each piece, and one less to merge them.
-    check("summarize_text", "summarize_text/articles.jsonl", 49..=49);
-    check("revise_pitch", packages, 5 + 5..=5 * (1 + 6));
+    check(
+        "04_summarize_text",
+        "04_summarize_text/articles.jsonl",
+        49..=49,
+    );
+    check("05_revise_pitch", packages, 5 + 5..=5 * (1 + 6));
 }
 
 #[test]

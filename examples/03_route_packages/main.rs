@@ -89,10 +89,10 @@ impl Forward for RoutePackage {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let resources = ResourceConfig::from_path(folder.join("route_packages/resources.yaml"))?;
+    let resources = ResourceConfig::from_path(folder.join("03_route_packages/resources.yaml"))?;
     let pipeline = RoutePackage::new().bind(resources)?;
 
-    let lines = std::fs::read_to_string(folder.join("describe_packages/packages.jsonl"))?;
+    let lines = std::fs::read_to_string(folder.join("02_describe_packages/packages.jsonl"))?;
     let packages = lines.lines().take(12).map(serde_json::from_str::<Listing>);
     let mut results = pipeline.stream(packages.collect::<Result<Vec<_>, _>>()?);
     while let Some(result) = results.next().await {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("route_packages/pipeline.yaml");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("03_route_packages/pipeline.yaml");
         let graph = RoutePackage::new().trace().unwrap();
         if std::env::var_os("UPDATE_PIPELINES").is_some() {
             graph.save(&file).unwrap();

@@ -52,7 +52,7 @@ impl Forward for ExtractAndCompare {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("extract_and_compare");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("01_extract_and_compare");
     let resources = ResourceConfig::from_path(folder.join("resources.yaml"))?;
     let pipeline = ExtractAndCompare::new().bind(resources)?;
     println!("parameters: {:?}", pipeline.named_parameters());
@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("extract_and_compare/pipeline.yaml");
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("01_extract_and_compare/pipeline.yaml");
         let graph = ExtractAndCompare::new().trace().unwrap();
         if std::env::var_os("UPDATE_PIPELINES").is_some() {
             graph.save(&file).unwrap();

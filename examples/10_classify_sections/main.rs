@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! cargo run -p inf-examples --example classify_sections -- \
-//!     --resources examples/classify_sections/resources.local.yaml
+//!     --resources examples/10_classify_sections/resources.local.yaml
 //! ```
 //!
 //! The data are packages of Debian 12 (main): name, one-line description, and the
@@ -206,7 +206,7 @@ fn told(evaluation: &Evaluation) -> String {
 
 /// The first packages of a part of the data.
 fn packages(part: &str, most: usize) -> Result<Dataset, Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("classify_sections");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("10_classify_sections");
     let lines = std::fs::read_to_string(folder.join(format!("{part}.jsonl")))?;
     let examples = lines.lines().take(most).map(|line| {
         let Labelled { listing, section } = serde_json::from_str(line)?;
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("classify_sections/pipeline.yaml");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("10_classify_sections/pipeline.yaml");
         let graph = ClassifySection::new().trace().unwrap();
         if std::env::var_os("UPDATE_PIPELINES").is_some() {
             graph.save(&file).unwrap();

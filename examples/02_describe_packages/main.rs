@@ -70,7 +70,7 @@ impl Forward for DescribePackage {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("describe_packages");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("02_describe_packages");
     let resources = ResourceConfig::from_path(folder.join("resources.yaml"))?;
     let pipeline = DescribePackage::new().bind(resources)?;
 
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("describe_packages/pipeline.yaml");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("02_describe_packages/pipeline.yaml");
         let graph = DescribePackage::new().trace().unwrap();
         if std::env::var_os("UPDATE_PIPELINES").is_some() {
             graph.save(&file).unwrap();

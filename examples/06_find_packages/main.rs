@@ -120,7 +120,7 @@ impl LlmClient for Librarian {
 
 fn catalogue() -> Result<Arc<[Listing]>, Box<dyn Error>> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let lines = std::fs::read_to_string(examples.join("describe_packages/packages.jsonl"))?;
+    let lines = std::fs::read_to_string(examples.join("02_describe_packages/packages.jsonl"))?;
     let listings = lines.lines().map(serde_json::from_str::<Listing>);
     Ok(listings.collect::<Result<Vec<_>, _>>()?.into())
 }
@@ -130,7 +130,7 @@ fn pipeline() -> Result<Pipeline<String, String>, Box<dyn Error>> {
     let resources = if std::env::var_os("FAST_MODEL").is_some() {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
         let config =
-            ResourceConfig::from_path(examples.join("describe_packages/resources.openai.yaml"))?;
+            ResourceConfig::from_path(examples.join("02_describe_packages/resources.openai.yaml"))?;
         ResourceManager::new(&config)?
     } else {
         ResourceManager::new(&ResourceConfig::new())?.with_client("fast", Arc::new(Librarian), 4)
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("find_packages/pipeline.yaml");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("06_find_packages/pipeline.yaml");
         let tools_of = catalogue().unwrap();
         let graph = find_packages(&tools_of).trace().unwrap();
         if std::env::var_os("UPDATE_PIPELINES").is_some() {

@@ -68,7 +68,7 @@ impl Forward for SummarizeText {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("summarize_text");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("04_summarize_text");
     let resources = ResourceConfig::from_path(folder.join("resources.yaml"))?;
     let pipeline = SummarizeText::new().bind(resources)?;
 
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_pipeline_file_is_what_this_program_saves() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("summarize_text/pipeline.yaml");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("04_summarize_text/pipeline.yaml");
         let graph = SummarizeText::new().trace().unwrap();
         if std::env::var_os("UPDATE_PIPELINES").is_some() {
             graph.save(&file).unwrap();
