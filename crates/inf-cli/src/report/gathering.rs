@@ -54,15 +54,10 @@ pub(super) struct Gathering {
 impl Gathering {
     /// The place of the graph called `name`; an outline replaces the one before.
     pub(super) fn graph(&mut self, name: &str, outline: Option<Arc<GraphOutline>>) -> usize {
-        let (place, known) = match self.graphs.get_full_mut(name) {
-            Some((place, _, known)) => (place, known),
-            None => {
-                let place = self.graphs.insert_full(name.to_owned(), None).0;
-                (place, &mut self.graphs[place])
-            }
-        };
+        let place = self.graphs.get_index_of(name);
+        let place = place.unwrap_or_else(|| self.graphs.insert_full(name.to_owned(), None).0);
         if outline.is_some() {
-            *known = outline;
+            self.graphs[place] = outline;
         }
         place
     }

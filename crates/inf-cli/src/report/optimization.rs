@@ -15,10 +15,14 @@ pub(super) struct Optimization {
     steps: Vec<Step>,
 }
 
+/// Texts by the paths of their parameters.
+type Texts = HashMap<Arc<str>, Arc<str>>;
+
 /// One step.
 #[derive(Debug, Serialize)]
 struct Step {
-    step: u64,
+    #[serde(rename = "step")]
+    number: u64,
     at: u64,
     outcome: StepOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +85,6 @@ impl Steps {
 
     pub(super) fn optimization(self, with_contents: bool) -> Option<Optimization> {
         let optimizer = self.0.first()?.optimizer.to_string();
-        type Texts = HashMap<Arc<str>, Arc<str>>;
         // By step, what a candidate has, or the pipeline after it.
         let mut texts: HashMap<u64, Texts> = HashMap::new();
         let mut current = Texts::new();
@@ -110,7 +113,7 @@ impl Steps {
                 texts.insert(record.step, after);
             }
             steps.push(Step {
-                step: record.step,
+                number: record.step,
                 at: record.at.as_millis(),
                 outcome: record.outcome,
                 why: record.why,

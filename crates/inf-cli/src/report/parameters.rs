@@ -21,7 +21,8 @@ pub(super) struct Parameter {
 #[derive(Debug, Serialize)]
 pub(super) struct Version {
     /// The beginning of its digest.
-    pub(super) version: String,
+    #[serde(rename = "version")]
+    pub(super) digest: String,
     pub(super) runs: Vec<u64>,
     /// Against the version before.
     #[serde(flatten)]
@@ -64,7 +65,7 @@ impl Texts {
                 let lines = Lines::between(Arc::clone(&path), known, text, with_contents);
                 before = text;
                 Version {
-                    version: version.to_string()[..8].to_owned(),
+                    digest: version.to_string()[..8].to_owned(),
                     runs,
                     lines,
                 }

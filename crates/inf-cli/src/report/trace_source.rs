@@ -168,9 +168,11 @@ fn report(trace: Trace, source: Source) -> Report {
         if matches!(ending, Ending::Answered | Ending::Failed) {
             *calls_of_run.entry(run).or_default() += 1;
         }
-        let mut usage = Usage::default();
-        usage.input_tokens = args.input_tokens;
-        usage.output_tokens = args.output_tokens;
+        let usage = Usage {
+            input_tokens: args.input_tokens,
+            output_tokens: args.output_tokens,
+            ..Usage::default()
+        };
         gathering.charge(series, usage, Cost::default());
         gathering.sent(Sent {
             series,

@@ -1,4 +1,4 @@
-//! A headless browser, by the DevTools protocol
+//! A headless browser, by the `DevTools` protocol
 //! (<https://chromedevtools.github.io/devtools-protocol/>).
 
 use std::io::{BufRead, BufReader};
@@ -42,6 +42,7 @@ fn program() -> Option<PathBuf> {
 
 impl Browser {
     /// Starts one; `None` if there is none on this machine.
+    #[expect(clippy::print_stdout, reason = "it is seen what was skipped")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = program() else {
             println!("skipped: there is no Chromium on the path (INF_TEST_BROWSER names one)");
@@ -97,18 +98,18 @@ impl Browser {
             _profile: profile,
             _alone: alone,
         };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = browser.call("Target.attachToTarget", target);
+        let attached = browser.call("Target.attachToTarget", &target);
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Network", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         Some(browser)
     }
 
     /// Calls a method and waits for its result.
-    pub(crate) fn call(&mut self, method: &str, parameters: Json) -> Json {
+    pub(crate) fn call(&mut self, method: &str, parameters: &Json) -> Json {
         self.last += 1;
         let id = self.last;
         let mut message = json!({"id": id, "method": method, "params": parameters});
@@ -159,7 +160,7 @@ impl Browser {
         let before = self.loaded;
         self.requests.clear();
         let url = format!("file://{}", file.display());
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": url }));
         while self.loaded == before {
             self.receive();
         }
@@ -170,7 +171,7 @@ impl Browser {
     pub(crate) fn evaluate(&mut self, expression: &str) -> Json {
         let parameters =
             json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let result = self.call("Runtime.evaluate", parameters);
+        let result = self.call("Runtime.evaluate", &parameters);
         assert!(
             result["exceptionDetails"].is_null(),
             "{expression}: {result}"
@@ -192,7 +193,7 @@ impl Browser {
     /// Presses a key that types nothing or one character.
     pub(crate) fn press(&mut self, key: &str) {
         for kind in ["keyDown", "keyUp"] {
-            self.call("Input.dispatchKeyEvent", json!({"type": kind, "key": key}));
+            self.call("Input.dispatchKeyEvent", &json!({"type": kind, "key": key}));
         }
     }
 
@@ -200,13 +201,13 @@ impl Browser {
     pub(crate) fn resize(&mut self, width: u32, height: u32) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Prefers `light` or `dark` from now on.
     pub(crate) fn prefer(&mut self, scheme: &str) {
         let feature = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call("Emulation.setEmulatedMedia", feature);
+        self.call("Emulation.setEmulatedMedia", &feature);
     }
 
     /// Checks that the page has asked for nothing but itself, and complained of nothing.

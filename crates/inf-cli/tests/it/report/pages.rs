@@ -100,7 +100,7 @@ fn the_timeline_is_used_by_keyboard_and_by_mouse() {
         "(() => { const box = document.getElementById('timeline-canvas').getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()",
     );
     let wheel = serde_json::json!({"type": "mouseWheel", "x": place[0], "y": place[1], "deltaX": 0, "deltaY": -400});
-    browser.call("Input.dispatchMouseEvent", wheel);
+    browser.call("Input.dispatchMouseEvent", &wheel);
     browser.wait_for(&changed);
     browser.check_quiet();
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::labels::{self, Edge};
-use crate::graph::{InferenceGraph, Operation};
+use crate::graph::{InferenceGraph, NodeRef, Operation};
 
 /// A graph as a drawing shows it: its nodes, what flows between them, and the
 /// frames around what control flow runs. There are no prompts in it.
@@ -90,10 +90,10 @@ impl InferenceGraph {
             region: frames()
                 .filter(|(_, region)| region.contains(place))
                 .map(|(index, _)| index - 1)
-                .last(),
+                .next_back(),
         });
         let regions = frames().map(|(_, region)| OutlineRegion {
-            owner: region.owner().map_or(0, |owner| owner.index()),
+            owner: region.owner().map_or(0, NodeRef::index),
             label: region.label().to_string(),
         });
         let edges = labels::edges(self).into_iter();

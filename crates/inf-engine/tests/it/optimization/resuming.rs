@@ -8,6 +8,7 @@ use inf_engine::execution::{Budget, ExecutionSettings, Spent};
 use inf_engine::journal::{Journal, JournalReader, Record, StepOutcome, StepRecord};
 use inf_engine::optimization::{
     Attempt, Gepa, GepaReport, LlmJudge, LlmOptimizer, Reasoner, StopReason, TrainReport, Trainer,
+    Update,
 };
 use serde_json::json;
 
@@ -220,10 +221,7 @@ async fn the_journal_tells_how_a_training_went() {
     );
     assert_eq!(steps.len(), report.steps.len() + 1);
     for (noted, step) in steps[1..].iter().zip(&report.steps) {
-        let is_applied = step
-            .update
-            .as_ref()
-            .is_some_and(|update| update.is_applied());
+        let is_applied = step.update.as_ref().is_some_and(Update::is_applied);
         assert_eq!(noted.outcome == StepOutcome::Accepted, is_applied);
         assert_eq!(
             (noted.score, noted.calls),
