@@ -127,3 +127,61 @@ impl Steps {
         Some(Optimization { optimizer, steps })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn went(steps: &[Json], with_contents: bool) -> Json {
+        let mut taken = Steps::default();
+        for step in steps {
+            let mut step = step.clone();
+            step["optimizer"] = "gepa".into();
+            step["at"] = 1000.into();
+            taken.take(serde_json::from_value(step).expect("a step"));
+        }
+        let optimization = taken.optimization(with_contents);
+        serde_json::to_value(optimization.expect("an optimization")).expect("JSON")
+    }
+
+    #[test]
+    fn a_change_is_told_against_the_parent() {
+        let steps = [
+            json!({"step": 0, "outcome": "start", "score": 0.1, "texts": {"p": "a\nb"}}),
+            json!({"step": 0, "outcome": "start", "score": 0.5, "texts": {"p": "a", "q": "x"}}),
+            json!({"step": 1, "outcome": "rejected", "parents": [0], "texts": {"p": "c", "q": "x"}}),
+            json!({"step": 2, "outcome": "accepted", "score": 0.6, "parents": [0], "texts": {"p": "a\nd", "q": "x"}}),
+            json!({"step": 3, "outcome": "accepted", "score": 0.7, "parents": [2], "texts": {"p": "a\nd", "q": "y"}}),
+        ];
+        let found = went(&steps, true);
+        // The optimization that was begun last counts.
+        assert_eq!(found["steps"].as_array().expect("steps").len(), 4);
+        let changes: Vec<&Json> = (0..4)
+            .map(|step| &found["steps"][step]["changes"])
+            .collect();
+        let change = |path, added, removed, diff: Json| json!([{"path": path, "added": added, "removed": removed, "diff": diff}]);
+        assert_eq!(*changes[0], json!([]));
+        assert_eq!(*changes[1], change("p", 1, 1, json!(["- a", "+ c"])));
+        assert_eq!(*changes[2], change("p", 1, 0, json!(["  a", "+ d"])));
+        assert_eq!(*changes[3], change("q", 1, 1, json!(["- x", "+ y"])));
+        assert!(!went(&steps, false).to_string().contains("diff"));
+    }
+
+    #[test]
+    fn without_parents_a_change_is_told_against_what_the_pipeline_had() {
+        let steps = [
+            json!({"step": 0, "outcome": "start", "texts": {"p": "a", "q": "b"}}),
+            json!({"step": 1, "outcome": "accepted", "texts": {"p": "a\nb"}, "why": "it is better"}),
+            json!({"step": 2, "outcome": "a later word", "texts": {"p": "a\nb\nc"}}),
+        ];
+        let found = went(&steps, false);
+        let added: Vec<&Json> = (1..3)
+            .map(|step| &found["steps"][step]["changes"][0]["added"])
+            .collect();
+        assert_eq!(added, [1, 1]);
+        assert_eq!(found["steps"][1]["why"], "it is better");
+        assert!(went(&steps[..1], false)["steps"][0].get("score").is_none());
+    }
+}
