@@ -182,7 +182,8 @@
           : inputs.completed ? `${dollars(total.cost_usd / inputs.completed)} for each output` : null);
     }
     section("overview").append(el("dl", { class: "figures" }, figures),
-      ...report.notes.map((note) => el("p", { class: "note" }, note)));
+      ...report.notes.map((note) => el("p", { class: "note" },
+        note.split("`").map((text, place) => (place % 2 ? el("code", {}, text) : text)))));
   };
 
   // Latency: rows of histograms on one axis.
@@ -432,7 +433,7 @@
       return;
     }
     section("graphs").before(el("p", { class: "said" },
-      "In each node: its calls, the median latency" + (report.total.cost_usd != null ? ", and what they cost" : "")
+      `In each node: ${report.total.cost_usd != null ? "its calls, the median latency, and what they cost" : "its calls and the median latency"}`
       + ". The bar is its share of the calls of the busiest node."));
   };
 
