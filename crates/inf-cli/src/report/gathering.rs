@@ -54,15 +54,10 @@ pub(super) struct Gathering {
 impl Gathering {
     /// The place of the graph called `name`; an outline replaces the one before.
     pub(super) fn graph(&mut self, name: &str, outline: Option<Arc<GraphOutline>>) -> usize {
-        let (place, known) = match self.graphs.get_full_mut(name) {
-            Some((place, _, known)) => (place, known),
-            None => {
-                let place = self.graphs.insert_full(name.to_owned(), None).0;
-                (place, &mut self.graphs[place])
-            }
-        };
+        let place = self.graphs.get_index_of(name);
+        let place = place.unwrap_or_else(|| self.graphs.insert_full(name.to_owned(), None).0);
         if outline.is_some() {
-            *known = outline;
+            self.graphs[place] = outline;
         }
         place
     }
@@ -129,9 +124,38 @@ impl Gathering {
         });
     }
 
+    /// Puts series into the order of the nodes in their graphs.
+    fn sort_series(&mut self) {
+        let place = |series: &Series| {
+            let outline = self.graphs.get_index(series.graph)?.1.as_ref()?;
+            let name = series.node.rsplit('/').next();
+            let mut nodes = outline.nodes.iter();
+            nodes.position(|node| Some(node.name.as_str()) == name)
+        };
+        let mut order: Vec<usize> = (0..self.series.len()).collect();
+        order.sort_by_key(|found| {
+            let series = self.series.get_index(*found).map(|(series, _)| series);
+            series.map(|series| (series.graph, place(series).unwrap_or(usize::MAX)))
+        });
+        let mut new_place = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            new_place[*old] = u32::try_from(new).unwrap_or(u32::MAX);
+        }
+        for sent in &mut self.sent {
+            sent.series = new_place[sent.series as usize];
+        }
+        let mut series: Vec<_> = std::mem::take(&mut self.series)
+            .into_iter()
+            .map(Some)
+            .collect();
+        let sorted = order.iter().filter_map(|old| series[*old].take());
+        self.series = sorted.collect();
+    }
+
     /// What the page shows of it; `epoch` is when the source begins to count, in microseconds
     /// since the beginning of 1970, if that is known.
-    pub(super) fn report(self, source: Source, epoch: Option<u64>) -> Report {
+    pub(super) fn report(mut self, source: Source, epoch: Option<u64>) -> Report {
+        self.sort_series();
         let has_costs = source.has_costs;
         let mut total = Tally::default();
         self.series.values().for_each(|tally| total.add(tally));
@@ -198,6 +222,7 @@ impl Gathering {
             by_endpoint,
             failures: None,
             unanswered,
+            optimization: None,
             parameters: Vec::new(),
         }
     }

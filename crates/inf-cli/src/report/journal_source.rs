@@ -16,6 +16,7 @@ use inf_engine::resources::Cost;
 use super::failures;
 use super::gathering::{Gathering, Sent};
 use super::model::{Inputs, Report, Run, Series, Source};
+use super::optimization::Steps;
 use super::parameters::Texts;
 use super::tally::Ending;
 use crate::command_error::CommandError;
@@ -53,6 +54,7 @@ struct Reading {
     sent: Vec<(Sent, InputIdentity)>,
     failed: FailedInputs,
     texts: Texts,
+    steps: Steps,
     /// Whether calls were tried again of which is not known when.
     has_lost_times: bool,
 }
@@ -90,6 +92,7 @@ impl Reading {
                 self.inputs.insert(host.input, State::Pending);
             }
             Record::Input(input) => self.input(*input),
+            Record::Step(step) => self.steps.take(*step),
             Record::End(end) => {
                 if let Some(run) = self.runs.get_mut(&end.run) {
                     run.last = end.at;
@@ -134,7 +137,12 @@ impl Reading {
             }
             None => self.gathering.graph("?", None),
         };
-        let endpoint = format!("{} · {}", call.endpoint, call.model);
+        // A simulated provider has no address.
+        let endpoint = if call.endpoint.is_empty() {
+            call.model.to_string()
+        } else {
+            format!("{} · {}", call.endpoint, call.model)
+        };
         let series = self.gathering.series(&Series {
             graph,
             node: node_path::without_places(&call.path),
@@ -300,6 +308,7 @@ impl Reading {
         }
         let mut report = self.gathering.report(source, Some(0));
         report.failures = Some(failures::causes(self.failed, with_contents));
+        report.optimization = self.steps.optimization(with_contents);
         report.parameters = self.texts.parameters(with_contents);
         report
     }

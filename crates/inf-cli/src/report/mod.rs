@@ -1,8 +1,8 @@
 //! `inf report`: a run as one page that needs nothing but a browser.
 //!
-//! A source, [`journal_source`] or [`trace_source`], tells a [`Gathering`] what was sent and what
+//! A source, [`journal_source`] or [`trace_source`], tells a [`Gathering`](gathering::Gathering) what was sent and what
 //! came of it. That makes a [`Report`] of it: sums ([`tally`]), latencies
-//! ([`latency`]), the [`timeline`] in columns, and the graphs as [`drawing`]s. The [`page`] puts the
+//! ([`latency`]), the [`timeline`] in columns, and the graphs as [`drawing`]s. The [`page`](mod@page) puts the
 //! report, as JSON, next to the style and the script that show it.
 //!
 //! What a source does not hold is a note on the page, and never a zero.
@@ -13,6 +13,7 @@ mod gathering;
 mod journal_source;
 mod latency;
 mod model;
+mod optimization;
 mod page;
 mod parameters;
 mod tally;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::failures::Cause;
 use super::latency::Latencies;
+use super::optimization::Optimization;
 use super::parameters::Parameter;
 use super::tally::Sums;
 use super::timeline::Timeline;
@@ -32,6 +33,8 @@ pub(crate) struct Report {
     pub(super) failures: Option<Vec<Cause>>,
     /// Requests that were not answered, by cause.
     pub(super) unanswered: Vec<Unanswered>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) optimization: Option<Optimization>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) parameters: Vec<Parameter>,
 }

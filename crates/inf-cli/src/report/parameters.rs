@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use inf_engine::journal::{ParameterRecord, ParameterVersion, PipelineRecord, RunNumber};
-use inf_engine::optimization::TextChange;
 use serde::Serialize;
+
+use super::optimization::Lines;
 
 /// A parameter of which runs had different texts.
 #[derive(Debug, Serialize)]
@@ -20,14 +21,12 @@ pub(super) struct Parameter {
 #[derive(Debug, Serialize)]
 pub(super) struct Version {
     /// The beginning of its digest.
-    pub(super) version: String,
+    #[serde(rename = "version")]
+    pub(super) digest: String,
     pub(super) runs: Vec<u64>,
-    /// Lines that are new against the version before, and lines of that that are gone.
-    pub(super) added: usize,
-    pub(super) removed: usize,
-    /// The lines after `+`, `-` or a space; only with `--contents`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) diff: Option<Vec<String>>,
+    /// Against the version before.
+    #[serde(flatten)]
+    pub(super) lines: Lines,
 }
 
 /// The texts, and who had them.
@@ -62,21 +61,13 @@ impl Texts {
                 let text = texts.get(&(Arc::clone(&path), version));
                 let text: &str = text.map_or("", |text| text);
                 // The first one is no change of anything.
-                let change = TextChange::new(
-                    Arc::clone(&path),
-                    if place == 0 { text } else { before },
-                    text,
-                );
+                let known = if place == 0 { text } else { before };
+                let lines = Lines::between(Arc::clone(&path), known, text, with_contents);
                 before = text;
-                let lines = change.lines();
-                let count = |mark| lines.iter().filter(|(known, _)| *known == mark).count();
-                let shown = lines.iter().map(|(mark, line)| format!("{mark} {line}"));
                 Version {
-                    version: version.to_string()[..8].to_owned(),
+                    digest: version.to_string()[..8].to_owned(),
                     runs,
-                    added: count('+'),
-                    removed: count('-'),
-                    diff: with_contents.then(|| shown.collect()),
+                    lines,
                 }
             });
             Parameter {

@@ -76,8 +76,13 @@ pub(super) fn read(path: &Path) -> Result<Report, CommandError> {
     let text = fs::read(path)
         .map_err(|error| CommandError::new(format!("can't read {shown}: {}", io_reason(&error))))?;
     let trace: Trace = serde_json::from_slice(&text).map_err(|error| {
+        let why = if error.is_data() {
+            "it is JSON of something else".to_owned()
+        } else {
+            format!("it is not whole JSON: {error}")
+        };
         CommandError::new(format!(
-            "{shown} is no trace that `inf run --profile` wrote: {error}"
+            "{shown} is no trace that `inf run --profile` wrote: {why}"
         ))
     })?;
     if trace.about.engine != "inf-engine" {
@@ -163,9 +168,7 @@ fn report(trace: Trace, source: Source) -> Report {
         if matches!(ending, Ending::Answered | Ending::Failed) {
             *calls_of_run.entry(run).or_default() += 1;
         }
-        let mut usage = Usage::default();
-        usage.input_tokens = args.input_tokens;
-        usage.output_tokens = args.output_tokens;
+        let usage = Usage::new(args.input_tokens, args.output_tokens);
         gathering.charge(series, usage, Cost::default());
         gathering.sent(Sent {
             series,

@@ -78,7 +78,8 @@ pub use notice::Notice;
 pub use record::{
     CallRecord, EarlierSend, EndCounts, EndRecord, HostRecord, InputFailure, InputRecord,
     InputTimings, ModelIdentity, NodeFingerprint, ParameterRecord, ParameterVersion,
-    PipelineNumber, PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord,
+    PipelineNumber, PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord, StepOutcome,
+    StepRecord,
 };
 pub use request_digest::RequestDigest;
 pub(crate) use request_digest::RequestKey;

@@ -22,6 +22,7 @@ mod loss;
 mod optimizer;
 mod planning;
 mod reasoner;
+mod steps;
 mod training;
 
 pub use backward::{BackwardReport, BackwardStep, ExampleFlow, backward};

@@ -226,6 +226,17 @@ fn graphs_are_drawn() {
     let graph = read(EVERYTHING);
     insta::assert_snapshot!("everything.dot", graph.to_dot());
     insta::assert_snapshot!("everything.mermaid", graph.to_mermaid());
+    // As data it is the same: what the texts say of an arrow or of a frame.
+    let outline = graph.outline();
+    let count = |sign| graph.to_mermaid().matches(sign).count();
+    assert_eq!(
+        outline.edges.len() + outline.outputs.len(),
+        count(" --> ") + count(" -->|")
+    );
+    let frames = outline.regions.iter().enumerate();
+    let frames =
+        frames.filter(|(place, _)| outline.nodes.iter().any(|node| node.region == Some(*place)));
+    assert_eq!(frames.count(), count("subgraph "));
 }
 
 #[test]

@@ -10,12 +10,12 @@ use inf_engine::execution::{
     TokenStream,
 };
 use inf_engine::graph::{HostFunction, Tool};
-use inf_engine::journal::{CheckpointManager, Journal, RequestDigest};
+use inf_engine::journal::{CheckpointManager, Journal, JournalReader, Record, RequestDigest};
 use inf_engine::prelude::*;
 use inf_engine::trace::apply;
 
 use crate::support::dialogue::{Dialogue, calls, says};
-use crate::support::peer::{Peer, forever, one_call, refusal, resources, texts};
+use crate::support::peer::{Peer, failure, forever, limit, one_call, refusal, resources, texts};
 
 fn with(journal: &Journal) -> ExecutionSettings {
     ExecutionSettings::default().with_journal(journal)
@@ -574,6 +574,58 @@ async fn the_journal_says_why_a_run_ended() {
         checkpoint.end().unwrap().why.to_string()
     });
     assert_eq!(ends.collect::<Vec<_>>(), ["timeout", "budget", "done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_says_when_it_was_sent_before() {
+    let sent = AtomicUsize::new(0);
+    let peer = Peer::new(move |_| match sent.fetch_add(1, Ordering::SeqCst) {
+        0 => (Duration::from_millis(100), limit()),
+        1 => (Duration::from_millis(200), failure()),
+        2 => (
+            Duration::from_millis(300),
+            Ok(LlmResponse::from_text("at last")),
+        ),
+        _ => (
+            Duration::from_millis(400),
+            Ok(LlmResponse::from_text("at once")),
+        ),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let pipeline = one_call(&resources([("a", &peer, 1)])).with_settings(with(&journal));
+    // The second input comes when nothing is left to wait for.
+    for inputs in [1, 2] {
+        let results = pipeline.run_batch(texts(inputs)).await;
+        assert!(results.iter().all(|result| result.output.is_ok()));
+    }
+    drop((pipeline, journal));
+    let mut calls = Vec::new();
+    let mut graphs = Vec::new();
+    let reader = JournalReader::open(folder.path()).unwrap();
+    let read = reader.read(|record| match record {
+        Record::Call(call) => calls.push(call),
+        Record::Pipeline(pipeline) => graphs.push(pipeline.graph.clone().expect("a graph")),
+        _ => {}
+    });
+    read.unwrap();
+    let earlier = calls[0].earlier.iter();
+    let earlier = earlier.map(|sent| (&*sent.kind, sent.took.as_millis()));
+    assert_eq!(
+        earlier.collect::<Vec<_>>(),
+        [("rate_limited", 100), ("server", 200)]
+    );
+    // A refusal for a limit is no failed attempt.
+    let attempts = calls[0].attempts.iter().map(|attempt| &*attempt.kind);
+    assert_eq!(attempts.collect::<Vec<_>>(), ["server"]);
+    assert_eq!(calls[0].took.as_millis(), 300);
+    // The limit was over in a second.
+    assert_eq!(calls[0].earlier[1].waited, Duration::from_secs(1));
+    assert_eq!(calls[1].earlier.len(), 0);
+    // It is written what was run, to be drawn.
+    let names = graphs[0].nodes.iter().map(|node| &*node.name);
+    assert_eq!(names.count(), 2);
+    assert_eq!(graphs.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -336,6 +336,8 @@ async fn what_is_more_than_the_profile_keeps_is_counted() {
 
     let trace: Json = serde_json::from_str(&trace_text(&profile)).unwrap();
     assert_eq!(trace["otherData"]["calls"], 10);
+    let outline = &trace["otherData"]["outlines"][0];
+    assert_eq!(outline["nodes"].as_array().expect("nodes").len(), 2);
     assert_eq!(trace["otherData"]["missing_calls"], 15);
     assert_eq!(slices(&profile, "call").len(), 10);
     let summary = profile.summary();

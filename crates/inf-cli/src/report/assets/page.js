@@ -12,7 +12,7 @@
       else if (value === true) element.setAttribute(name, "");
       else if (value !== false && value != null) element.setAttribute(name, value);
     }
-    element.append(...children.flat().filter((child) => child != null));
+    element.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
     return element;
   };
   const el = make(null);
@@ -39,7 +39,7 @@
     if (value === 0) return "$0";
     if (value >= 100) return `$${whole.format(Math.round(value))}`;
     if (value >= 0.1) return `$${value.toFixed(2)}`;
-    const digits = Math.min(8, 1 - Math.floor(Math.log10(value)));
+    const digits = Math.min(8, 2 - Math.floor(Math.log10(value)));
     return `$${value.toFixed(digits)}`;
   };
   // Milliseconds.
@@ -166,7 +166,7 @@
     figure("Calls", compact(total.calls),
       total.failed ? `${number(total.failed)} failed` : "none failed", total.failed ? "bad" : "");
     figure("Sent again", compact(total.retries + total.refused),
-      `${counted(total.retries, "retry", "retries")}, ${number(total.refused)} refused for a limit`);
+      total.retries + total.refused ? `${counted(total.retries, "retry", "retries")}, ${number(total.refused)} refused for a limit` : "no retry, no refusal");
     const active = report.runs.reduce((sum, run) => sum + (run.took ?? 0), 0);
     figure("Time", duration(active) || "–", counted(report.runs.length, "run", "runs"));
     figure("Latency", duration(total.latency.p50) || "–",
@@ -178,10 +178,12 @@
     if (total.cost_usd != null) {
       const unknown = total.unknown_cost ?? 0;
       figure("Cost", unknown && !total.cost_usd ? "unknown" : dollars(total.cost_usd),
-        unknown ? `and ${counted(unknown, "answer", "answers")} of unknown cost` : "as far as the journal tells");
+        unknown ? `and ${counted(unknown, "answer", "answers")} of unknown cost`
+          : inputs.completed ? `${dollars(total.cost_usd / inputs.completed)} for each output` : null);
     }
     section("overview").append(el("dl", { class: "figures" }, figures),
-      ...report.notes.map((note) => el("p", { class: "note" }, note)));
+      ...report.notes.map((note) => el("p", { class: "note" },
+        note.split("`").map((text, place) => (place % 2 ? el("code", {}, text) : text)))));
   };
 
   // Latency: rows of histograms on one axis.
@@ -323,7 +325,7 @@
   const runs = () => {
     const has = (key) => report.runs.some((run) => run[key] != null);
     const columns = [
-      { title: "run", of: (run) => run.number, class: "text" },
+      { title: "run", of: (run) => run.number, class: "left" },
       { title: "pipeline", text: true, of: (run) => run.pipeline },
     ];
     const add = (key, title, shown = number) => {
@@ -339,6 +341,76 @@
     add("cost_usd", "cost", dollars);
     section("runs").append(table("Runs", columns, report.runs));
   };
+  const diff = (lines) => el("pre", {}, lines.map((line) => el("span", {
+    class: line.startsWith("+") ? "new" : line.startsWith("-") ? "gone" : null }, `${line}\n`)));
+
+  // Optimization: the score by calls.
+
+  const optimization = () => {
+    const part = section("optimization");
+    const found = report.optimization;
+    if (!found) { part.remove(); return; }
+    const { steps } = found;
+    const scored = steps.filter((step) => step.score != null);
+    const of = (outcome) => steps.filter((step) => step.outcome === outcome).length;
+    const best = scored.reduce((best, step) => (best == null || step.score > best.score ? step : best), null);
+    const isPool = steps.some((step) => step.parents);
+    const said = [`${counted(steps.length - 1, "step", "steps")} of ${found.optimizer}: ${number(of("accepted"))} accepted, ${number(of("rejected"))} rejected, ${number(of("unchanged"))} without a proposal.`];
+    if (best) said.push(`The mean on the validation examples was ${steps[0].score?.toFixed(3) ?? "unknown"} before; the best is ${best.score.toFixed(3)} in step ${best.step}.`);
+    said.push("If the journal holds several optimizations, this is the last one.");
+    part.append(el("p", { class: "said" }, said.join(" ")));
+    if (scored.length > 1) {
+      const [width, height, left, bottom] = [900, 190, 44, 26];
+      const most = Math.max(...steps.map((step) => step.calls), 1);
+      const scores = scored.map((step) => step.score);
+      const low = Math.max(0, Math.min(...scores) - 0.05);
+      const high = Math.max(Math.max(...scores) + 0.05, low + 0.1);
+      const x = (step) => left + (step.calls / most) * (width - left - 20);
+      const y = (score) => height - bottom - ((score - low) / (high - low)) * (height - bottom - 12);
+      const grid = [0, 1, 2, 3].map((part) => low + (part / 3) * (high - low)).map((score) => [
+        svg("line", { x1: left, x2: width - 10, y1: y(score), y2: y(score), style: "stroke:var(--line)" }),
+        svg("text", { x: left - 8, y: y(score) + 4, "text-anchor": "end" }, score.toFixed(2)),
+      ]);
+      let top = -Infinity;
+      const line = [];
+      for (const step of scored) {
+        if (step.score > top) {
+          if (line.length) line.push(`H${x(step).toFixed(1)}`);
+          line.push(`${line.length ? "V" : `M${x(step).toFixed(1)} `}${y(step.score).toFixed(1)}`);
+          top = step.score;
+        }
+      }
+      line.push(`H${x({ calls: most }).toFixed(1)}`);
+      const dots = steps.map((step) => {
+        const title = svg("title", {}, `step ${step.step}: ${step.outcome}${step.score != null ? `, ${step.score.toFixed(3)}` : ""}, after ${counted(step.calls, "call", "calls")}`);
+        if (step.outcome === "rejected") {
+          const at = [x(step), isPool || step.score == null ? height - bottom - 6 : y(step.score)];
+          return svg("path", { d: `M${at[0] - 3} ${at[1] - 3}l6 6m0-6l-6 6`, style: "stroke:var(--bad);stroke-width:1.4;fill:none" }, title);
+        }
+        if (step.score == null) return null;
+        const isChange = step.outcome !== "unchanged";
+        return svg("circle", { cx: x(step), cy: y(step.score), r: isChange ? 4 : 2.5, style: `fill:var(--${isChange ? "accent" : "muted"})` }, title);
+      });
+      part.append(el("div", { class: "card scores" }, svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Score by calls; the table has the same" },
+        grid, svg("path", { d: line.join(""), style: "fill:none;stroke:var(--accent);stroke-width:1.5;opacity:.55" }), dots,
+        svg("text", { x: left, y: height - 6 }, "0 calls"),
+        svg("text", { x: width - 10, y: height - 6, "text-anchor": "end" }, counted(most, "call", "calls")))));
+    }
+    const changes = (step) => el("div", {}, step.why ?? null, step.changes.map((change) => el("details", {},
+      el("summary", {}, el("code", {}, change.path), ` +${number(change.added)} −${number(change.removed)} lines`),
+      change.diff ? diff(change.diff) : el("p", { class: "said" }, "The texts are shown with --contents."))));
+    const columns = [
+      { title: "step", of: (step) => step.step, class: "left" },
+      { title: "outcome", of: (step) => step.outcome, class: "left" },
+      { title: "score", of: (step) => step.score, shown: (score) => score?.toFixed(3) },
+      { title: "calls so far", of: (step) => step.calls, shown: number },
+    ];
+    if (steps.some((step) => step.cost_usd)) columns.push({ title: "cost so far", of: (step) => step.cost_usd, shown: dollars });
+    if (isPool) columns.push({ title: "made of step", of: (step) => step.parents?.[0], cell: (step) => step.parents?.join(", ") ?? "" });
+    columns.push({ title: "what changed", text: true, sorts: false, of: () => "", cell: changes });
+    part.append(table("Steps of the optimization", columns, steps));
+  };
+
   const parameters = () => {
     const part = section("parameters");
     if (!report.parameters?.length) { part.remove(); return; }
@@ -350,8 +422,7 @@
         el("span", {}, version.version),
         `run${version.runs.length > 1 ? "s" : ""} ${version.runs.slice(0, 12).join(", ")}${version.runs.length > 12 ? ", …" : ""}`,
         place > 0 ? el("span", {}, ` +${version.added} −${version.removed} lines`) : null,
-        version.diff ? el("pre", {}, version.diff.map((line) => el("span", {
-          class: line.startsWith("+") ? "new" : line.startsWith("-") ? "gone" : null }, `${line}\n`))) : null)))))));
+        version.diff ? diff(version.diff) : null)))))));
   };
 
   // Graph.
@@ -362,7 +433,7 @@
       return;
     }
     section("graphs").before(el("p", { class: "said" },
-      "In each node: its calls, the median latency" + (report.total.cost_usd != null ? ", and what they cost" : "")
+      `In each node: ${report.total.cost_usd != null ? "its calls, the median latency, and what they cost" : "its calls and the median latency"}`
       + ". The bar is its share of the calls of the busiest node."));
   };
 
@@ -378,6 +449,7 @@
   latency();
   spending();
   failures();
+  optimization();
   parameters();
   runs();
   contents();

@@ -57,11 +57,13 @@ const timeline = (report, tools) => {
     };
   };
   /// Gives each request the uppermost lane that is free from `from` on.
+  /// A journal tells moments to a millisecond alone: what seems to overlap by so little does not.
+  const slack = report.source.kind === "journal" ? 2 / tick : 0;
   const lanes = (requests, from, lane) => {
     const [busy, free] = [heap(), heap()];
     let most = 0;
     for (const request of [...requests].sort((one, other) => from[one] - from[other])) {
-      while (busy.least() && busy.least()[0] <= from[request]) free.push([busy.pop()[1]]);
+      while (busy.least() && busy.least()[0] <= from[request] + slack) free.push([busy.pop()[1]]);
       lane[request] = free.least() ? free.pop()[0] : most++;
       busy.push([ended[request], lane[request]]);
     }
@@ -83,7 +85,7 @@ const timeline = (report, tools) => {
       panel.lanes = more;
       for (const request of panel.requests) laneOf[request] = withWaits[request];
     }
-    panel.mostInFlight = Math.max(count ? panel.lanes : 0, Math.max(...inFlight) / 100, 1);
+    panel.mostInFlight = Math.max(Math.max(...inFlight) / 100, 1);
     panel.mostWaiting = Math.max(...waiting) / 100;
   });
 
@@ -165,7 +167,7 @@ const timeline = (report, tools) => {
   const AXIS = 26;
   const LABEL = 22;
   const STRIP = 24;
-  const MARKS = 15;
+  const MARKS = 20;
   const SPACE = 12;
   const SIDE = 12;
   const canvas = el("canvas", { tabindex: 0, role: "img", id: "timeline-canvas", "aria-describedby": "timeline-keys timeline-sentence" });
@@ -203,26 +205,25 @@ const timeline = (report, tools) => {
     canvas.style.height = `${height}px`;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     drawn = { width, height, panels: places, requests, isNear };
-    const paint = Object.fromEntries(["surface", "ink", "muted", "line", "strong-line", "accent", "faint", "bad", "warn"].map((name) => [name, colour(name)]));
+    const paint = Object.fromEntries(["surface", "ink", "muted", "line", "strong-line", "flight", "bad", "warn"].map((name) => [name, colour(name)]));
     paint.nodes = nodes.slice(0, 8).map((_, place) => colour(`n${place}`));
     context.clearRect(0, 0, width, height);
-    context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    const family = getComputedStyle(document.body).fontFamily;
+    context.font = `11px ${family}`;
     context.textBaseline = "alphabetic";
     drawAxis(paint, height);
     places.forEach((place, index) => {
-      context.fillStyle = paint.ink;
-      context.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
-      context.textAlign = "left";
-      const most = `${isNear && place.panel.showsWaits ? "lanes" : "in flight, at most"} ${compact(Math.round(place.panel.mostInFlight))}`;
-      context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
-      const room = context.measureText(most).width + 24;
-      context.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
-      context.fillText(fitted(place.panel.endpoint, width - 2 * SIDE - room), SIDE, place.top + 14);
-      context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+      const most = [`at most ${compact(Math.round(place.panel.mostInFlight))} in flight`];
+      if (place.panel.mostWaiting >= 0.5) most.push(`${compact(Math.round(place.panel.mostWaiting))} waiting`);
       context.fillStyle = paint.muted;
       context.textAlign = "right";
-      context.fillText(most, width - SIDE, place.top + 14);
+      context.fillText(most.join(", "), width - SIDE, place.top + 14);
+      const room = width - 2 * SIDE - context.measureText(most.join(", ")).width - 24;
+      context.fillStyle = paint.ink;
       context.textAlign = "left";
+      context.font = `600 12px ${family}`;
+      context.fillText(fitted(place.panel.endpoint, room), SIDE, place.top + 14);
+      context.font = `11px ${family}`;
       drawPauses(place, paint);
       const stretches = Math.max(Math.floor((width - 2 * SIDE) / 2), 10);
       const sums = place.strip || !isNear ? density(index, stretches) : null;
@@ -306,35 +307,28 @@ const timeline = (report, tools) => {
 
   const drawWaiting = (place, sums, paint) => {
     const bottom = place.body - 4;
-    context.globalAlpha = 0.32;
-    context.fillStyle = paint.accent;
+    context.globalAlpha = 0.42;
+    context.fillStyle = paint.flight;
     area(sums.waiting, place.panel.mostWaiting, bottom, STRIP - 6);
     context.globalAlpha = 1;
     baseline(paint, bottom);
-    context.fillStyle = paint.muted;
-    context.textAlign = "right";
-    context.fillText(`waiting, at most ${compact(Math.ceil(place.panel.mostWaiting))}`, drawn.width - SIDE, bottom - 4);
-    context.textAlign = "left";
   };
 
   const drawDensity = (place, sums, paint) => {
     const bottom = place.body + place.height;
-    context.fillStyle = paint.accent;
-    context.globalAlpha = 0.85;
+    context.fillStyle = paint.flight;
     area(sums.inFlight, place.panel.mostInFlight, bottom, place.height);
-    context.globalAlpha = 1;
     baseline(paint, bottom);
+    // Two rows of bars below, each with its sign in front.
     const stretch = (drawn.width - 2 * SIDE) / sums.failed.length;
-    // No closer than can be told apart.
-    for (const [values, shape, y] of [[sums.failed, cross, bottom + 5.5], [sums.refused, triangle, bottom + 12]]) {
+    for (const [values, shape, y] of [[sums.failed, cross, bottom + 3], [sums.refused, triangle, bottom + 12]]) {
+      const most = Math.max(...values);
+      if (!most) continue;
       context.strokeStyle = shape === cross ? paint.bad : paint.warn;
       context.fillStyle = context.strokeStyle;
-      let last = -Infinity;
+      shape(SIDE - 6, y + 3.5, 2.4);
       values.forEach((value, at) => {
-        const middle = SIDE + (at + 0.5) * stretch;
-        if (!value || middle - last < 5) return;
-        last = middle;
-        shape(middle, y, 2.2);
+        if (value) context.fillRect(SIDE + at * stretch, y, Math.max(stretch, 1.5), 1.5 + 5.5 * Math.sqrt(value / most));
       });
     }
   };
@@ -360,6 +354,10 @@ const timeline = (report, tools) => {
 
   const drawLanes = (place, paint) => {
     const { panel, row, body } = place;
+    context.save();
+    context.beginPath();
+    context.rect(SIDE, body - 2, drawn.width - 2 * SIDE, place.height + 4);
+    context.clip();
     const height = Math.max(row - (row > 4 ? 2 : row > 2 ? 0.6 : 0), 1);
     for (const request of drawn.requests) {
       if (panelOf[columns.series[request]] !== drawn.panels.indexOf(place)) continue;
@@ -400,6 +398,7 @@ const timeline = (report, tools) => {
         else if (ending !== CANCELLED) cross(middle, y + height / 2, half);
       }
     }
+    context.restore();
   };
 
   const boxOf = (request) => {
@@ -630,7 +629,8 @@ const timeline = (report, tools) => {
   nodes.slice(0, 8).forEach((node, place) => entry(place === 7 && nodes.length > 8 ? `${node} and ${number(nodes.length - 8)} more` : node,
     svg("rect", { x: 1, y: 2, width: 20, height: 8, style: `fill:var(--n${place})` })));
   const any = (ending) => !count || columns.ending.includes(ending);
-  if (panels.some((panel) => panel.mostWaiting > 0)) entry("waiting", svg("rect", { x: 1, y: 4, width: 20, height: 4, style: "fill:var(--accent);opacity:.32" }));
+  if (!count || data.requests > NEAR) entry("in flight", svg("rect", { x: 1, y: 2, width: 20, height: 8, style: "fill:var(--flight)" }));
+  if (panels.some((panel) => panel.mostWaiting > 0)) entry("waiting", svg("rect", { x: 1, y: 2, width: 20, height: 8, style: "fill:var(--flight);opacity:.42" }));
   const crossed = (colour) => svg("path", { d: "M8.5 3.5l5 5m0-5l-5 5", style: `stroke:${colour};stroke-width:1.4;fill:none` });
   if (any(FAILED)) entry("failed", svg("rect", { x: 1, y: 1, width: 20, height: 10, style: "fill:var(--bad)" }), crossed("var(--surface)"));
   if (any(RETRIED)) entry("failed, sent again", svg("rect", { x: 1.5, y: 1.5, width: 19, height: 9, style: "fill:none;stroke:var(--bad)" }), crossed("var(--bad)"));

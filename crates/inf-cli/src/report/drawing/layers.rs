@@ -149,7 +149,7 @@ fn align(layers: &[Vec<usize>], stops: &mut [Stop]) {
         for (place, stop) in layer.iter().enumerate() {
             if place > 0 {
                 let before = stops[layer[place - 1]].width;
-                offset += (before + stops[*stop].width) / 2.0 + BESIDE;
+                offset += f64::midpoint(before, stops[*stop].width) + BESIDE;
             }
             offsets.push(offset);
         }
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn a_diamond_stands_on_its_point() {
         let placed = place(&[(100.0, 20.0); 4], &[(0, 1), (0, 2), (1, 3), (2, 3)]);
-        let middle = (placed.corners[1].0 + placed.corners[2].0) / 2.0;
+        let middle = f64::midpoint(placed.corners[1].0, placed.corners[2].0);
         assert!((placed.corners[0].0 - middle).abs() < 0.5);
         assert!((placed.corners[3].0 - middle).abs() < 0.5);
         let heights: Vec<f64> = placed.corners.iter().map(|corner| corner.1).collect();

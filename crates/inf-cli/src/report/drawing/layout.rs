@@ -4,14 +4,18 @@ use inf_engine::graph::GraphOutline;
 
 use super::layers;
 
-/// The size of a node's box.
+/// The size of the box of a node whose calls are counted.
 pub(super) const NODE: (f64, f64) = (204.0, 74.0);
+/// The size of the box of any other node.
+pub(super) const SMALL: (f64, f64) = (204.0, 46.0);
 /// The size of the box of what is nobody's work: the input, an argument, the output.
 pub(super) const PILL: (f64, f64) = (112.0, 28.0);
 /// What a frame keeps free around what is in it.
 const MARGIN: f64 = 16.0;
 /// The room for a frame's label.
 const LABEL: f64 = 22.0;
+/// What the way out of a frame is shorter than one from layer to layer.
+const SHORTER: f64 = 24.0;
 /// From an owner to its frames, and from one frame to the next.
 const BESIDE: f64 = 14.0;
 
@@ -90,7 +94,8 @@ impl Laying<'_> {
     fn size_of(&self, node: usize) -> (f64, f64) {
         let found = self.outline.nodes.get(node);
         match found {
-            Some(found) if !is_given(&found.does) => NODE,
+            Some(found) if found.alias.is_some() => NODE,
+            Some(found) if !is_given(&found.does) => SMALL,
             _ => PILL,
         }
     }
@@ -100,28 +105,28 @@ impl Laying<'_> {
         let nodes = self.outline.nodes.iter().enumerate();
         let nodes = nodes.filter(|(_, node)| node.region == region);
         let mut items: Vec<Item> = nodes.map(|(place, _)| self.item(place)).collect();
-        if region.is_none() {
-            let node = self.output();
-            let size = self.size_of(node);
-            items.push(Item {
-                node,
-                size,
-                frames: Vec::new(),
-            });
-        }
+        // Where all that is given leaves: the output, or the lower side of a frame.
+        let exit = self.output();
+        items.push(Item {
+            node: exit,
+            size: if region.is_none() { PILL } else { (0.0, 0.0) },
+            frames: Vec::new(),
+        });
         let place_of = |node: usize| items.iter().position(|item| item.node == node);
-        let edges = self.outline.edges.iter().map(|edge| (edge.from, edge.to));
-        let outputs = self
-            .outline
-            .outputs
-            .iter()
-            .map(|from| (*from, self.output()));
+        let outputs = self.outline.outputs.iter().map(|from| (*from, exit));
+        let edges = self.outline.edges.iter();
+        let edges = edges.map(|edge| (edge.from, edge.to));
+        let owner = region.map(|region| self.outline.regions[region].owner);
         let mut arrows: Vec<(usize, usize)> = edges
             .chain(outputs)
             .filter_map(|(from, to)| {
                 let from = place_of(self.standing_for(from, region)?)?;
-                let to = place_of(self.standing_for(to, region)?)?;
-                // What a frame gives to its owner stays inside of it.
+                let to = match owner {
+                    // What a region gives goes to its owner.
+                    Some(owner) if to == owner => place_of(exit)?,
+                    _ => place_of(self.standing_for(to, region)?)?,
+                };
+                // What a frame inside of this gives to its owner stays there.
                 (from < to).then_some((from, to))
             })
             .collect();
@@ -129,42 +134,32 @@ impl Laying<'_> {
         arrows.dedup();
         let sizes: Vec<(f64, f64)> = items.iter().map(|item| item.size).collect();
         let placed = layers::place(&sizes, &arrows);
-        let mut drawn: Vec<Arrow> = arrows
-            .iter()
-            .zip(&placed.ways)
-            .map(|((from, to), way)| {
-                let (from_corner, to_corner) = (placed.corners[*from], placed.corners[*to]);
-                let begin = (
-                    from_corner.0 + sizes[*from].0 / 2.0,
-                    from_corner.1 + sizes[*from].1,
-                );
-                let end = (to_corner.0 + sizes[*to].0 / 2.0, to_corner.1);
-                let mut points = vec![begin];
-                points.extend(way);
-                points.push(end);
-                Arrow { points }
-            })
-            .collect();
-        // What a region gives leaves through the lower side of its frame.
-        if let Some(region) = region {
-            let owner = self.outline.regions[region].owner;
-            let given = self.outline.edges.iter().filter(|edge| edge.to == owner);
-            let given =
-                given.filter_map(|edge| place_of(self.standing_for(edge.from, Some(region))?));
-            for place in given {
-                let (left, top) = placed.corners[place];
-                let (width, height) = sizes[place];
-                let x = left + width / 2.0;
-                let points = vec![(x, top + height), (x, placed.height + MARGIN)];
-                drawn.push(Arrow { points });
+        // Below the last box of a region there is only the way out.
+        let exit_top = placed.corners.last().map_or(0.0, |corner| corner.1);
+        let is_alone = region.is_some() && exit_top >= placed.height;
+        let height = placed.height - if is_alone { SHORTER } else { 0.0 };
+        let drawn = arrows.iter().zip(&placed.ways).map(|((from, to), way)| {
+            let (from_corner, to_corner) = (placed.corners[*from], placed.corners[*to]);
+            let begin = (
+                from_corner.0 + sizes[*from].0 / 2.0,
+                from_corner.1 + sizes[*from].1,
+            );
+            let end = (to_corner.0 + sizes[*to].0 / 2.0, to_corner.1.min(height));
+            let mut points = vec![begin];
+            points.extend(way);
+            points.push(end);
+            if items[*to].node == exit && region.is_some() {
+                points.push((end.0, height + MARGIN));
             }
-        }
+            Arrow { points }
+        });
+        let arrows = drawn.collect();
         Block {
             items,
             corners: placed.corners,
-            arrows: drawn,
+            arrows,
             width: placed.width,
-            height: placed.height,
+            height,
         }
     }
 
@@ -225,6 +220,9 @@ impl Laying<'_> {
         }
         for (item, corner) in block.items.iter().zip(&block.corners) {
             let corner = (corner.0 + left, corner.1 + top);
+            if item.node == self.output() && item.size != PILL {
+                continue;
+            }
             let own = self.size_of(item.node);
             self.layout.nodes[item.node] = (corner.0 + (item.size.0 - own.0) / 2.0, corner.1);
             let sizes: Vec<_> = item
@@ -262,4 +260,67 @@ fn frame_size(block: &Block) -> (f64, f64) {
 /// Whether a node is nobody's work.
 pub(super) fn is_given(does: &str) -> bool {
     matches!(does, "input" | "argument")
+}
+
+#[cfg(test)]
+mod tests {
+    use inf_engine::graph::InferenceGraph;
+
+    use super::*;
+
+    fn laid_out(text: &str) -> (GraphOutline, Layout) {
+        let graph = InferenceGraph::from_text(text).expect("a graph");
+        let outline = graph.outline();
+        let layout = layout(&outline);
+        (outline, layout)
+    }
+
+    const NESTED: &str = "{version: 1, name: g, nodes: {
+        parts: {compute: chunks, input: [input.text, {$value: 10}]},
+        each: {map: parts, as: part, nodes: {
+            kind: {llm: fast, prompt: '{part}', output: {$schema: {type: boolean}}},
+            done: {if: kind, then: {nodes: {a: {llm: fast, prompt: '{part}'}}, output: a},
+                   else: {nodes: {b: {llm: fast, prompt: '{kind}'}, c: {llm: fast, prompt: '{b}'}}, output: c}}
+        }, output: {done: done, kind: kind}},
+        last: {llm: smart, prompt: '{each} {input.text}'}
+    }, output: [last, parts]}";
+
+    #[test]
+    fn a_frame_holds_what_is_in_its_region_and_nothing_else() {
+        let (outline, layout) = laid_out(NESTED);
+        // The frames are drawn from outside to inside, as regions are listed.
+        let labels: Vec<&str> = layout.frames.iter().map(|frame| &*frame.label).collect();
+        assert_eq!(labels, ["body", "then", "else"]);
+        for (region, frame) in layout.frames.iter().enumerate() {
+            for (place, node) in outline.nodes.iter().enumerate() {
+                let mut around = node.region;
+                let mut is_inside = around == Some(region);
+                while let Some(other) = around {
+                    around = outline.nodes[outline.regions[other].owner].region;
+                    is_inside |= around == Some(region);
+                }
+                let (x, y) = layout.nodes[place];
+                let stands = x >= frame.left
+                    && x < frame.left + frame.width
+                    && y >= frame.top
+                    && y < frame.top + frame.height;
+                assert_eq!(stands, is_inside, "{} in {}", node.name, frame.label);
+            }
+        }
+    }
+
+    #[test]
+    fn arrows_point_down_and_stay_in_the_drawing() {
+        let (_, layout) = laid_out(NESTED);
+        assert!(!layout.arrows.is_empty());
+        for arrow in &layout.arrows {
+            assert!(arrow.points.is_sorted_by(|one, other| one.1 <= other.1));
+            for (x, y) in &arrow.points {
+                assert!((0.0..=layout.width).contains(x) && (0.0..=layout.height).contains(y));
+            }
+        }
+        let lowest = layout.nodes.iter().map(|corner| corner.1);
+        let output = layout.nodes.last().expect("an output").1;
+        assert!(lowest.fold(0.0, f64::max) <= output);
+    }
 }

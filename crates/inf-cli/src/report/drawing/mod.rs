@@ -1,4 +1,4 @@
-//! The graph, drawn: where its boxes stand ([`layout`]), and how they look ([`svg`](self::svg)).
+//! The graph, drawn: where its boxes stand (`layout`, of `layers`), and how they look (`svg`).
 
 mod layers;
 mod layout;

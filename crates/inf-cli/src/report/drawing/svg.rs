@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use inf_engine::graph::{GraphOutline, OutlineNode};
 use inf_engine::resources::Dollars;
 
-use super::layout::{Arrow, Layout, NODE, PILL, is_given, layout};
+use super::layout::{Arrow, Layout, NODE, PILL, SMALL, is_given, layout};
 use crate::console::compact;
 use crate::report::model::Row;
 use crate::report::page::escaped;
@@ -102,7 +102,7 @@ fn write_node(
     row: Option<&Row>,
     most: u64,
 ) -> std::fmt::Result {
-    let (width, height) = NODE;
+    let (width, height) = if node.alias.is_some() { NODE } else { SMALL };
     let name = escaped(&node.name);
     let kind = if node.alias.is_some() {
         "node llm"
@@ -114,8 +114,12 @@ fn write_node(
         r#"<g class="{kind}" data-node="{name}"><title>{name}: {}</title><rect x="{x:.1}" y="{y:.1}" width="{width}" height="{height}" rx="6"/>"#,
         escaped(&node.does)
     )?;
-    // Without calls there are two lines, in the middle.
-    let top = if row.is_some() { y } else { y + 15.0 };
+    // Where nothing was called there are two lines, in the middle.
+    let top = if row.is_none() && node.alias.is_some() {
+        y + 15.0
+    } else {
+        y
+    };
     let mut line = |class: &str, below: f64, text: &str| {
         writeln!(
             svg,

@@ -1,13 +1,16 @@
-//! A headless browser, by the DevTools protocol
+//! A headless browser, by the `DevTools` protocol
 //! (<https://chromedevtools.github.io/devtools-protocol/>).
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value as Json, json};
 use tungstenite::{Message, WebSocket};
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A browser with one page open.
 pub(crate) struct Browser {
@@ -21,6 +24,7 @@ pub(crate) struct Browser {
     /// Pages that are loaded.
     loaded: usize,
     _profile: tempfile::TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// Where the browser is: `INF_TEST_BROWSER`, or Chromium or Chrome on the path.
@@ -38,11 +42,14 @@ fn program() -> Option<PathBuf> {
 
 impl Browser {
     /// Starts one; `None` if there is none on this machine.
+    #[expect(clippy::print_stdout, reason = "it is seen what was skipped")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = program() else {
             println!("skipped: there is no Chromium on the path (INF_TEST_BROWSER names one)");
             return None;
         };
+        // One at a time: each has many processes. What another test found does not matter here.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = tempfile::tempdir().expect("a temporary directory");
         let mut process = Command::new(program)
             .args([
@@ -89,19 +96,20 @@ impl Browser {
             complaints: Vec::new(),
             loaded: 0,
             _profile: profile,
+            _alone: alone,
         };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = browser.call("Target.attachToTarget", target);
+        let attached = browser.call("Target.attachToTarget", &target);
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Network", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         Some(browser)
     }
 
     /// Calls a method and waits for its result.
-    pub(crate) fn call(&mut self, method: &str, parameters: Json) -> Json {
+    pub(crate) fn call(&mut self, method: &str, parameters: &Json) -> Json {
         self.last += 1;
         let id = self.last;
         let mut message = json!({"id": id, "method": method, "params": parameters});
@@ -152,7 +160,7 @@ impl Browser {
         let before = self.loaded;
         self.requests.clear();
         let url = format!("file://{}", file.display());
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": url }));
         while self.loaded == before {
             self.receive();
         }
@@ -163,7 +171,7 @@ impl Browser {
     pub(crate) fn evaluate(&mut self, expression: &str) -> Json {
         let parameters =
             json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let result = self.call("Runtime.evaluate", parameters);
+        let result = self.call("Runtime.evaluate", &parameters);
         assert!(
             result["exceptionDetails"].is_null(),
             "{expression}: {result}"
@@ -171,17 +179,21 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Waits until `condition` is true on the page.
+    /// Waits until `condition` is true on the page, for a bounded number of its frames.
     pub(crate) fn wait_for(&mut self, condition: &str) {
-        self.evaluate(&format!(
-            "new Promise((done) => {{ const look = () => ({condition}) ? done(true) : requestAnimationFrame(look); look(); }})"
+        let came_true = self.evaluate(&format!(
+            "new Promise((done) => {{ let frames = 0; const look = () => ({condition}) ? done(true) : (frames += 1) > 3000 ? done(false) : requestAnimationFrame(look); look(); }})"
         ));
+        if came_true != true {
+            let shown = self.evaluate("document.body.innerText");
+            panic!("{condition} is not true of:\n{shown}");
+        }
     }
 
     /// Presses a key that types nothing or one character.
     pub(crate) fn press(&mut self, key: &str) {
         for kind in ["keyDown", "keyUp"] {
-            self.call("Input.dispatchKeyEvent", json!({"type": kind, "key": key}));
+            self.call("Input.dispatchKeyEvent", &json!({"type": kind, "key": key}));
         }
     }
 
@@ -189,13 +201,13 @@ impl Browser {
     pub(crate) fn resize(&mut self, width: u32, height: u32) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Prefers `light` or `dark` from now on.
     pub(crate) fn prefer(&mut self, scheme: &str) {
         let feature = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call("Emulation.setEmulatedMedia", feature);
+        self.call("Emulation.setEmulatedMedia", &feature);
     }
 
     /// Checks that the page has asked for nothing but itself, and complained of nothing.

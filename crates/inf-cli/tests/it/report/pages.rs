@@ -88,7 +88,7 @@ fn the_timeline_is_used_by_keyboard_and_by_mouse() {
     );
     browser.wait_for(&changed);
     browser.press("n");
-    wait_for_sentence(&mut browser, "took .*input \\\\d+ of run 1");
+    wait_for_sentence(&mut browser, "took .*input \\d+ of run 1");
     browser.press("f");
     wait_for_sentence(&mut browser, "failed.*took");
     browser.press("Escape");
@@ -100,7 +100,7 @@ fn the_timeline_is_used_by_keyboard_and_by_mouse() {
         "(() => { const box = document.getElementById('timeline-canvas').getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()",
     );
     let wheel = serde_json::json!({"type": "mouseWheel", "x": place[0], "y": place[1], "deltaX": 0, "deltaY": -400});
-    browser.call("Input.dispatchMouseEvent", wheel);
+    browser.call("Input.dispatchMouseEvent", &wheel);
     browser.wait_for(&changed);
     browser.check_quiet();
 }
@@ -218,7 +218,7 @@ fn a_hundred_thousand_calls_are_shown() {
     for _ in 0..12 {
         browser.press("+");
     }
-    wait_for_sentence(&mut browser, "\\\\d requests[^Z]*$");
+    wait_for_sentence(&mut browser, "\\d requests[^Z]*$");
     browser.press("n");
     wait_for_sentence(&mut browser, "took .*900 tokens in, 120 out");
     browser.check_quiet();

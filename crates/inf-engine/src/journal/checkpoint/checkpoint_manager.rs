@@ -106,7 +106,7 @@ impl CheckpointManager {
                 };
                 add(input.run, input.input, false, state);
             }
-            Record::Parameter(_) => {}
+            Record::Parameter(_) | Record::Step(_) => {}
         }
     }
 

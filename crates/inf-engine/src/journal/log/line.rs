@@ -78,6 +78,7 @@ impl<'l> Line<'l> {
             b"host" => Record::Host(self.json()?),
             b"input" => Record::Input(self.json()?),
             b"end" => Record::End(self.json()?),
+            b"step" => Record::Step(self.json()?),
             _ => return Ok(None),
         }))
     }
@@ -125,6 +126,7 @@ pub(in crate::journal) fn write(record: &Record, previous: Option<u64>, lines: &
         Record::Host(record) => serde_json::to_writer(lines, record),
         Record::Input(record) => serde_json::to_writer(lines, record),
         Record::End(record) => serde_json::to_writer(lines, record),
+        Record::Step(record) => serde_json::to_writer(lines, record),
     });
 }
 

@@ -12,6 +12,7 @@ mod parameter_record;
 mod pipeline_record;
 mod response_json;
 mod run_record;
+mod step_record;
 
 pub use call_record::CallRecord;
 pub use earlier_send::EarlierSend;
@@ -22,6 +23,7 @@ pub use input_record::{InputRecord, InputTimings};
 pub use parameter_record::{ParameterRecord, ParameterVersion};
 pub use pipeline_record::{ModelIdentity, NodeFingerprint, PipelineNumber, PipelineRecord};
 pub use run_record::{RunNumber, RunRecord};
+pub use step_record::{StepOutcome, StepRecord};
 
 use std::sync::Arc;
 
@@ -74,6 +76,8 @@ pub enum Record {
     Input(Box<InputRecord>),
     /// A run ended.
     End(EndRecord),
+    /// A step of an optimization ended.
+    Step(Box<StepRecord>),
 }
 
 impl Record {
@@ -87,6 +91,7 @@ impl Record {
             Self::Host(_) => "host",
             Self::Input(_) => "input",
             Self::End(_) => "end",
+            Self::Step(_) => "step",
         }
     }
 
@@ -96,7 +101,11 @@ impl Record {
             Self::Call(record) => Some(record.input),
             Self::Host(record) => Some(record.input),
             Self::Input(record) => Some(record.input),
-            Self::Pipeline(_) | Self::Parameter(_) | Self::Run(_) | Self::End(_) => None,
+            Self::Pipeline(_)
+            | Self::Parameter(_)
+            | Self::Run(_)
+            | Self::End(_)
+            | Self::Step(_) => None,
         }
     }
 
@@ -108,7 +117,7 @@ impl Record {
             Self::Host(record) => Some(record.run),
             Self::Input(record) => Some(record.run),
             Self::End(record) => Some(record.run),
-            Self::Pipeline(_) | Self::Parameter(_) => None,
+            Self::Pipeline(_) | Self::Parameter(_) | Self::Step(_) => None,
         }
     }
 }
@@ -134,5 +143,11 @@ impl From<InputRecord> for Record {
 impl From<EndRecord> for Record {
     fn from(record: EndRecord) -> Self {
         Self::End(record)
+    }
+}
+
+impl From<StepRecord> for Record {
+    fn from(record: StepRecord) -> Self {
+        Self::Step(Box::new(record))
     }
 }

@@ -9,9 +9,11 @@ use super::pool::{Candidate, Pool, gain, random};
 use super::reflection::{Child, Reflection};
 use super::{CandidateReport, Gepa, GepaReport, GepaRound};
 use crate::execution::{Budget, Overlay, Pipeline};
+use crate::journal::StepOutcome;
 use crate::optimization::backward::Learning;
 use crate::optimization::optimizer::LEAST_PAIRS;
 use crate::optimization::planning::{self, CallsPerExample, ModeBefore};
+use crate::optimization::steps::Steps;
 use crate::optimization::{Attempt, AttemptOutcome, Scored, StopReason, TextChange};
 
 /// For each child of a round, the times that the calls that are left are enough for
@@ -38,6 +40,9 @@ pub(super) struct Evolution<'e> {
     /// Merges that were kept.
     merges: usize,
     merged: Vec<[usize; 2]>,
+    steps: Steps<'e>,
+    /// The step in which each candidate became one.
+    step_of: Vec<u64>,
 }
 
 /// A child that is being tried.
@@ -65,6 +70,8 @@ impl<'e> Evolution<'e> {
             unanswered: 0,
             merges: 0,
             merged: Vec::new(),
+            steps: Steps::new("gepa", pipeline, meter),
+            step_of: Vec::new(),
         }
     }
 
@@ -153,6 +160,7 @@ impl<'e> Evolution<'e> {
             next_component: 0,
             failed: Vec::new(),
         });
+        self.note_candidate(StepOutcome::Start);
     }
 
     /// The calls that are left to plan with, if they are bounded.
@@ -300,6 +308,7 @@ impl<'e> Evolution<'e> {
             } else {
                 self.rejected += 1;
                 self.note_failed(&slot, gain);
+                self.note_rejected(&slot);
             }
         }
         better
@@ -352,7 +361,13 @@ impl<'e> Evolution<'e> {
                 .collect()
         };
         self.measured.measure(&asked(&better, 0..third)).await;
-        better.retain(|(_, slot)| self.is_promising(slot, third));
+        let (promising, others): (Vec<_>, Vec<_>) = better
+            .into_iter()
+            .partition(|(_, slot)| self.is_promising(slot, third));
+        for (_, slot) in &others {
+            self.note_rejected(slot);
+        }
+        let better = promising;
         self.measured.measure_twice(&asked(&better, 0..count)).await;
         for (_, slot) in better {
             self.add(slot.child.texts, vec![slot.parent]);
@@ -439,8 +454,31 @@ impl<'e> Evolution<'e> {
                 born: planning::taken(self.meter).calls,
                 failed: Vec::new(),
             });
+            self.note_candidate(StepOutcome::Accepted);
         }
         is_whole
+    }
+
+    /// Notes the newest candidate for those who watch.
+    fn note_candidate(&mut self, outcome: StepOutcome) {
+        let Some(candidate) = self.pool.candidates.last() else {
+            return;
+        };
+        let parents = candidate.parents.iter();
+        let parents: Vec<u64> = parents.map(|parent| self.step_of[*parent]).collect();
+        let texts = candidate.texts.iter();
+        let step = self
+            .steps
+            .tell(outcome, Some(candidate.mean()), &parents, texts, None);
+        self.step_of.push(step);
+    }
+
+    /// Notes a child that becomes no candidate.
+    fn note_rejected(&mut self, slot: &Slot) {
+        let parents = [self.step_of[slot.parent]];
+        let texts = slot.child.texts.iter();
+        self.steps
+            .tell(StepOutcome::Rejected, None, &parents, texts, None);
     }
 
     fn end(self, stopped: StopReason, began: Instant) -> GepaReport {

@@ -1,11 +1,15 @@
 //! [`TrainingRun`]: the loop of a [`Trainer`].
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::{StopReason, TextChange, TrainReport, TrainStep, Trainer};
 use crate::execution::{Budget, Pipeline, Spent};
+use crate::journal::StepOutcome;
 use crate::module::StateDict;
 use crate::optimization::planning::{self, CallsPerExample, ModeBefore};
+use crate::optimization::steps::Steps;
 use crate::optimization::{
     Dataset, Evaluation, Gate, Optimizer, Update, backward, evaluate, optimizer::LEAST_PAIRS,
 };
@@ -17,6 +21,8 @@ pub(super) struct TrainingRun<'r> {
     meter: &'r Budget,
     calls: CallsPerExample,
     steps: Vec<TrainStep>,
+    /// What is noted of them in the journal.
+    noted: Steps<'r>,
     /// How many of the last steps changed nothing.
     without_change: usize,
 }
@@ -58,6 +64,7 @@ impl<'r> TrainingRun<'r> {
             meter,
             calls: CallsPerExample::of(pipeline),
             steps: Vec::new(),
+            noted: Steps::new("trainer", pipeline, meter),
             without_change: 0,
         }
     }
@@ -78,6 +85,7 @@ impl<'r> TrainingRun<'r> {
         } = self.trainer;
         let before = evaluate(pipeline, validation, *loss).await;
         self.calls = self.calls.measured(self.meter, validation.len());
+        self.note_beginning(&texts_before, before.mean());
         let (mut after, mut current) = (before.clone(), before.clone());
         let mut stopped = self.is_pointless(&before, optimizer);
         let epochs = if stopped.is_some() {
@@ -260,9 +268,33 @@ impl<'r> TrainingRun<'r> {
             spent,
             took: spent.since(spent_before),
         };
+        self.note_in_journal(&step);
         if let Some(tell) = &self.trainer.on_step {
             tell(&step);
         }
         self.steps.push(step);
+    }
+
+    fn note_beginning(&mut self, texts: &StateDict, score: Option<f64>) {
+        let texts: Vec<_> = texts
+            .iter()
+            .map(|(path, text)| (path.clone(), Arc::from(text)))
+            .collect();
+        let texts = texts.iter().map(|(path, text)| (path, text));
+        self.noted.tell(StepOutcome::Start, score, &[], texts, None);
+    }
+
+    fn note_in_journal(&mut self, step: &TrainStep) {
+        let update = step.update.as_ref();
+        let outcome = match update {
+            Some(update) if update.is_applied() => StepOutcome::Accepted,
+            Some(update) if !update.changes.is_empty() => StepOutcome::Rejected,
+            _ => StepOutcome::Unchanged,
+        };
+        let changes = update.map_or(&[][..], |update| &update.changes);
+        let texts = changes.iter().map(|change| (&change.path, &change.after));
+        let why = update.and_then(|update| update.gate.as_ref());
+        let why = why.map(|gate| gate.why.as_str());
+        self.noted.tell(outcome, step.validation, &[], texts, why);
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use inf_engine::execution::{Budget, ExecutionSettings, Spent};
-use inf_engine::journal::Journal;
+use inf_engine::journal::{Journal, JournalReader, Record, StepOutcome, StepRecord};
 use inf_engine::optimization::{
     Attempt, Gepa, GepaReport, LlmJudge, LlmOptimizer, Reasoner, StopReason, TrainReport, Trainer,
+    Update,
 };
 use serde_json::json;
 
@@ -225,6 +226,89 @@ async fn records_are_rebuilt_from_a_journal() {
         assert_eq!(rebuilt.0.len(), 2);
         assert_eq!(rebuilt, live);
     }
+}
+
+/// The steps that the journal in `folder` holds.
+fn steps_in(folder: &std::path::Path) -> Vec<StepRecord> {
+    let mut steps = Vec::new();
+    let reader = JournalReader::open(folder).unwrap();
+    let read = reader.read(|record| {
+        if let Record::Step(step) = record {
+            steps.push(*step);
+        }
+    });
+    read.unwrap();
+    steps
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_tells_how_a_training_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let (report, _) = train(&task(), Budget::calls(300), &journal).await;
+    journal.flushed().await.unwrap();
+    let steps = steps_in(folder.path());
+    assert!(steps.iter().all(|step| step.optimizer == "trainer"));
+    assert_eq!(steps[0].outcome, StepOutcome::Start);
+    assert_eq!(
+        (steps[0].score, steps[0].texts.len()),
+        (report.before.mean(), 2)
+    );
+    assert_eq!(steps.len(), report.steps.len() + 1);
+    for (noted, step) in steps[1..].iter().zip(&report.steps) {
+        let is_applied = step.update.as_ref().is_some_and(Update::is_applied);
+        assert_eq!(noted.outcome == StepOutcome::Accepted, is_applied);
+        assert_eq!(
+            (noted.score, noted.calls),
+            (step.validation, step.spent.calls)
+        );
+        let changes = step
+            .update
+            .as_ref()
+            .map_or(0, |update| update.changes.len());
+        assert_eq!(noted.texts.len(), changes);
+    }
+    assert!(
+        steps
+            .iter()
+            .any(|step| step.outcome == StepOutcome::Accepted)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_tells_how_an_evolution_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let report = evolve(&task(), Budget::calls(700), &journal).await;
+    journal.flushed().await.unwrap();
+    let steps = steps_in(folder.path());
+    let places = steps.iter().map(|step| step.step);
+    assert!(places.eq(0..steps.len() as u64));
+    let kept = steps
+        .iter()
+        .filter(|step| step.outcome != StepOutcome::Rejected);
+    let kept: Vec<&StepRecord> = kept.collect();
+    assert_eq!(kept.len(), report.candidates.len());
+    for (noted, candidate) in kept.iter().zip(&report.candidates) {
+        assert_eq!(
+            (noted.score, noted.calls),
+            (Some(candidate.mean), candidate.born)
+        );
+        let parents = candidate.parents.iter().map(|parent| kept[*parent].step);
+        assert!(noted.parents.iter().copied().eq(parents));
+        let texts = candidate
+            .texts
+            .iter()
+            .map(|(path, text)| (path.as_str(), &**text));
+        assert!(
+            noted
+                .texts
+                .iter()
+                .map(|(path, text)| (&**path, &**text))
+                .eq(texts)
+        );
+    }
+    assert!(steps.len() > kept.len(), "none was rejected");
 }
 
 /// Judges are calls like others, and what they said is kept.
