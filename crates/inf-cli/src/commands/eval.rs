@@ -1,5 +1,6 @@
 //! `inf eval`: how good a pipeline is on inputs with known answers.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -11,15 +12,15 @@ use inf_engine::optimization::{
 };
 use serde_json::{Value as Json, json};
 
-use super::preparation::{bind, load, load_parameters, problems_of_resources};
+use super::preparation::{bind, load, load_parameters, problems_of_resources, warn};
 use crate::arguments::{EvalArguments, Place, Scoring};
-use crate::command_error::{CommandError, io_reason};
+use crate::command_error::CommandError;
 use crate::console::tell;
 use crate::evaluation_report::EvaluationReport;
 use crate::exit_code::Exit;
 use crate::input::{InputSource, read_labelled};
 use crate::interrupt::{GRACE, on_interrupt};
-use crate::output::check_file;
+use crate::output::{cannot_write, check_file, empty, open_alone};
 use crate::progress::ProgressDisplay;
 
 pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
@@ -34,7 +35,11 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         dataset,
         loss,
         budget,
+        output,
     } = prepared;
+    if !arguments.quiet && !arguments.json {
+        warn(pipeline.graph());
+    }
     let (evaluation, is_interrupted) = super::block_on(async {
         let (_, interrupt) = on_interrupt()?;
         let evaluating = run(
@@ -47,14 +52,9 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         );
         Ok(evaluating.await)
     })?;
-    if let Some(path) = &arguments.output {
-        write_lines(path, &evaluation).map_err(|error| {
-            CommandError::new(format!(
-                "can't write {}: {}",
-                path.display(),
-                io_reason(&error)
-            ))
-        })?;
+    if let (Some(path), Some(file)) = (&arguments.output, output) {
+        let written = write_lines(file, &evaluation);
+        written.map_err(|error| CommandError::new(cannot_write(path, &error)))?;
     }
     let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
     let text = if arguments.json {
@@ -82,6 +82,8 @@ struct Prepared {
     dataset: Dataset,
     loss: Box<dyn Loss>,
     budget: Option<Budget>,
+    /// Where results go; no other run writes there.
+    output: Option<File>,
 }
 
 /// Checks everything, and tells all that is wrong at once.
@@ -155,15 +157,20 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
             Some(Budget::dollars(dollars).and_calls(calls.get() as u64))
         }
     };
-    match (pipeline, dataset, loss) {
-        (Some(pipeline), Some(dataset), Some(loss)) if problems.is_empty() => Ok(Prepared {
-            pipeline,
-            dataset,
-            loss,
-            budget,
-        }),
-        _ => Err(problems.into()),
-    }
+    let (Some(pipeline), Some(dataset), Some(loss), true) =
+        (pipeline, dataset, loss, problems.is_empty())
+    else {
+        return Err(problems.into());
+    };
+    // Last, because it makes the file.
+    let output = arguments.output.as_deref().map(open_alone);
+    Ok(Prepared {
+        pipeline,
+        dataset,
+        loss,
+        budget,
+        output: output.transpose().map_err(CommandError::new)?,
+    })
 }
 
 /// What gives the scores.
@@ -279,8 +286,9 @@ async fn run(
 }
 
 /// Writes one JSON line for each example.
-fn write_lines(path: &Path, evaluation: &Evaluation) -> std::io::Result<()> {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+fn write_lines(file: File, evaluation: &Evaluation) -> std::io::Result<()> {
+    empty(&file)?;
+    let mut file = std::io::BufWriter::new(file);
     for scored in &evaluation.examples {
         writeln!(file, "{}", line(scored))?;
     }

@@ -167,6 +167,7 @@ fn is_own_fault(kind: ErrorKind) -> bool {
             | ErrorKind::TooManyTurns
             | ErrorKind::HostFunction
             | ErrorKind::MissingValue
+            | ErrorKind::InvalidValue
             | ErrorKind::NoMatch
     )
 }

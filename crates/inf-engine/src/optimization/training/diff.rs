@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn lines_that_stay_are_shown_once() {
         let change = TextChange::new(
-            "rule".into(),
+            "rule",
             "Classify.\nBe brief.",
             "Classify.\nOne word.\nBe brief.\nNo dots.",
         );
@@ -99,7 +99,7 @@ mod tests {
             shown,
             "rule\n    Classify.\n  + One word.\n    Be brief.\n  + No dots."
         );
-        let change = TextChange::new("rule".into(), "a\nb", "c");
+        let change = TextChange::new("rule", "a\nb", "c");
         assert_eq!(change.to_string(), "rule\n  - a\n  - b\n  + c");
     }
 }
