@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use inf_engine::execution::Estimate;
-use inf_engine::graph::{GraphNode, InferenceGraph, Keep, NodeRef, Operation};
+use inf_engine::graph::{GraphNode, InferenceGraph, Keep, Operation};
 use inf_engine::resources::{Price, Tokenizer};
 use inf_engine::value::Schema;
 

@@ -159,7 +159,6 @@ mod tests {
     use crate::graph::InferenceGraph;
     use crate::resources::Tokenizer;
 
-    #[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
     fn size(schema: Json) -> PartSize {
         let empty = "version: 1\nname: none\nnodes: {}\noutput: input\n";
         let graph = InferenceGraph::from_text(empty).expect("a graph");
