@@ -1,6 +1,6 @@
 //! [`ResultWriter`]: one JSON line per input.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -83,7 +83,9 @@ impl ResultWriter {
         let target = match place {
             Place::Standard => Target::Stdout,
             Place::File(path) => {
-                Target::File(File::create(path).map_err(|error| cannot_write(path, &error))?)
+                let file = open_alone(path)?;
+                empty(&file).map_err(|error| cannot_write(path, &error))?;
+                Target::File(file)
             }
         };
         Ok(Self {
@@ -156,6 +158,40 @@ fn write_all(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
     (written, Ok(()))
 }
 
+/// Opens the file `path` for results, or makes it; while it is open, no other run of
+/// `inf` can open it so. What is in it stays.
+pub(crate) fn open_alone(path: &Path) -> Result<File, String> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false);
+    let file = options
+        .open(path)
+        .map_err(|error| cannot_write(path, &error))?;
+    // Many may write to `/dev/null` at once, or to a pipe.
+    if !is_regular(&file) {
+        return Ok(file);
+    }
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "can't write {}: another run is writing it; wait until that one ends, or give this one another --output",
+            path.display()
+        )),
+        // There are file systems that know no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// Removes what is in a file; what is none on a disk holds nothing.
+pub(crate) fn empty(file: &File) -> io::Result<()> {
+    if is_regular(file) {
+        file.set_len(0)?;
+    }
+    Ok(())
+}
+
+fn is_regular(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
 /// Whether the file `path`, which is to hold `what`, can be written without harm
 /// to `others`, the files that the same command uses. Changes nothing.
 pub(crate) fn check_file(what: &str, path: &Path, others: &[&Path]) -> Result<(), String> {
@@ -195,8 +231,13 @@ fn parent(path: &Path) -> Option<PathBuf> {
     })
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!("can't write {}: {}", path.display(), io_reason(error))
+pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> String {
+    let shown = path.display();
+    // Its folder is there.
+    if error.kind() == io::ErrorKind::NotFound {
+        return format!("can't write {shown}: no file can be made there");
+    }
+    format!("can't write {shown}: {}", io_reason(error))
 }
 
 #[cfg(unix)]
@@ -213,4 +254,39 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_by_one_run_at_a_time() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("results.jsonl");
+        let place = Place::File(path.clone());
+        let first = ResultWriter::open(&place).expect("writable");
+        fs::write(&path, "what the first run wrote").expect("writable");
+        let refused = ResultWriter::open(&place).map(drop);
+        assert_eq!(
+            refused,
+            Err(format!(
+                "can't write {}: another run is writing it; wait until that one ends, or give this one another --output",
+                path.display()
+            ))
+        );
+        let kept = fs::read_to_string(&path).expect("readable");
+        assert_eq!(kept, "what the first run wrote");
+        drop(first);
+        let _second = ResultWriter::open(&place).expect("the first has ended");
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_on_a_disk_is_written_by_many() {
+        let place = Place::File("/dev/null".into());
+        let _first = ResultWriter::open(&place).expect("writable");
+        let _second = ResultWriter::open(&place).expect("writable");
+    }
 }

@@ -29,6 +29,10 @@ pub(crate) struct Tally {
     /// What calls waited, ready to be made, and what they took.
     waiting: Duration,
     calling: Duration,
+    /// Whether results can't be written any more, for which the run was stopped.
+    pub(crate) is_output_lost: bool,
+    /// Those that failed now and that a journal keeps as failed.
+    failed_now: u64,
     /// In the order in which a failure of their kind first came.
     failures: Vec<FailureKind>,
     /// The first output.
@@ -46,9 +50,8 @@ struct FailureKind {
 }
 
 impl FailureKind {
-    fn includes(&self, error: &ExecutionError) -> bool {
-        self.kind == error.kind
-            && (error.kind != ErrorKind::Cancelled || self.message == error.message)
+    fn includes(&self, error: &ExecutionError, message: &str) -> bool {
+        self.kind == error.kind && (error.kind != ErrorKind::Cancelled || self.message == message)
     }
 }
 
@@ -75,14 +78,25 @@ impl Tally {
             ErrorKind::Budget => self.out_of_budget += 1,
             _ => self.failed += 1,
         }
+        // What could not be read is not in a journal.
+        self.failed_now += u64::from(
+            !result.from_journal
+                && !error_was_stopped(error)
+                && error.kind != ErrorKind::InvalidInput,
+        );
+        let message = if self.is_output_lost && error.kind == ErrorKind::Cancelled {
+            "the run was stopped, because its results can't be written".to_owned()
+        } else {
+            error.to_string()
+        };
         let mut failures = self.failures.iter_mut();
-        match failures.find(|known| known.includes(error)) {
+        match failures.find(|known| known.includes(error, &message)) {
             Some(known) => known.count += 1,
             None => self.failures.push(FailureKind {
                 kind: error.kind,
                 count: 1,
                 index: result.index,
-                message: error.to_string(),
+                message,
             }),
         }
     }
@@ -116,6 +130,14 @@ impl Tally {
     }
 }
 
+/// Whether it is no end of an input: something else stopped it.
+fn error_was_stopped(error: &ExecutionError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Cancelled | ErrorKind::Journal | ErrorKind::Budget
+    )
+}
+
 /// The calls that were let through: what a provider charges for, and retries of
 /// failures.
 fn calls(metrics: &ResourceMetrics) -> u64 {
@@ -134,6 +156,8 @@ pub(crate) struct Summary<'s> {
     /// Calls that were not made, because the journal had their answer.
     pub(crate) calls_from_journal: u64,
     pub(crate) has_journal: bool,
+    /// Whether it is answered by the journal alone, and nothing is added to that.
+    pub(crate) is_replay: bool,
     pub(crate) elapsed: Duration,
     /// Inputs that the run ended without having read, if it is known how many
     /// there are.
@@ -325,6 +349,13 @@ impl fmt::Display for Summary<'_> {
                     "of them failed before and was",
                     "of them failed before and were"
                 ),
+            )?;
+        }
+        if self.has_journal && !self.is_replay && tally.failed_now > 0 {
+            let kept = counted(tally.failed_now, "stays failed", "stay failed");
+            write!(
+                formatter,
+                "\n  in the journal {kept}: the same command again tries them only with --retry-failed"
             )?;
         }
         Ok(())

@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use inf_engine::execution::Estimate;
-use inf_engine::graph::{GraphNode, InferenceGraph, Keep, NodeRef, Operation};
+use inf_engine::graph::{GraphNode, InferenceGraph, Keep, Operation};
 use inf_engine::resources::{Price, Tokenizer};
 use inf_engine::value::Schema;
 
-use super::preparation::{bind, load, problems_of_resources};
+use super::preparation::{bind, load, problems_of_resources, warn};
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
-use crate::console::{counted, grouped, tell};
+use crate::console::{counted, grouped};
 use crate::exit_code::Exit;
 use crate::input::{InputSource, Records};
 
@@ -46,40 +46,6 @@ pub(crate) fn execute(arguments: &CheckArguments) -> Result<Exit, CommandError> 
     } else {
         Err(problems.into())
     }
-}
-
-/// Says what is allowed and probably not meant.
-fn warn(graph: &InferenceGraph) {
-    if ignores_input(graph) {
-        let properties = graph.input().as_json()["properties"].as_object();
-        let field = properties.and_then(|properties| properties.keys().next());
-        let reference = field.map_or_else(|| "input".to_owned(), |field| format!("input.{field}"));
-        tell(format_args!(
-            "warning: no call reads the input: every input makes the same calls; use it in a prompt, as in `{{{reference}}}`"
-        ));
-    }
-    for node in graph.unused_nodes() {
-        let node = graph.node(node);
-        let name = node.name();
-        let regions = node.operation().regions().into_iter();
-        let inside = regions.flat_map(|region| &graph.nodes()[graph.region(region).nodes()]);
-        let is_call = |node: &GraphNode| matches!(node.operation(), Operation::Llm(_));
-        let cost = if is_call(node) || { inside }.any(is_call) {
-            ", and is paid for"
-        } else {
-            ""
-        };
-        tell(format_args!(
-            "warning: nothing uses node `{name}`: it runs all the same{cost}; use it in `output` or remove it"
-        ));
-    }
-}
-
-/// Whether there are calls, and none of them depends on the input.
-fn ignores_input(graph: &InferenceGraph) -> bool {
-    let is_call = |node: &NodeRef| matches!(graph.node(*node).operation(), Operation::Llm(_));
-    let calls = graph.enumerate().any(|(node, _)| is_call(&node));
-    calls && !graph.descendants(NodeRef::INPUT).iter().any(is_call)
 }
 
 /// The number of inputs and of those that are as they should be; `None` if
@@ -249,7 +215,7 @@ fn write_report(
             line(&format!("* {assumption}."));
         }
     }
-    if inputs.is_some() {
+    if inputs.is_some_and(|(_, good)| good > 0) {
         line("");
         match estimate.cost() {
             cost if cost.known.is_zero() => line(&format!("cost       {cost}")),

@@ -1,5 +1,6 @@
 //! `inf eval`: how good a pipeline is on inputs with known answers.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -14,15 +15,15 @@ use inf_engine::optimization::{
 };
 use serde_json::{Value as Json, json};
 
-use super::preparation::{bind, load, load_parameters, problems_of_resources, simulated};
+use super::preparation::{bind, load, load_parameters, problems_of_resources, simulated, warn};
 use crate::arguments::{EvalArguments, Place, Scoring};
-use crate::command_error::{CommandError, io_reason};
+use crate::command_error::CommandError;
 use crate::console::tell;
 use crate::evaluation_report::EvaluationReport;
 use crate::exit_code::Exit;
 use crate::input::{InputSource, read_labelled};
 use crate::interrupt::on_interrupt;
-use crate::output::check_file;
+use crate::output::{cannot_write, check_file, empty, open_alone};
 use crate::progress::ProgressDisplay;
 
 pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
@@ -43,8 +44,12 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         dataset,
         loss,
         budget,
+        output,
         ..
     } = prepared;
+    if !arguments.quiet && !arguments.json {
+        warn(pipeline.graph());
+    }
     let cancellation = Cancellation::new();
     let settings = settings(arguments, budget.as_ref()).with_cancellation(&cancellation);
     let (evaluation, is_interrupted) = super::block_on(async {
@@ -59,14 +64,9 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
             Either::Right((evaluation, _)) => (evaluation, false),
         })
     })?;
-    if let Some(path) = &arguments.output {
-        write_lines(path, &evaluation).map_err(|error| {
-            CommandError::new(format!(
-                "can't write {}: {}",
-                path.display(),
-                io_reason(&error)
-            ))
-        })?;
+    if let (Some(path), Some(file)) = (&arguments.output, output) {
+        let written = write_lines(file, &evaluation);
+        written.map_err(|error| CommandError::new(cannot_write(path, &error)))?;
     }
     let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
     let text = if arguments.json {
@@ -96,6 +96,8 @@ struct Prepared {
     budget: Option<Budget>,
     /// Whether the expected answer is in the input.
     is_shown_answer: bool,
+    /// Where results go; no other run writes there.
+    output: Option<File>,
 }
 
 /// Checks everything, and tells all that is wrong at once.
@@ -192,16 +194,21 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
         let input = pipeline.graph().input().as_json();
         input["properties"].get(&arguments.expect).is_some()
     });
-    match (pipeline, dataset, loss) {
-        (Some(pipeline), Some(dataset), Some(loss)) if problems.is_empty() => Ok(Prepared {
-            pipeline,
-            dataset,
-            loss,
-            budget,
-            is_shown_answer,
-        }),
-        _ => Err(problems.into()),
-    }
+    let (Some(pipeline), Some(dataset), Some(loss), true) =
+        (pipeline, dataset, loss, problems.is_empty())
+    else {
+        return Err(problems.into());
+    };
+    // Last, because it makes the file.
+    let output = arguments.output.as_deref().map(open_alone);
+    Ok(Prepared {
+        pipeline,
+        dataset,
+        loss,
+        budget,
+        is_shown_answer,
+        output: output.transpose().map_err(CommandError::new)?,
+    })
 }
 
 /// What can't be compared with what is expected, as far as the graph says what its output
@@ -330,8 +337,9 @@ async fn run(
 }
 
 /// Writes one JSON line for each example.
-fn write_lines(path: &Path, evaluation: &Evaluation) -> std::io::Result<()> {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+fn write_lines(file: File, evaluation: &Evaluation) -> std::io::Result<()> {
+    empty(&file)?;
+    let mut file = std::io::BufWriter::new(file);
     for scored in &evaluation.examples {
         writeln!(file, "{}", line(scored))?;
     }

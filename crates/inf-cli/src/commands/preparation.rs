@@ -9,6 +9,8 @@ use inf_engine::graph::{Alias, InferenceGraph};
 use inf_engine::module::StateDict;
 use inf_engine::resources::{ResourceConfig, ResourceManager};
 
+use crate::console::tell;
+
 /// Reads a pipeline file.
 pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
     InferenceGraph::load(path).map_err(|error| {
@@ -64,8 +66,28 @@ pub(super) fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> Resou
 pub(super) fn load_parameters(pipeline: &Pipeline, path: &Path) -> Result<(), String> {
     let state = StateDict::load(path).map_err(|error| error.to_string())?;
     let loaded = pipeline.load_state_dict(&state);
-    loaded.map_err(|error| format!("{}: {error}", path.display()))?;
+    loaded.map_err(|error| {
+        let path = path.display();
+        // Where one is meant that is there, its name is told.
+        if error.unknown.iter().all(|(_, nearest)| nearest.is_some()) {
+            return format!("{path}: {error}");
+        }
+        let known = pipeline.graph().parameters().iter();
+        let known: Vec<String> = known.map(|known| format!("`{}`", known.path)).collect();
+        let known = match &*known.join(", ") {
+            "" => "it has none".to_owned(),
+            known => format!("it has {known}"),
+        };
+        format!("{path}: {error}; {known}")
+    })?;
     Ok(())
+}
+
+/// Says what a pipeline does that was probably not meant.
+pub(super) fn warn(graph: &InferenceGraph) {
+    for warning in graph.warnings() {
+        tell(format_args!("warning: {warning}"));
+    }
 }
 
 /// Joins a pipeline with its resources; each problem is told with its file.

@@ -15,9 +15,9 @@ use inf_engine::journal::Journal;
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::time::Instant;
 
-use super::preparation::{bind, load, load_parameters, problems_of_resources};
+use super::preparation::{bind, load, load_parameters, problems_of_resources, warn};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, io_reason};
 #[cfg(feature = "tui")]
 use crate::console::can_redraw;
 use crate::console::tell;
@@ -41,6 +41,9 @@ pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
         tell(
             "no --resources: every alias is the built-in simulated provider, and its answers are made up",
         );
+    }
+    if !arguments.quiet && !arguments.json {
+        warn(prepared.pipeline.graph());
     }
     super::block_on(async {
         let (asks, interrupt) = on_interrupt()?;
@@ -410,6 +413,7 @@ async fn run(
                 }
                 if unwritable.is_none() && let Err(error) = writer.flush() {
                     unwritable = Some(error);
+                    tally.is_output_lost = true;
                     results.get_mut().cancel();
                 }
             }
@@ -433,6 +437,7 @@ async fn run(
         budget: budget.as_ref(),
         calls_from_journal: results.get_ref().progress().calls_from_journal,
         has_journal: journal.is_some(),
+        is_replay: arguments.replay,
         elapsed: results.get_ref().progress().elapsed,
         not_read,
         is_interrupted,
@@ -449,16 +454,33 @@ async fn run(
         // The reader has seen enough, as in `inf run … | head`.
         Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Some(error) => {
-            tell(format_args!(
-                "error: can't write results ({error}): the run was stopped; what was written before is whole"
-            ));
-            close(arguments, &summary);
+            let place = match &arguments.output {
+                Place::File(path) => path.display().to_string(),
+                Place::Standard => "the results to standard output".to_owned(),
+            };
+            let problem = format!(
+                "error: can't write {place}: {}; the run was stopped, and the lines that were written before are whole",
+                io_reason(&error)
+            );
+            // For programs the summary is the last line, for people what is wrong.
+            if arguments.json {
+                tell(problem);
+                close(arguments, &summary);
+            } else {
+                close(arguments, &summary);
+                tell(format_args!("\n{problem}"));
+            }
             return Exit::SomeFailed;
         }
         None => {
             close(arguments, &summary);
             if let (Place::File(path), false) = (&arguments.output, is_silent) {
                 tell(format_args!("\nresults in {}", path.display()));
+            }
+            if is_interrupted && journal.is_none() && !is_silent {
+                tell(
+                    "\nto go on with a run that was stopped, without paying twice, give it a --checkpoint-dir from the start",
+                );
             }
             if is_out_of_budget && !is_silent {
                 let advice = if journal.is_some() {

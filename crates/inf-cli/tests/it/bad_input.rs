@@ -199,10 +199,11 @@ fn a_full_disk_stops_the_run_and_is_told() {
     let ended = workplace.inf("run pipeline.yaml --input pairs.jsonl --output /dev/full");
     let told = &ended.stderr;
     assert_eq!(ended.code, Some(1));
-    assert!(
-        told.contains("error: can't write results (No space left on device"),
-        "{told}"
-    );
+    let problem = "\n\nerror: can't write /dev/full: there is no room left; the run was stopped, and the lines that were \
+                   written before are whole\n";
+    assert!(told.ends_with(problem), "{told}");
+    // It was not a person who cancelled it.
+    assert!(!told.contains("the run was cancelled"), "{told}");
     assert!(told.contains("\nwritten  0 of "), "{told}");
     assert!(!told.contains("results in"), "{told}");
     let ended = workplace.inf("run pipeline.yaml -i pairs.jsonl --output /dev/full --json");
@@ -234,6 +235,61 @@ fn of_a_disk_that_becomes_full_whole_lines_are_kept_and_counted() {
     assert!(text.ends_with('\n'), "{text}");
     assert!(!text.is_empty());
     assert_eq!(summary["written"], results(&text).len());
+}
+
+#[test]
+fn an_output_that_another_run_writes_is_left_alone() {
+    let server = Server::start("");
+    let workplace = Workplace::new();
+    workplace.write_resources(&server.url);
+    workplace.write(
+        "pairs.jsonl",
+        "{\"a\": \"x\", \"b\": \"y\", \"c\": \"z\"}\n",
+    );
+    workplace.write("results.jsonl", "precious\n");
+    let file = std::fs::File::open(workplace.path("results.jsonl")).expect("readable");
+    file.lock().expect("a file system with locks");
+    for command in ["run pipeline.yaml", "eval pipeline.yaml --expect c"] {
+        let ended = workplace.inf(&format!(
+            "{command} -i pairs.jsonl -r resources.yaml --output results.jsonl"
+        ));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert_eq!(
+            ended.stderr,
+            "error: can't write results.jsonl: another run is writing it; wait until that one ends, or give this one \
+             another --output\n"
+        );
+        assert_eq!(workplace.read("results.jsonl"), "precious\n");
+    }
+    assert_eq!(server.stats()["calls"], 0);
+    drop(file);
+    let ended =
+        workplace.inf("run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn what_was_probably_not_meant_is_told_before_it_is_paid_for() {
+    let workplace = Workplace::new();
+    let spare = "  spare: { llm: fast, prompt: \"{input.a}\" }\noutput:";
+    workplace.write(
+        "pipeline.yaml",
+        crate::command::COMPARE.replace("output:", spare),
+    );
+    workplace.write(
+        "pairs.jsonl",
+        "{\"a\": \"x\", \"b\": \"y\", \"c\": \"z\"}\n",
+    );
+    let warning = "warning: nothing uses node `spare`: it runs all the same, and is paid for; use it in the output or \
+                   remove it\n";
+    for command in ["run pipeline.yaml", "eval pipeline.yaml --expect c"] {
+        let ended = workplace.inf(&format!("{command} -i pairs.jsonl"));
+        assert_eq!(ended.stderr.matches(warning).count(), 1, "{}", ended.stderr);
+        for silent in ["--quiet", "--json"] {
+            let ended = workplace.inf(&format!("{command} -i pairs.jsonl {silent}"));
+            assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+        }
+    }
 }
 
 #[test]

@@ -136,6 +136,11 @@ fn what_failed_stays_failed_until_it_is_to_be_tried_again() {
     let failed = first["failed"].as_u64().expect("a count");
     assert!((1..30).contains(&failed), "{first}");
     let before = calls(&server);
+    let for_people = workplace.inf(&format!("{RUN} --max-retries 0")).stderr;
+    assert!(
+        for_people.contains("not run again: --retry-failed does"),
+        "{for_people}"
+    );
     let again = workplace.inf(&run).summary();
     assert_eq!(again["failed"], failed);
     assert_eq!(again["inputs_from_journal"], 30);
@@ -149,6 +154,21 @@ fn what_failed_stays_failed_until_it_is_to_be_tried_again() {
     assert_eq!(retried["inputs_from_journal"], 30 - failed);
     assert!(calls(&healthy) <= 3 * failed);
     assert_eq!(results(&workplace.read("results.jsonl")).len(), 30);
+}
+
+#[test]
+fn the_first_run_already_says_how_to_try_what_failed_again() {
+    let server = Server::start("--faults 1");
+    let workplace = workplace(&server, 3);
+    let advice = "\n  in the journal 3 stay failed: the same command again tries them only with --retry-failed\n";
+    let first = workplace.inf(&format!("{RUN} --max-retries 0")).stderr;
+    assert!(first.contains(advice), "{first}");
+    let again = workplace.inf(&format!("{RUN} --max-retries 0")).stderr;
+    assert!(!again.contains(advice), "{again}");
+    // Without a journal nothing stays.
+    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml -o results.jsonl --max-retries 0";
+    let without = workplace.inf(run).stderr;
+    assert!(!without.contains("--retry-failed"), "{without}");
 }
 
 #[test]

@@ -122,7 +122,7 @@ output: input
     let checked = workplace.inf("check pipeline.yaml");
     let warning = |name: &str, cost: &str| {
         format!(
-            "warning: nothing uses node `{name}`: it runs all the same{cost}; use it in `output` or \
+            "warning: nothing uses node `{name}`: it runs all the same{cost}; use it in the output or \
              remove it\n"
         )
     };

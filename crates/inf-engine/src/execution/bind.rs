@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::observation::tell_graph_warnings;
 use super::{ExecutionError, Pipeline};
 use crate::document::Problem;
 use crate::graph::{GraphError, GraphParameter, InferenceGraph, Operation};
@@ -184,6 +185,7 @@ impl InferenceGraph {
     ) -> Result<Pipeline<I, O>, BindError> {
         let resources = resources.into_resources()?;
         let endpoints = find_endpoints(&self, &resources)?;
+        tell_graph_warnings(&self);
         let module = module.unwrap_or_else(|| {
             Arc::new(GraphModule {
                 parameters: self.parameters().to_vec(),

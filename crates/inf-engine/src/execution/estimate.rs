@@ -1,9 +1,11 @@
 //! [`Estimate`]: what a run will take, before anything is called.
 
 mod counter;
+mod part_size;
 mod tally;
 mod walk;
 
+use std::fmt;
 use std::sync::Arc;
 
 use counter::Counter;
@@ -20,7 +22,9 @@ use crate::value::Value;
 /// Requests are counted with each model's [`Tokenizer`]. What models will answer
 /// is not known: every answer is taken to be as long as its call's `max_tokens`
 /// allows, or [`ASSUMED_ANSWER`](Self::ASSUMED_ANSWER) tokens long where that is
-/// not set; it counts so in later prompts, too. What a host function returns is
+/// not set; it counts so in later prompts, too. Of a typed answer a field counts
+/// there as its share: booleans, numbers and enums as long as they can be, and the
+/// rest is shared among all texts and lists. What a host function returns is
 /// taken to be as long as what it was given. Nothing is failed, repeated or
 /// cached, and a model that has tools is taken to answer without a call of them:
 /// each turn in which it calls some is one more call.
@@ -50,9 +54,10 @@ use crate::value::Value;
 /// let fast = &estimate.aliases()[0];
 /// assert_eq!((fast.calls, fast.input_tokens, fast.output_tokens), (1, 10, 20));
 /// assert_eq!(estimate.cost().total(), None); // It is not known which model that is.
+/// println!("{estimate}"); // All of it, for people.
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Estimate {
     graph: Arc<InferenceGraph>,
     inputs: u64,
@@ -235,6 +240,60 @@ impl Estimate {
     }
 }
 
+impl fmt::Debug for Estimate {
+    /// Without the graph, which may be large.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Estimate")
+            .field("graph", &self.graph.name())
+            .field("inputs", &self.inputs)
+            .field("aliases", &self.aliases)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Estimate {
+    /// A line for all inputs, one for each alias, and what was assumed.
+    ///
+    /// ```text
+    /// 2 inputs: 4 calls, about $0.0012
+    ///   fast (some-model): 4 calls, about 74 tokens in and 420 out, about $0.0012
+    /// ```
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = |count: u64, what: &str| {
+            let plural = if count == 1 { "" } else { "s" };
+            format!("{count} {what}{plural}")
+        };
+        let inputs = counted(self.inputs, "input");
+        let calls = counted(self.calls(), "call");
+        let cost = |cost: Cost| match cost {
+            Cost { known, unknown } if known.is_zero() && unknown > 0 => {
+                "at a price that is not known".to_owned()
+            }
+            other => format!("about {other}"),
+        };
+        write!(formatter, "{inputs}: {calls}, {}", cost(self.cost()))?;
+        for alias in &self.aliases {
+            let name = &alias.alias;
+            write!(formatter, "\n  {name}")?;
+            if let Some(model) = &alias.model {
+                write!(formatter, " ({model})")?;
+            }
+            let calls = counted(alias.calls, "call");
+            let (sent, answered) = (alias.input_tokens, alias.output_tokens);
+            let cost = cost(alias.cost);
+            write!(
+                formatter,
+                ": {calls}, about {sent} tokens in and {answered} out, {cost}"
+            )?;
+        }
+        for assumption in self.assumptions() {
+            write!(formatter, "\n* {assumption}.")?;
+        }
+        Ok(())
+    }
+}
+
 impl AliasEstimate {
     fn add(&mut self, made: &Demand) {
         self.calls = self.calls.saturating_add(made.calls);
@@ -248,7 +307,7 @@ impl AliasEstimate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::{Dollars, EndpointConfig, ResourceConfig};
+    use crate::resources::{Dollars, EndpointConfig, ResourceConfig, TOKENS_PER_MESSAGE};
 
     const TWO: &str = r#"
 version: 1
@@ -432,6 +491,48 @@ output: out
         assert_eq!(fast.output_tokens, 3 * 10 + 3 * 20);
         // Of no known input the list has ten elements.
         assert_eq!(fast.calls_per_input, 20);
+    }
+
+    #[test]
+    fn a_field_of_an_answer_is_its_share() {
+        let of = |prompt: &str| {
+            let text = format!(
+                r#"
+version: 1
+name: triage
+input: string
+nodes:
+  triage:
+    llm: fast
+    prompt: "{{input}}"
+    output: {{ urgent: boolean, kind: {{ $schema: {{ enum: [bug, praise] }} }}, why: string, what: string }}
+  reply: {{ llm: smart, prompt: "{prompt}" }}
+output: reply
+"#
+            );
+            let graph = InferenceGraph::from_text(&text).expect("a graph");
+            let mut estimate = Estimate::new(&Arc::new(graph), None);
+            estimate.add(&"x".into());
+            // Without what stands around the message.
+            estimate.aliases()[1].input_tokens - TOKENS_PER_MESSAGE
+        };
+        assert_eq!(of("{triage}"), Estimate::ASSUMED_ANSWER);
+        assert_eq!((of("{triage.urgent}"), of("{triage.kind}")), (2, 2));
+        let why = of("{triage.why}");
+        assert!((90..=100).contains(&why), "{why}");
+        assert_eq!(of("{triage.urgent}{triage.why}{triage.what}"), 2 + 2 * why);
+    }
+
+    #[test]
+    fn people_can_read_an_estimate() {
+        let estimate = estimate(None);
+        assert_eq!(
+            estimate.to_string(),
+            "2 inputs: 6 calls, at a price that is not known\n  \
+             fast: 4 calls, about 74 tokens in and 420 out, at a price that is not known\n  \
+             smart: 2 calls, about 408 tokens in and 400 out, at a price that is not known"
+        );
+        assert!(!format!("{estimate:?}").contains("nodes"));
     }
 
     #[test]

@@ -98,9 +98,12 @@ pub enum ErrorKind {
     InvalidInput,
     /// The overlay of the run has a text for a parameter that there is not.
     UnknownParameter,
-    /// A node refers to a part that a value does not have, or a value is not of
-    /// the kind that a node needs.
+    /// A node refers to a part that a value does not have, or a fold without an
+    /// initial value has an empty list.
     MissingValue,
+    /// A value is not what a node can work on: a text where a number is added, a
+    /// map over what is no list, a division by zero.
+    InvalidValue,
     /// A branch has no arm for a value, and no default.
     NoMatch,
     /// A host function failed or panicked.
@@ -134,6 +137,7 @@ impl ErrorKind {
             Self::InvalidInput => "invalid_input",
             Self::UnknownParameter => "unknown_parameter",
             Self::MissingValue => "missing_value",
+            Self::InvalidValue => "invalid_value",
             Self::NoMatch => "no_match",
             Self::HostFunction => "host_function",
             Self::Call(kind) => kind.as_str(),
@@ -165,15 +169,17 @@ impl ErrorKind {
                 | Self::TooManyTurns
                 | Self::HostFunction
                 | Self::MissingValue
+                | Self::InvalidValue
                 | Self::NoMatch
         )
     }
 
     /// All of them.
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::InvalidInput,
         Self::UnknownParameter,
         Self::MissingValue,
+        Self::InvalidValue,
         Self::NoMatch,
         Self::HostFunction,
         Self::Call(ClientErrorKind::Unreachable),

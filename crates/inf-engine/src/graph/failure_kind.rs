@@ -19,8 +19,10 @@ use std::fmt;
 pub enum FailureKind {
     /// What a call is given is no conversation.
     InvalidInput,
-    /// A value lacks a part, or is not of the kind that a node needs.
+    /// A value lacks a part, or a list has no element.
     MissingValue,
+    /// A value is not what a node can work on.
+    InvalidValue,
     /// A branch has no arm for a value.
     NoMatch,
     /// A host function failed or panicked.
@@ -47,9 +49,10 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidInput,
         Self::MissingValue,
+        Self::InvalidValue,
         Self::NoMatch,
         Self::HostFunction,
         Self::InvalidOutput,
@@ -68,6 +71,7 @@ impl FailureKind {
         match self {
             Self::InvalidInput => "invalid_input",
             Self::MissingValue => "missing_value",
+            Self::InvalidValue => "invalid_value",
             Self::NoMatch => "no_match",
             Self::HostFunction => "host_function",
             Self::InvalidOutput => "invalid_output",

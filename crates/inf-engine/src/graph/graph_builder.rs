@@ -212,8 +212,9 @@ impl GraphBuilder {
             host_functions,
             tools: self.tools,
         };
-        // Without control flow there is nothing that has to be of some kind.
-        if graph.regions.len() > 1 {
+        // Of all else nothing has to be of some kind.
+        let computes = |node: &GraphNode| matches!(node.operation, Operation::Compute { .. });
+        if graph.regions.len() > 1 || graph.nodes.iter().any(computes) {
             GraphError::check(NodeSchemas::new(&graph).problems())?;
         }
         Ok(graph)
@@ -360,6 +361,7 @@ impl GraphBuilder {
                 return None; // What it has is said elsewhere.
             }
             let kind = schema.get("type").and_then(serde_json::Value::as_str);
+            let kind = kind.or_else(|| kind_of_listed(&schema));
             schema = match (accessor, kind) {
                 (Accessor::Key(key), Some("object")) => {
                     let fields = schema.get("properties")?.as_object()?;
@@ -392,4 +394,25 @@ impl GraphBuilder {
         }
         None
     }
+}
+
+/// The type of the values of a schema that lists texts, numbers or booleans, if it is one.
+fn kind_of_listed(schema: &serde_json::Value) -> Option<&'static str> {
+    use serde_json::Value as Json;
+    let kind = |value: &Json| match value {
+        Json::String(_) => Some("string"),
+        Json::Number(_) => Some("number"),
+        Json::Bool(_) => Some("boolean"),
+        _ => None,
+    };
+    let listed = match (schema.get("enum"), schema.get("const")) {
+        (Some(Json::Array(values)), _) => values,
+        (_, Some(value)) => std::slice::from_ref(value),
+        _ => return None,
+    };
+    let first = listed.first().and_then(kind)?;
+    listed
+        .iter()
+        .all(|value| kind(value) == Some(first))
+        .then_some(first)
 }

@@ -29,6 +29,7 @@ mod inference_graph;
 mod llm_call;
 mod node_path;
 mod node_schemas;
+mod operand_kinds;
 mod operation;
 mod pipeline_file;
 mod placement;
@@ -39,6 +40,7 @@ mod schema_fit;
 mod shape;
 mod template;
 mod tool;
+mod warnings;
 
 pub(crate) use cases::missing_cases;
 pub use compute::Compute;

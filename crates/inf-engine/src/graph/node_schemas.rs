@@ -4,6 +4,7 @@
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::cases::{impossible_cases, missing_cases};
+use super::operand_kinds::operand_problem;
 use super::{
     Accessor, Branch, FoldOrder, InferenceGraph, Keep, Map, NodeRef, Operation, Reference,
     RegionRef, Repeat, Shape,
@@ -41,6 +42,10 @@ impl<'g> NodeSchemas<'g> {
             schemas.schemas[node.index()] = if is_large { Schema::any() } else { schema };
         }
         schemas
+    }
+
+    pub(super) fn into_schemas(self) -> Vec<Schema> {
+        self.schemas
     }
 
     fn of_node(&self, node: NodeRef) -> Schema {
@@ -140,7 +145,7 @@ impl<'g> NodeSchemas<'g> {
         Schema::from_json(found)
     }
 
-    /// What can never be as a node of control flow needs it.
+    /// What can never be as a node of control flow or a function needs it.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for node in self.graph.nodes() {
@@ -164,6 +169,10 @@ impl<'g> NodeSchemas<'g> {
                 }
                 Operation::Branch(branch) => {
                     let wrong = self.case_problems(branch).into_iter();
+                    problems.extend(wrong.map(|message| Problem::new(place(), message)));
+                }
+                Operation::Compute { function, input } => {
+                    let wrong = operand_problem(*function, input, self);
                     problems.extend(wrong.map(|message| Problem::new(place(), message)));
                 }
                 Operation::Map(Map { list, body, keep }) => {

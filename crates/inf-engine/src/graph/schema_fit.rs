@@ -15,6 +15,11 @@ impl InferenceGraph {
         NodeSchemas::new(self).of_shape(self.output())
     }
 
+    /// The schema of each node's value, as far as it says so.
+    pub(crate) fn node_schemas(&self) -> Vec<Schema> {
+        NodeSchemas::new(self).into_schemas()
+    }
+
     /// Whether inputs of schema `input` can be what this graph takes, and its
     /// outputs of schema `output`.
     pub(crate) fn check_ends(&self, input: &Schema, output: &Schema) -> Result<(), GraphError> {

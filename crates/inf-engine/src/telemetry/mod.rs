@@ -13,6 +13,7 @@
 //!
 //! | event | level | inside | when |
 //! |---|---|---|---|
+//! | `graph_warning` | WARN | where it is bound | a graph does what was probably not meant, as [`warnings`](crate::graph::InferenceGraph::warnings) says |
 //! | `retry` | WARN | the attempt | a call failed and will be tried again |
 //! | `reask` | WARN | the attempt | an answer is not of the asked type, and the model is asked again |
 //! | `rate_limited` | DEBUG | the attempt | a call was refused for a limit and waits for its turn again |

@@ -231,22 +231,12 @@ pub(super) fn keep_ended(context: Context) {
     ENDED.set(Some(ended));
 }
 
-/// Notes that a proxy was written out as text, which it is not.
-pub(super) fn note_written_out() {
-    // A message may be written while a step is being recorded: that is ours.
-    STACK.with(|stack| {
-        if let Ok(mut stack) = stack.try_borrow_mut()
-            && let Some(context) = stack.last_mut()
-        {
-            let place = context.scopes.last().map(|scope| scope.location.to_string());
-            let message = "a proxy was written with `{:?}`, but it has no value yet: for a text with \
-                           its value write `prompt!(\"… {name} …\")`";
-            context.problems.push(Problem {
-                place: place.unwrap_or_default(),
-                message: message.to_owned(),
-            });
-        }
-    });
+/// What a node of a trace is called in messages, which is about to end or has ended.
+pub(super) fn label_of(context: &Context, trace: u32, node: NodeRef) -> String {
+    let own = (trace == context.id).then(|| context.nodes.get(node.index()));
+    let own = own.flatten().map(|found| found.label().to_string());
+    own.or_else(|| ended_label(trace, node))
+        .unwrap_or_else(|| format!("node {} of another trace", node.index()))
 }
 
 /// Works on the context of the running trace.

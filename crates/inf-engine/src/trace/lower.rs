@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::context::{Context, Step, TraceNode};
+use super::written_out;
 use crate::document::Problem;
 use crate::graph::{
     Accessor, GraphBuilder, GraphError, GraphNode, HostCall, InferenceGraph, LlmCall, NodeRef,
@@ -18,7 +19,9 @@ pub(super) fn lower(
     context: &mut Context,
     output: NodeRef,
 ) -> Result<InferenceGraph, GraphError> {
-    GraphError::check(std::mem::take(&mut context.problems))?;
+    let mut problems = std::mem::take(&mut context.problems);
+    problems.extend(written_out::problems(context));
+    GraphError::check(problems)?;
     let mut lowering = Lowering {
         nodes: &context.nodes,
         uses: uses(&context.nodes),

@@ -49,6 +49,7 @@ mod proxy;
 mod repeat;
 mod trace_region;
 mod tracer;
+mod written_out;
 
 pub use access::{ListData, MapData};
 pub use branch::{

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::context::note_written_out;
+use super::written_out::write_out;
 use crate::graph::NodeRef;
 
 /// A value of type `T` that a run will have: what `forward` works on.
@@ -55,11 +55,9 @@ impl<T> Clone for Proxy<T> {
 impl<T> Copy for Proxy<T> {}
 
 impl<T> fmt::Debug for Proxy<T> {
-    /// For debugging. Inside `forward` it is an error of the trace, because
-    /// the text would go where the value was meant.
+    /// For debugging. Where this text goes into a prompt or a constant, it is an
+    /// error of the trace, because the value was meant.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        note_written_out();
-        let name = std::any::type_name::<T>();
-        write!(formatter, "Proxy<{name}>(node {})", self.node.index())
+        write_out(formatter, std::any::type_name::<T>(), self.trace, self.node)
     }
 }

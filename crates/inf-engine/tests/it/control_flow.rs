@@ -203,6 +203,7 @@ fn kinds_of_failures_are_called_as_errors_are() {
     let kinds = [
         ErrorKind::InvalidInput,
         ErrorKind::MissingValue,
+        ErrorKind::InvalidValue,
         ErrorKind::NoMatch,
         ErrorKind::HostFunction,
         ErrorKind::InvalidOutput,
@@ -339,6 +340,28 @@ output: { kept: kept }
     assert_eq!(texts(&results), [r#"{"kept":["ax","x"]}"#]);
     let results = run_all(&bind(graph(text), &echo()), [json!(["ax", "b"])]).await;
     assert_snapshot!(texts(&results).join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_function_is_not_for_is_no_missing_value() {
+    let text = "nodes: { n: { compute: divide, input: [input.of, input.by] } }\noutput: n";
+    let pipeline = bind(graph(text), &echo());
+    let inputs = [
+        json!({"of": 1, "by": 0}),
+        json!({"of": "1", "by": 1}),
+        json!({"of": 1}),
+    ];
+    let results = run_all(&pipeline, inputs).await;
+    let kinds = results
+        .iter()
+        .map(|result| result.output.as_ref().unwrap_err().kind);
+    let kinds: Vec<ErrorKind> = kinds.collect();
+    let expected = [
+        ErrorKind::InvalidValue,
+        ErrorKind::InvalidValue,
+        ErrorKind::MissingValue,
+    ];
+    assert_eq!(kinds, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -565,9 +565,10 @@ fn build(drafts: Vec<DraftNode>, output: &DraftShape) -> InferenceGraph {
             1 => Operation::Prompt(template),
             2 => Operation::Host(HostCall::new(&*draft.texts[0], input)),
             3 => Operation::Pack(input),
+            // A map in any case, which is what this function works on.
             _ => Operation::Compute {
                 function: Compute::Items,
-                input,
+                input: Shape::Map([("of".to_owned(), input)].into_iter().collect()),
             },
         };
         let is_text = matches!(operation, Operation::Prompt(_));
@@ -659,6 +660,117 @@ fn versions_that_are_none_are_told() {
 }
 
 #[test]
+fn functions_are_given_what_they_can_work_on() {
+    let input = "input: { text: string, number: integer, is: boolean, list: [string], any: any, \
+                 kind: { $schema: { enum: [bug, praise] } }, \
+                 maybe: { $schema: { anyOf: [{ type: number }, { type: 'null' }] } } }";
+    let graph = |function: &str, given: &str| {
+        format!("{input}\nnodes: {{ n: {{ compute: {function}, input: {given} }} }}\noutput: n")
+    };
+    let check = |function: &str, given: &str, expected: &str| {
+        let expected = format!("node `n`: `{function}` needs {expected}");
+        assert_eq!(mistake(&graph(function, given)), expected, "{given}");
+    };
+    check(
+        "add",
+        "[input.text, input.number]",
+        "two numbers and gets a string and a number",
+    );
+    check(
+        "add",
+        "[input.number, { $value: x }]",
+        "two numbers and gets a number and a string",
+    );
+    check(
+        "add",
+        "[input.number]",
+        "a list of two values and gets one of 1",
+    );
+    check(
+        "add",
+        "input.number",
+        "a list of two values and gets a number",
+    );
+    check(
+        "multiply",
+        "input.list",
+        "two numbers and gets a string and a string",
+    );
+    let order = "two numbers or two texts and gets";
+    check(
+        "less",
+        "[input.kind, input.number]",
+        &format!("{order} a string and a number"),
+    );
+    check(
+        "less",
+        "[input.text, input.maybe]",
+        &format!("{order} a string and null or a number"),
+    );
+    check("trim", "input.number", "a text and gets a number");
+    check("not", "input.text", "a boolean and gets a string");
+    check(
+        "and",
+        "[input.is, input.text]",
+        "a list of booleans and gets a string",
+    );
+    check("or", "input.list", "a list of booleans and gets a string");
+    check("keys", "input.list", "a map and gets a list");
+    check("zip", "[input.list, input.text]", "lists and gets a string");
+    check(
+        "join",
+        "[input.text, input.list]",
+        "a list and a text and gets a string and a list",
+    );
+    check(
+        "chunks",
+        "[input.text, input.text]",
+        "a text and a whole number and gets a string and a string",
+    );
+    check(
+        "contains",
+        "[input.number, input.text]",
+        "a text, a list or a map to look in and gets a number",
+    );
+    check(
+        "contains",
+        "[input.text, input.number]",
+        "a text to look for and gets a number",
+    );
+    check(
+        "length",
+        "input.number",
+        "a text, a list or a map and gets a number",
+    );
+    for (function, given) in [
+        ("add", "[input.number, input.maybe]"),
+        ("add", "[input.any, { $value: 1 }]"),
+        ("add", "input.any"),
+        ("less", "[input.kind, input.text]"),
+        ("equal", "[input.text, input.number]"),
+        ("contains", "[input.list, input.number]"),
+        ("contains", "[input.any, input.number]"),
+        ("and", "[input.is, input.any]"),
+        ("join", "[input.list, { $value: ', ' }]"),
+        ("is_empty", "{ $value: null }"),
+        ("zip", "[input.list, input.list]"),
+    ] {
+        InferenceGraph::from_text(&format!("version: 1\nname: x\n{}", graph(function, given)))
+            .unwrap_or_else(|error| panic!("{function} {given}: {error}"));
+    }
+}
+
+#[test]
+fn a_type_that_is_all_of_its_own_alternatives_says_nothing() {
+    let itself = "{ $schema: { $ref: '#/$defs/A', $defs: { A: { anyOf: [{ $ref: '#/$defs/A' }, \
+                  { $ref: '#/$defs/A' }, { type: string }] } } } }";
+    let text = format!(
+        "version: 1\nname: x\ninput: {itself}\nnodes: {{ n: {{ compute: not, input: input }} }}\noutput: n"
+    );
+    InferenceGraph::from_text(&text).unwrap();
+}
+
+#[test]
 fn wrong_references_are_told() {
     let check = |text: &str, expected: &str| assert_eq!(mistake(text), expected, "{text}");
     check(
@@ -698,6 +810,15 @@ fn wrong_references_are_told() {
     check(
         "nodes: {n: {llm: fast, prompt: x, output: {title: [string]}}}\noutput: n.title.0.1",
         "output: `n.title.0` has no element 1: it is of type string",
+    );
+    check(
+        "input: {kind: {$schema: {enum: [bug, praise]}}}\nnodes: {n: {prompt: '{input.kind.foo}'}}\noutput: n",
+        "node `n`: `input.kind` has no field `foo`: it is of type string",
+    );
+    check(
+        "nodes: {a: {prompt: x}}\noutput: {r: 'Answer: {a}'}",
+        "output: \"Answer: {a}\" is a template, and here stands a value: make it a node of its own, as in \
+         `text: { prompt: \"Answer: {a}\" }`, and write that one's name here",
     );
     check(
         "input: [string]\noutput: input.first",

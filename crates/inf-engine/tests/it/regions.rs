@@ -379,6 +379,7 @@ fn a_fallback_is_for_the_kinds_that_results_have() {
     let kinds = [
         ErrorKind::InvalidInput,
         ErrorKind::MissingValue,
+        ErrorKind::InvalidValue,
         ErrorKind::NoMatch,
         ErrorKind::HostFunction,
         ErrorKind::InvalidOutput,

@@ -192,6 +192,30 @@ impl Listener {
     }
 }
 
+#[test]
+fn binding_tells_what_was_probably_not_meant() {
+    let bind = || {
+        let ask = LlmInference::new("fast");
+        let graph = Tracer::new("review").trace(|text: Proxy<String>| {
+            let _draft = ask.call(text).named("draft");
+            ask.call(text)
+        });
+        let resources = ResourceConfig::simulated(["fast"], &Default::default());
+        graph.unwrap().bind(resources).unwrap();
+    };
+    let (listener, _guard) = Listener::start(LevelFilter::WARN);
+    let line = line!() - 7;
+    bind();
+    let told = listener.only("graph_warning");
+    assert_eq!(told.field("graph"), Some("review"));
+    let expected = format!(
+        "nothing uses node `draft` (made at {}:{line}): it runs all the same, and is paid for; use it in the output or \
+         remove it",
+        file!()
+    );
+    assert_eq!(told.field("message"), Some(&*expected));
+}
+
 /// Answers with what is on its list, and then with what it was asked.
 #[derive(Default)]
 struct Scripted {

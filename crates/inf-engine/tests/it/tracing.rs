@@ -1241,11 +1241,37 @@ fn different_code_under_one_name_is_an_error() {
 }
 
 #[test]
-fn a_proxy_written_as_debug_text_is_an_error() {
+fn a_proxy_whose_debug_text_is_used_is_an_error_there() {
     let ask = LlmInference::new("fast");
-    let graph = Tracer::new("debug").trace(|text: Proxy<String>| ask.call(format!("Say {text:?}")));
+    let line = line!() + 3;
+    let graph = Tracer::new("debug").trace(|text: Proxy<String>| {
+        let draft = ask.call(text).named("draft");
+        let text = format!("Judge {draft:?}.");
+        ask.call(prompt!("Be strict. {text}"))
+    });
     let error = graph.unwrap_err().to_string();
-    assert!(error.contains("a proxy was written with `{:?}`"), "{error}");
+    let file = file!();
+    let (made, used) = (line - 1, line + 1);
+    assert_eq!(
+        error,
+        format!(
+            "{file}:{used}: the proxy of `draft` (made at {file}:{made}) was written with `{{:?}}`, but it has no \
+             value yet: for a text with its value write `prompt!(\"… {{name}} …\")`"
+        )
+    );
+    let graph = Tracer::new("constant").trace(|text: Proxy<String>| ask.call(format!("{text:?}")));
+    let error = graph.unwrap_err().to_string();
+    assert!(error.contains("the proxy of `input`"), "{error}");
+}
+
+#[test]
+fn a_proxy_may_be_written_out_to_look_at_it() {
+    let ask = LlmInference::new("fast");
+    let graph = Tracer::new("look").trace(|text: Proxy<String>| {
+        assert!(format!("{text:?}").starts_with("Proxy<alloc::string::String>(node 0 of trace "));
+        ask.call(text)
+    });
+    graph.unwrap();
 }
 
 #[test]

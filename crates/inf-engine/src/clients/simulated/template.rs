@@ -88,6 +88,12 @@ impl Piece {
             "excerpt" => Self::Excerpt,
             "model" => Self::Model,
             "hash" => Self::Hash,
+            json if json.contains(['"', ':']) => {
+                return Err(format!(
+                    "has `{{{json}}}`, which is no placeholder; where braces are meant, write them \
+                     twice: `{{{{{json}}}}}`"
+                ));
+            }
             unknown => {
                 return Err(format!(
                     "has the unknown placeholder `{{{unknown}}}`; \
@@ -134,6 +140,10 @@ mod tests {
                 &format!("has the unknown placeholder `{{{unknown}}}`; {known}"),
             );
         }
+        check(
+            r#"{"k": 1}"#,
+            r#"has `{"k": 1}`, which is no placeholder; where braces are meant, write them twice: `{{"k": 1}}`"#,
+        );
         check("a { b", "has a `{` by itself; write `{{`");
         check("a } b", "has a `}` by itself; write `}}`");
     }

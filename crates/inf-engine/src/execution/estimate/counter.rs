@@ -1,5 +1,6 @@
 //! [`Counter`]: how many tokens texts and values have.
 
+use super::part_size::PartSize;
 use crate::graph::{InferenceGraph, LlmCall, Operation, Template, TemplatePart};
 use crate::resources::{TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, Tokenizer};
 use crate::value::Value;
@@ -10,6 +11,8 @@ pub(super) struct Counter {
     pub(super) tokenizer: Tokenizer,
     /// By node, the tokens of what is the same for every input.
     pub(super) fixed: Vec<u64>,
+    /// By node, how much of its value the parts are.
+    pub(super) sizes: Vec<PartSize>,
 }
 
 impl Counter {
@@ -46,10 +49,15 @@ impl Counter {
             Operation::Prompt(template) => tokenizer.count(&text_of(&mut [template].into_iter())),
             _ => 0,
         });
-        Self {
+        let mut counter = Self {
             tokenizer,
             fixed: fixed.collect(),
-        }
+            sizes: Vec::new(),
+        };
+        let schemas = graph.node_schemas();
+        let sizes = schemas.iter().map(|schema| PartSize::new(schema, &counter));
+        counter.sizes = sizes.collect();
+        counter
     }
 
     pub(super) fn text_of(&self, value: &Value) -> u64 {

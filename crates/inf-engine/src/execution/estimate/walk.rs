@@ -85,7 +85,11 @@ impl<'e> Walk<'e> {
             self.steps += 1;
             let operation = self.graph.node(node).operation();
             if !matches!(operation, Operation::Input | Operation::Argument) {
-                self.values[index] = self.node(node, operation, &mut tally);
+                let mut made = self.node(node, operation, &mut tally);
+                if let Some(most) = self.counter.sizes[index].most() {
+                    made.tokens = made.tokens.min(most);
+                }
+                self.values[index] = made;
             }
             let inside = operation.regions();
             let last = inside.last().map(|last| self.graph.region(*last));
@@ -371,8 +375,7 @@ impl<'e> Walk<'e> {
         }
     }
 
-    /// Of a part of another node's value, the whole of it: the part is not yet
-    /// known.
+    /// Of a part of an answer, which is not yet known, its share.
     fn reference(&self, reference: &Reference) -> u64 {
         if !reference.path.is_empty()
             && let Some(whole) = &self.values[reference.node.index()].value
@@ -380,7 +383,14 @@ impl<'e> Walk<'e> {
             let found = part(whole, &reference.path);
             return found.map_or(0, |found| self.counter.text_of(found));
         }
-        self.values[reference.node.index()].tokens
+        let whole = self.values[reference.node.index()].tokens;
+        match self.graph.node(reference.node).operation() {
+            Operation::Llm(_) | Operation::Argument => {
+                self.counter.sizes[reference.node.index()].part(&reference.path, whole)
+            }
+            // What the graph puts together may be all in one of its parts.
+            _ => whole,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Observation: what happens in runs, told while it happens.
 
 mod forward_record;
+mod graph_warnings;
 mod node_metrics;
 mod observer;
 mod profile;
@@ -9,6 +10,7 @@ mod spans;
 
 pub(super) use forward_record::Recorder;
 pub use forward_record::{ForwardRecord, NodeRecord, RecordedParameter, RegionView};
+pub(super) use graph_warnings::tell_graph_warnings;
 pub use node_metrics::{NodeMetrics, NodeReport};
 pub use observer::{
     InputReport, Observer, PauseReport, RegionReport, RunId, RunReport, TaskOutcome, TaskReport,

@@ -25,7 +25,7 @@ use crate::journal::JournalError;
 use crate::telemetry::names;
 
 /// The target of all spans and events of execution.
-const TARGET: &str = "inf_engine::execution";
+pub(super) const TARGET: &str = "inf_engine::execution";
 
 /// The spans and events of one run.
 #[derive(Debug)]
@@ -480,6 +480,7 @@ fn may_quote(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::InvalidInput
         | ErrorKind::MissingValue
+        | ErrorKind::InvalidValue
         | ErrorKind::NoMatch
         | ErrorKind::HostFunction
         | ErrorKind::InvalidOutput

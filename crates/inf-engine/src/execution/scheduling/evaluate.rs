@@ -39,6 +39,10 @@ impl Failure {
     pub(crate) fn missing(message: String) -> Self {
         Self::new(ErrorKind::MissingValue, message)
     }
+
+    pub(crate) fn invalid_value(message: String) -> Self {
+        Self::new(ErrorKind::InvalidValue, message)
+    }
 }
 
 impl From<HostError> for Failure {
@@ -80,7 +84,7 @@ pub(crate) fn evaluate(
         Operation::Pack(shape) => build(state, shape)?,
         Operation::Compute { function, input } => {
             let input = build(state, input)?;
-            function.apply(&input).map_err(Failure::missing)?
+            function.apply(&input).map_err(Failure::invalid_value)?
         }
         Operation::Host(HostCall { input, function }) => {
             let input = build(state, input)?;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::reference_text::Names;
+use crate::graph::reference::is_identifier;
 use crate::graph::{InferenceGraph, Shape};
 use crate::value::Value;
 
@@ -18,6 +19,13 @@ pub(super) fn parse(json: &Json, names: &Names<'_>) -> Result<Shape, String> {
                 // with a way into a value was not meant so.
                 if text.contains('.') && !text.contains(' ') {
                     return why;
+                }
+                if has_hole(text) {
+                    return format!(
+                        "{text:?} is a template, and here stands a value: make it a node of its own, \
+                         as in `text: {{ prompt: {} }}`, and write that one's name here",
+                        Json::from(text.as_str())
+                    );
                 }
                 let constant = Json::from(text.as_str());
                 format!("{why} (for a constant write `{{ {VALUE}: {constant} }}`)")
@@ -51,6 +59,21 @@ pub(super) fn parse(json: &Json, names: &Names<'_>) -> Result<Shape, String> {
              of a node"
         )),
     }
+}
+
+/// Whether there is a name in braces in a text, as in `Answer: {a}`.
+fn has_hole(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('{') {
+        let name = after
+            .split_once('}')
+            .and_then(|(name, _)| name.split('.').next());
+        if name.is_some_and(is_identifier) {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 impl InferenceGraph {

@@ -250,7 +250,7 @@ impl Flow {
 fn list_of(state: &ExecutionState, shape: &Shape, what: &str) -> Result<Arc<[Value]>, Failure> {
     match build(state, shape)? {
         Value::List(list) => Ok(list),
-        other => Err(Failure::missing(format!(
+        other => Err(Failure::invalid_value(format!(
             "{what} goes over a list, and this is {}",
             other.kind()
         ))),
@@ -261,7 +261,7 @@ fn list_of(state: &ExecutionState, shape: &Shape, what: &str) -> Result<Arc<[Val
 fn condition(value: &Value, what: impl FnOnce() -> String) -> Result<bool, Failure> {
     match value {
         Value::Bool(holds) => Ok(*holds),
-        other => Err(Failure::missing(format!(
+        other => Err(Failure::invalid_value(format!(
             "{} has to be true or false, and is {}",
             what(),
             other.kind()
