@@ -46,6 +46,7 @@ pages! {
     checkpoints: "checkpoints.md",
     journal_file: "journal-file.md",
     profiling: "profiling.md",
+    report: "report.md",
     optimizing: "optimizing.md",
     command: "command.md",
     pipeline_file: "pipeline-file.md",
@@ -56,4 +57,4 @@ pages! {
 }
 
 /// Pages with text around the guide, by their paths from the repository's root.
-pub const AROUND: &[&str] = &["README.md", "CONTRIBUTING.md"];
+pub const AROUND: &[&str] = &["README.md", "CONTRIBUTING.md", "examples/README.md"];
