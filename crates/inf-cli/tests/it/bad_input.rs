@@ -249,7 +249,10 @@ fn an_output_that_another_run_writes_is_left_alone() {
     workplace.write("results.jsonl", "precious\n");
     let file = std::fs::File::open(workplace.path("results.jsonl")).expect("readable");
     file.lock().expect("a file system with locks");
-    for command in ["run pipeline.yaml", "eval pipeline.yaml --expect c"] {
+    for command in [
+        "run pipeline.yaml",
+        "eval pipeline.yaml --expect c --field comparison",
+    ] {
         let ended = workplace.inf(&format!(
             "{command} -i pairs.jsonl -r resources.yaml --output results.jsonl"
         ));
@@ -282,7 +285,10 @@ fn what_was_probably_not_meant_is_told_before_it_is_paid_for() {
     );
     let warning = "warning: nothing uses node `spare`: it runs all the same, and is paid for; use it in the output or \
                    remove it\n";
-    for command in ["run pipeline.yaml", "eval pipeline.yaml --expect c"] {
+    for command in [
+        "run pipeline.yaml",
+        "eval pipeline.yaml --expect c --field comparison",
+    ] {
         let ended = workplace.inf(&format!("{command} -i pairs.jsonl"));
         assert_eq!(ended.stderr.matches(warning).count(), 1, "{}", ended.stderr);
         for silent in ["--quiet", "--json"] {

@@ -182,38 +182,6 @@ fn who_needs_whom_goes_through_regions() {
     assert!(graph.unused_nodes().is_empty());
 }
 
-/// What the page shows in its chapter on control flow, as whole files.
-#[test]
-fn the_page_shows_pipelines() {
-    const PAGE: &str = include_str!("../../../../docs/pipeline-file.md");
-    let (_, chapter) = PAGE.split_once("## Control flow").unwrap();
-    let (chapter, _) = chapter.split_once("\n## ").unwrap();
-    let blocks: Vec<&str> = chapter.split("```yaml\n").skip(1).collect();
-    assert_eq!(blocks.len(), 6);
-    for block in blocks {
-        let (block, _) = block.split_once("```").unwrap();
-        let mut nodes = String::new();
-        for (name, given) in [
-            ("draft", "{ llm: fast, prompt: '{input}' }"),
-            (
-                "summaries",
-                "{ llm: fast, prompt: '{input}', output: [string] }",
-            ),
-        ] {
-            if !block.contains(&format!("{name}:\n")) {
-                let _ = writeln!(nodes, "  {name}: {given}");
-            }
-        }
-        block.lines().for_each(|line| {
-            let _ = writeln!(nodes, "  {line}");
-        });
-        let graph = read(&format!(
-            "version: 1\nname: page\nnodes:\n{nodes}output: input\n"
-        ));
-        assert!(graph.regions().len() > 1, "{block}");
-    }
-}
-
 // --------------------------------------------------------------- mistakes
 
 /// The message for the file with these nodes.

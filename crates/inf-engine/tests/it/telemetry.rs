@@ -200,7 +200,10 @@ fn binding_tells_what_was_probably_not_meant() {
             let _draft = ask.call(text).named("draft");
             ask.call(text)
         });
-        let resources = ResourceConfig::simulated(["fast"], &Default::default());
+        let resources = ResourceConfig::simulated(
+            ["fast"],
+            &inf_engine::clients::simulated::SimulatedSettings::default(),
+        );
         graph.unwrap().bind(resources).unwrap();
     };
     let (listener, _guard) = Listener::start(LevelFilter::WARN);
