@@ -172,7 +172,7 @@ pub(crate) fn open_alone(path: &Path) -> Result<File, String> {
     }
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(format!(
-            "can't write {}: another run is writing it; wait until that one ends, or give this one another --output",
+            "can't write {}: another run is writing it; wait until that one ends, or name another file",
             path.display()
         )),
         // There are file systems that know no locks.
@@ -240,8 +240,17 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> String {
     format!("can't write {shown}: {}", io_reason(error))
 }
 
-#[cfg(unix)]
 fn is_same_file(one: &Path, other: &Path) -> bool {
+    // Neither may be there yet: then it is the name in the folder that counts.
+    let place = |path: &Path| {
+        let folder = fs::canonicalize(parent(path)?).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    is_one_file(one, other) || place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+#[cfg(unix)]
+fn is_one_file(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     // Also through links of either kind.
     let identity = |path: &Path| {
@@ -252,13 +261,24 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_same_file(one: &Path, other: &Path) -> bool {
+fn is_one_file(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_are_not_there_yet_are_told_apart_by_their_place() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let [one, other] = ["one", "other"].map(|name| directory.path().join(name));
+        let around = directory.path().join(".").join("one");
+        assert!(is_same_file(&one, &around));
+        assert!(!is_same_file(&one, &other));
+        // Of what is no file at all, such as a device, many may be written.
+        assert!(check_file("output", Path::new("/dev/null"), &[]).is_ok());
+    }
 
     #[test]
     fn a_file_is_written_by_one_run_at_a_time() {
@@ -271,7 +291,7 @@ mod tests {
         assert_eq!(
             refused,
             Err(format!(
-                "can't write {}: another run is writing it; wait until that one ends, or give this one another --output",
+                "can't write {}: another run is writing it; wait until that one ends, or name another file",
                 path.display()
             ))
         );

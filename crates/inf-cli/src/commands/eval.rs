@@ -115,6 +115,9 @@ fn prepare(arguments: &EvalArguments) -> Result<Prepared, CommandError> {
         ));
     }
     let question = arguments.question.as_deref();
+    if question.is_some() && arguments.judge.is_none() {
+        problems.push("--question is for who judges: add `--score judge` and --judge".to_owned());
+    }
     if question.is_some_and(|question| question.trim().is_empty()) {
         problems.push("--question is empty: say what the model is to judge".to_owned());
     }

@@ -14,7 +14,8 @@ use crate::console::tell;
 /// Reads a pipeline file.
 pub(super) fn load(path: &Path) -> Result<InferenceGraph, String> {
     InferenceGraph::load(path).map_err(|error| {
-        if ResourceConfig::from_path(path).is_ok() {
+        let is_resources = |config: ResourceConfig| !config.endpoints.is_empty();
+        if ResourceConfig::from_path(path).is_ok_and(is_resources) {
             let path = path.display();
             return format!(
                 "{path} is a resources file: name a pipeline, and give this one with --resources"
@@ -66,20 +67,7 @@ pub(super) fn simulated<'a>(aliases: impl IntoIterator<Item = &'a str>) -> Resou
 pub(super) fn load_parameters(pipeline: &Pipeline, path: &Path) -> Result<(), String> {
     let state = StateDict::load(path).map_err(|error| error.to_string())?;
     let loaded = pipeline.load_state_dict(&state);
-    loaded.map_err(|error| {
-        let path = path.display();
-        // Where one is meant that is there, its name is told.
-        if error.unknown.iter().all(|(_, nearest)| nearest.is_some()) {
-            return format!("{path}: {error}");
-        }
-        let known = pipeline.graph().parameters().iter();
-        let known: Vec<String> = known.map(|known| format!("`{}`", known.path)).collect();
-        let known = match &*known.join(", ") {
-            "" => "it has none".to_owned(),
-            known => format!("it has {known}"),
-        };
-        format!("{path}: {error}; {known}")
-    })?;
+    loaded.map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(())
 }
 

@@ -1,13 +1,13 @@
 //! `inf report`: a run as a page.
 
-use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::arguments::{Place, ReportArguments};
-use crate::command_error::{CommandError, io_reason};
+use crate::command_error::CommandError;
 use crate::console::tell;
 use crate::exit_code::Exit;
-use crate::output::check_file;
+use crate::output::{cannot_write, check_file, empty, open_alone};
 use crate::report;
 
 pub(crate) fn execute(arguments: &ReportArguments) -> Result<Exit, CommandError> {
@@ -17,8 +17,9 @@ pub(crate) fn execute(arguments: &ReportArguments) -> Result<Exit, CommandError>
         Place::Standard => None,
     };
     if let Some(output) = output {
-        let journal = source.join("journal.jsonl");
-        check_file("page", output, &[source, &journal]).map_err(CommandError::new)?;
+        let own = ["journal.jsonl", "lock", "reserve"].map(|name| source.join(name));
+        let others: Vec<&Path> = own.iter().map(AsRef::as_ref).chain([source]).collect();
+        check_file("page", output, &others).map_err(CommandError::new)?;
     }
     let report = report::read(source, arguments.contents)?;
     let page = report::page(&report);
@@ -30,9 +31,9 @@ pub(crate) fn execute(arguments: &ReportArguments) -> Result<Exit, CommandError>
 
 fn write(output: &Path, page: &str) -> Result<Exit, CommandError> {
     let shown = output.display();
-    fs::write(output, page).map_err(|error| {
-        CommandError::new(format!("can't write {shown}: {}", io_reason(&error)))
-    })?;
+    let mut file = open_alone(output).map_err(CommandError::new)?;
+    let written = empty(&file).and_then(|()| file.write_all(page.as_bytes()));
+    written.map_err(|error| CommandError::new(cannot_write(output, &error)))?;
     tell(format_args!("{shown} is written: open it in a browser"));
     Ok(Exit::Success)
 }

@@ -27,7 +27,7 @@ use crate::interrupt::{Asks, GRACE, on_interrupt};
 #[cfg(feature = "tui")]
 use crate::live::LiveView;
 use crate::metrics::{MetricsServer, Watched};
-use crate::output::{ResultWriter, check_file};
+use crate::output::{ResultWriter, check_file, open_alone};
 use crate::progress::ProgressDisplay;
 use crate::summary::{Summary, Tally};
 
@@ -496,7 +496,10 @@ async fn run(
         }
     }
     if let (Some(profile), Some(path)) = (&profile, &arguments.profile) {
-        if let Err(error) = profile.save(path) {
+        // Not into what another run is writing.
+        let saved = open_alone(path)
+            .and_then(|_alone| profile.save(path).map_err(|error| error.to_string()));
+        if let Err(error) = saved {
             tell(format_args!("error: no profile: {error}"));
             return Exit::SomeFailed;
         }

@@ -1,10 +1,11 @@
 //! The table of endpoints: a row for each, and as many columns as there is room for.
 
+use inf_engine::resources::Dollars;
 use ratatui::text::{Line, Span};
 
 use super::figures::EndpointFigures;
 use super::frame::Palette;
-use super::units::{latency, rate};
+use super::units::{latency, rate, whole};
 use crate::console::{compact, shorten};
 
 /// A column behind the name: its heading, its width and its cell.
@@ -99,14 +100,30 @@ const COLUMNS: [Column; 11] = [
     },
     Column {
         heading: "cost",
-        width: 8,
+        width: COST,
         rank: 8,
         cell: |endpoint, _| match endpoint.cost {
-            cost if cost.unknown == 0 || !cost.known.is_zero() => Span::raw(cost.known.to_string()),
+            cost if cost.unknown == 0 || !cost.known.is_zero() => Span::raw(amount(cost.known)),
             _ => Span::raw("unknown"),
         },
     },
 ];
+
+/// The width of a cost.
+const COST: usize = 8;
+
+/// An amount in at most so many characters: of a small one fewer digits, of a large one
+/// thousands of dollars.
+fn amount(dollars: Dollars) -> String {
+    let text = dollars.to_string();
+    if text.len() <= COST {
+        text
+    } else if text.starts_with("$0.") {
+        text[..COST].to_owned()
+    } else {
+        format!("${}", compact(whole(dollars.as_f64())))
+    }
+}
 
 /// The table in `width` columns of text, its heading first. Of more than `rows`
 /// endpoints the last row says how many there are.
@@ -221,5 +238,23 @@ fn counted(count: u64, style: ratatui::style::Style) -> Span<'static> {
     match count {
         0 => Span::raw("0"),
         count => Span::styled(compact(count), style),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_fit_their_column() {
+        for (dollars, shown) in [
+            (0.0, "$0.00"),
+            (0.812, "$0.812"),
+            (0.000_282, "$0.00028"),
+            (1_234.5, "$1,235"),
+            (341_809.32, "$341k"),
+        ] {
+            assert_eq!(amount(Dollars::new(dollars)), shown);
+        }
     }
 }

@@ -56,8 +56,8 @@ impl Gathering {
     pub(super) fn graph(&mut self, name: &str, outline: Option<Arc<GraphOutline>>) -> usize {
         let place = self.graphs.get_index_of(name);
         let place = place.unwrap_or_else(|| self.graphs.insert_full(name.to_owned(), None).0);
-        if outline.is_some() {
-            self.graphs[place] = outline;
+        if let Some(outline) = outline.filter(|outline| is_sound(outline)) {
+            self.graphs[place] = Some(outline);
         }
         place
     }
@@ -250,4 +250,18 @@ fn rows(
     let sums = sums(series.iter(), name).into_iter();
     sums.map(|(name, tally)| tally.row(name, has_costs))
         .collect()
+}
+
+/// Whether everything that a graph names is in it: sources are files, which may be damaged.
+fn is_sound(outline: &GraphOutline) -> bool {
+    let is_node = |place: usize| place < outline.nodes.len();
+    let regions = outline.nodes.iter().filter_map(|node| node.region);
+    let edges = outline.edges.iter();
+    !outline.nodes.is_empty()
+        && edges.flat_map(|edge| [edge.from, edge.to]).all(is_node)
+        && outline.outputs.iter().copied().all(is_node)
+        && outline.regions.iter().all(|region| is_node(region.owner))
+        && regions
+            .into_iter()
+            .all(|region| region < outline.regions.len())
 }

@@ -102,7 +102,12 @@ pub(super) fn read(path: &Path) -> Result<Report, CommandError> {
 }
 
 fn report(trace: Trace, source: Source) -> Report {
-    let Trace { about, events } = trace;
+    let Trace { about, mut events } = trace;
+    // Sums of damaged moments stay within bounds.
+    for event in &mut events {
+        event.ts = event.ts.min(1 << 60);
+        event.dur = event.dur.min(1 << 40);
+    }
     let mut gathering = Gathering::default();
     gathering.inputs.completed = about.inputs.saturating_sub(about.inputs_failed);
     gathering.inputs.failed = about.inputs_failed;

@@ -259,8 +259,8 @@ fn an_output_that_another_run_writes_is_left_alone() {
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
         assert_eq!(
             ended.stderr,
-            "error: can't write results.jsonl: another run is writing it; wait until that one ends, or give this one \
-             another --output\n"
+            "error: can't write results.jsonl: another run is writing it; wait until that one ends, or name \
+             another file\n"
         );
         assert_eq!(workplace.read("results.jsonl"), "precious\n");
     }

@@ -4,7 +4,7 @@
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::cases::{impossible_cases, missing_cases};
-use super::operand_kinds::operand_problem;
+use super::operand_kinds::{may_be, operand_problem};
 use super::{
     Accessor, Branch, FoldOrder, InferenceGraph, Keep, Map, NodeRef, Operation, Reference,
     RegionRef, Repeat, Shape,
@@ -152,10 +152,13 @@ impl<'g> NodeSchemas<'g> {
             let place = || format!("node `{}`", node.name());
             let mut wants = |what: &str, schema: &Schema, kind: &str, hint: &str| {
                 let found = schema.as_json().get("type").and_then(Json::as_str);
-                if let Some(found) = found.filter(|found| *found != kind) {
-                    let message = format!("{what} is of type {found}, and has to be a {hint}");
-                    problems.push(Problem::new(place(), message));
-                }
+                let message = match found.filter(|found| *found != kind) {
+                    Some(found) => format!("{what} is of type {found}, and has to be a {hint}"),
+                    // One of listed values, say.
+                    None if !may_be(schema, kind) => format!("{what} has to be a {hint}"),
+                    None => return,
+                };
+                problems.push(Problem::new(place(), message));
             };
             let boolean = "boolean: compare it, or ask for one";
             match &node.operation {

@@ -5,11 +5,17 @@ use serde_json::Value as Json;
 
 use super::node_schemas::NodeSchemas;
 use super::{Compute, Shape};
-use crate::value::Value;
+use crate::value::{Schema, Value};
 
 /// Of a schema with more alternatives nothing is said: they may be of each other, and
 /// have no end.
 const MOST_PARTS: usize = 1_000;
+
+/// Whether values of a schema may be of the type `name`.
+pub(super) fn may_be(schema: &Schema, name: &str) -> bool {
+    let schema = schema.as_json();
+    Kinds::of_schema(schema, schema).may_be(Kinds::of_name(name))
+}
 
 /// The kinds that a value may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,10 +37,14 @@
   const dollars = (value) => {
     if (value == null) return "";
     if (value === 0) return "$0";
-    if (value >= 100) return `$${whole.format(Math.round(value))}`;
-    if (value >= 0.1) return `$${value.toFixed(2)}`;
-    const digits = Math.min(8, 2 - Math.floor(Math.log10(value)));
-    return `$${value.toFixed(digits)}`;
+    // As the command writes it: cents, and below a dollar as many digits as show three of the amount.
+    if (value >= 1) return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+    const decimals = Math.min(12, 2 - Math.floor(Math.log10(value)));
+    // Billionths of thousandths are whole numbers, which halves of binary fractions are not.
+    const unit = 10 ** (12 - decimals);
+    const shown = Math.round(Math.round(value * 1e12) / unit) / 10 ** decimals;
+    const text = shown.toFixed(decimals);
+    return `$${text.replace(/(\.\d\d\d*?)0+$/, "$1")}`;
   };
   // Milliseconds.
   const duration = (value) => {
@@ -288,7 +292,9 @@
     part.append(stack);
     const causes = report.failures;
     if (causes == null) {
-      stack.append(el("p", { class: "said" }, `${counted(report.inputs.failed, "input", "inputs")} failed. A trace does not say why.`));
+      stack.append(el("p", { class: "said" }, report.inputs.failed
+        ? `${counted(report.inputs.failed, "input", "inputs")} failed. A trace does not say why.`
+        : "No input failed."));
     } else if (!causes.length) {
       stack.append(el("p", { class: "said" }, "No input failed."));
     } else {
@@ -415,7 +421,8 @@
     const part = section("parameters");
     if (!report.parameters?.length) { part.remove(); return; }
     part.append(el("p", { class: "said" },
-      "Parameters that had more than one text, as after an optimization or a change by hand. The texts are shown with --contents."));
+      "Parameters that had more than one text, as after an optimization or a change by hand."
+        + (report.parameters.some((parameter) => parameter.versions.some((version) => version.diff)) ? "" : " The texts are shown with --contents.")));
     part.append(el("div", { class: "card" }, report.parameters.map((parameter) => el("article", { class: "cause" },
       el("h3", {}, el("code", {}, parameter.path)),
       el("ol", {}, parameter.versions.map((version, place) => el("li", {},

@@ -115,7 +115,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An object that has no other fields than those that are named.
+    /// An object: its fields, and room for others where it may have them.
     fn object(&mut self, schema: &Json, depth: usize) -> PartSize {
         let Some(Json::Object(properties)) = schema.get("properties") else {
             return PartSize::free();
@@ -129,6 +129,11 @@ impl Reader<'_> {
             whole.bounded = whole.bounded.saturating_add(key_tokens);
             whole.free = whole.free.saturating_add(field.free);
             whole.fields.insert(key.as_str().into(), field);
+        }
+        // Others than those that are named: a map beside them.
+        let more = schema.get("additionalProperties");
+        if properties.is_empty() || more.is_some_and(|more| *more != Json::Bool(false)) {
+            whole.free = whole.free.saturating_add(1);
         }
         whole
     }

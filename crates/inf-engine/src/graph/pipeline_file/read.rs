@@ -310,6 +310,7 @@ impl Reader<'_> {
 
     fn compute(&mut self, place: &str, document: &NodeDocument) -> Operation {
         let name = document.compute.as_deref().unwrap_or_default();
+        let before = self.problems.len();
         let function = Compute::ALL
             .into_iter()
             .find(|function| function.name() == name);
@@ -319,9 +320,13 @@ impl Reader<'_> {
             self.problems
                 .push(Problem::new(format!("{place}.compute"), message));
         }
-        Operation::Compute {
-            function: function.unwrap_or(Compute::Keys),
-            input: self.node_input(place, document),
+        let input = self.node_input(place, document);
+        match function {
+            Some(function) if self.problems.len() == before => {
+                Operation::Compute { function, input }
+            }
+            // What is wrong is told: of what stands in for it nothing is to be said.
+            _ => Operation::Pack(NOTHING),
         }
     }
 

@@ -189,7 +189,7 @@ impl<'e> Evolution<'e> {
         let validation = self.calls.for_examples(self.gepa.validation.len()).max(1);
         let most = (left / (VALIDATIONS_LEFT * validation))
             .max(1)
-            .min(left / slot);
+            .min(left / slot.max(1));
         usize::try_from(most)
             .unwrap_or(usize::MAX)
             .min(self.gepa.width)

@@ -31,7 +31,7 @@ pub(super) fn execute(folder: &Path, options: &ExportOptions) -> Result<Exit, Co
     if options.format == ExportFormat::Parquet && cfg!(not(feature = "parquet")) {
         return Err(CommandError::new(
             "this `inf` was built without Parquet: export JSON Lines or CSV, or build it with \
-             `cargo install inf-cli --features parquet`",
+             `cargo install --path crates/inf-cli --features parquet`",
         ));
     }
     let cannot_write = |error: &io::Error| {
