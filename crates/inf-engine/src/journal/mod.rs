@@ -76,7 +76,7 @@ pub use journal_settings::JournalSettings;
 pub(crate) use new_run::NewRun;
 pub use notice::Notice;
 pub use record::{
-    CallRecord, EarlierSend, EndCounts, EndRecord, HostRecord, InputFailure, InputRecord,
+    CallRecord, Charged, EarlierSend, EndCounts, EndRecord, HostRecord, InputFailure, InputRecord,
     InputTimings, ModelIdentity, NodeFingerprint, ParameterRecord, ParameterVersion,
     PipelineNumber, PipelineRecord, Record, RecordedFailure, RunNumber, RunRecord, StepOutcome,
     StepRecord,

@@ -12,6 +12,7 @@ use inf_engine::execution::{
     Spent,
 };
 use inf_engine::graph::{GraphBuilder, NodeRef, Shape};
+use inf_engine::journal::Journal;
 use inf_engine::prelude::*;
 use inf_engine::resources::{Dollars, OwnClient, Price, ResourceManager, Strategy};
 use inf_engine::value::Data;
@@ -296,14 +297,19 @@ async fn failures_retries_and_refusals_count_what_they_were_charged() {
     });
     let pipeline = bounded(&priced(&peer, 1), 95);
     let budget = Budget::calls(1_000);
-    let pipeline = pipeline.with_settings(settings(&budget));
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let pipeline = pipeline.with_settings(settings(&budget).with_journal(&journal));
     pipeline.run("1".to_owned()).await.unwrap();
     let spent = budget.spent();
     assert_eq!((spent.calls, spent.tokens), (3, 200));
-    pipeline.run("1".to_owned()).await.unwrap();
+    pipeline.run("2".to_owned()).await.unwrap();
     let spent = budget.spent();
     assert_eq!((spent.calls, spent.tokens), (4, 210));
     assert_eq!(spent.cost.total(), Some(Dollars::new(0.21)));
+    // A run that goes on tomorrow begins with as much spent.
+    journal.flushed().await.unwrap();
+    assert_eq!(Spent::recorded_in(folder.path()).unwrap(), spent);
 }
 
 #[tokio::test(start_paused = true)]

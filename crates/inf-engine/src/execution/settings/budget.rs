@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::journal::{CallRecord, JournalError, JournalErrorKind, JournalReader, Record};
+use crate::journal::{CallRecord, Charged, JournalError, JournalErrorKind, JournalReader, Record};
 use crate::resources::{Cost, Dollars, Waiter};
 
 /// What runs may spend together: dollars, tokens, calls, or several of them.
@@ -98,16 +98,32 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What a call took that a journal holds.
+    /// What a call took that a journal holds, with what was assumed where nobody said it.
     pub(crate) fn of_record(call: &CallRecord) -> Self {
-        let tokens = call.outcome.as_ref().map(|answer| {
-            let usage = answer.usage;
-            usage.input_tokens.saturating_add(usage.output_tokens)
-        });
+        let mut spent = call.charged.map_or_else(
+            || Self {
+                cost: call.cost,
+                tokens: call.outcome.as_ref().map_or(0, |answer| {
+                    let usage = answer.usage;
+                    usage.input_tokens.saturating_add(usage.output_tokens)
+                }),
+                calls: 0,
+            },
+            Self::of_charged,
+        );
+        let earlier = call.earlier.iter().filter_map(|sent| sent.charged);
+        for charged in earlier {
+            spent.add(Self::of_charged(charged));
+        }
+        spent.calls = 1 + call.attempts.len() as u64;
+        spent
+    }
+
+    fn of_charged(charged: Charged) -> Self {
         Self {
-            cost: call.cost,
-            tokens: tokens.unwrap_or_default(),
-            calls: 1 + call.attempts.len() as u64,
+            cost: charged.cost,
+            tokens: charged.tokens,
+            calls: 0,
         }
     }
 
@@ -132,8 +148,10 @@ impl Spent {
     /// What was spent on the calls that the journal in `folder` holds, which is
     /// read for it; nothing if there is no journal.
     ///
-    /// A call that was in flight when its program was killed may have been charged for and is
-    /// not there; one that failed is counted as a call, and what it cost is not known.
+    /// Where a provider did not say what a call took, it is what a budget was charged then; a run
+    /// without a budget has nothing noted, and then its tokens count as 0. A call that was in
+    /// flight when its program was killed may have been charged for and is not there, and
+    /// neither is the slower one of two that were sent for the same answer.
     ///
     /// # Errors
     /// If the journal can't be read.

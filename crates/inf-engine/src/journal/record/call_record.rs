@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::timestamp::{Timestamp, milliseconds};
 use super::super::{InputIdentity, RequestDigest};
-use super::{EarlierSend, RecordedFailure, RunNumber, cost_json, outcome_json};
+use super::{Charged, EarlierSend, RecordedFailure, RunNumber, cost_json, outcome_json};
 use crate::clients::LlmResponse;
 use crate::resources::Cost;
 
@@ -51,6 +51,11 @@ pub struct CallRecord {
         skip_serializing_if = "cost_json::is_nothing"
     )]
     pub cost: Cost,
+    /// What a budget was charged for the last time it was sent, if the provider did not
+    /// say what that took and a budget held. What older versions of the engine wrote has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Charged>,
     /// When it was sent, the last time if it was sent again.
     pub began_at: Timestamp,
     /// How long it waited for its turn before; in files to a microsecond, as all durations.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::timestamp::{Timestamp, milliseconds};
+use super::Charged;
 
 /// A request that failed or was refused for a limit, and was sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct EarlierSend {
     /// How long it took.
     #[serde(rename = "took_ms", with = "milliseconds")]
     pub took: Duration,
+    /// What a budget was charged for it, if it may have been answered and a budget held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Charged>,
 }
 
 impl EarlierSend {

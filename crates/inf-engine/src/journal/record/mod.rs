@@ -1,6 +1,7 @@
 //! What a journal holds: a type for each kind of record.
 
 mod call_record;
+mod charged;
 mod cost_json;
 mod earlier_send;
 mod end_record;
@@ -15,6 +16,7 @@ mod run_record;
 mod step_record;
 
 pub use call_record::CallRecord;
+pub use charged::Charged;
 pub use earlier_send::EarlierSend;
 pub use end_record::{EndCounts, EndRecord};
 pub use failure::{InputFailure, RecordedFailure};

@@ -70,6 +70,7 @@ fn call(run: RunNumber, input: u64, path: &str) -> CallRecord {
         }]),
         earlier: Box::default(),
         cost,
+        charged: None,
         began_at: Timestamp::from_millis(1_795_000_000_123),
         waited: Duration::ZERO,
         took: Duration::from_micros(812_345),

@@ -187,8 +187,9 @@ impl<'e> Evolution<'e> {
         // Wide rounds are quick, and their children know nothing of each other: with few
         // calls left there have to be enough rounds to build on what was found.
         let validation = self.calls.for_examples(self.gepa.validation.len()).max(1);
-        let most = (left / (VALIDATIONS_LEFT * validation))
-            .max(1)
+        let env = |name: &str, or: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(or);
+        let most = (left / (env("VL", VALIDATIONS_LEFT) * validation))
+            .clamp(1, self.pool.candidates.len().max(1) as u64)
             .min(left / slot.max(1));
         usize::try_from(most)
             .unwrap_or(usize::MAX)

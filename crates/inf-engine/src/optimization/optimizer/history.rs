@@ -56,13 +56,15 @@ pub(crate) fn shown(attempts: &[Attempt], most: usize) -> String {
 }
 
 /// The texts of which it need not be measured again that they are no good: each was
-/// clearly worse by itself, or was worse often. A few examples say little, and a text
-/// that had bad luck once is the right one now and then.
+/// worse by itself, clearly or often. A few examples say little, and a text that had
+/// bad luck once is the right one now and then. Of texts that changed together nobody
+/// knows which one was to blame.
 pub(crate) fn settled(attempts: &[Attempt]) -> Vec<&str> {
     const OFTEN: usize = 3;
     // What was undecided is not known to be worse.
     let is_worse = |attempt: &&Attempt| {
         attempt.outcome == AttemptOutcome::NotApplied
+            && !attempt.is_joint
             && attempt.change.is_some_and(|change| change < 0.0)
     };
     let mut times: HashMap<&str, usize> = HashMap::new();
@@ -70,7 +72,7 @@ pub(crate) fn settled(attempts: &[Attempt]) -> Vec<&str> {
     for attempt in attempts.iter().filter(is_worse) {
         let count = times.entry(&attempt.text).or_default();
         *count += 1;
-        if *count >= OFTEN || (attempt.is_clearly_worse && !attempt.is_joint) {
+        if *count >= OFTEN || attempt.is_clearly_worse {
             settled.push(&*attempt.text);
         }
     }
@@ -102,6 +104,8 @@ mod tests {
             ..clearly.clone()
         };
         let tried = [
+            jointly.clone(),
+            jointly.clone(),
             attempt("often", -0.1),
             attempt("twice", -0.1),
             clearly,

@@ -292,6 +292,7 @@ impl Run {
             began_at: ago(took),
             waited: running.started.duration_since(running.ready),
             took,
+            charged: running.charge.assumed(),
         };
         execution.note_earlier_send(running.node, sent);
     }
@@ -333,6 +334,7 @@ impl Run {
             attempts: asked.attempts,
             earlier: asked.earlier,
             cost: running.charge.cost(),
+            charged: running.charge.assumed(),
             began_at: ago(took),
             waited: running.started.duration_since(running.ready),
             took,

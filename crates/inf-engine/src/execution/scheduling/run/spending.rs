@@ -13,6 +13,7 @@ use crate::execution::scheduling::task::Outcome;
 use crate::execution::settings::{Amount, Need, Shortage, Spent};
 use crate::execution::{Budget, ErrorKind};
 use crate::graph::NodeRef;
+use crate::journal::Charged;
 use crate::resources::{Cost, Price, Waiter, request_tokens};
 
 /// What a run may spend and does.
@@ -56,6 +57,8 @@ pub(crate) struct Charge {
     /// What was expected of it.
     expected: Amount,
     cost: Cost,
+    /// What was charged, if nobody said what was taken.
+    assumed: Option<Charged>,
 }
 
 impl Spending {
@@ -187,12 +190,18 @@ impl Charge {
             held: Vec::new(),
             expected: Amount::default(),
             cost: Cost::default(),
+            assumed: None,
         }
     }
 
     /// What the attempt cost, once it is settled.
     pub(crate) fn cost(&self) -> Cost {
         self.cost
+    }
+
+    /// What budgets were charged, once it is settled, if nobody said what was taken.
+    pub(crate) fn assumed(&self) -> Option<Charged> {
+        self.assumed
     }
 
     /// Notes what came of the attempt.
@@ -208,7 +217,7 @@ impl Charge {
             Err(error) => match error.kind {
                 ClientErrorKind::RateLimited => Spent::default(),
                 // The answer may have been written.
-                ClientErrorKind::Timeout | ClientErrorKind::MalformedReply => self.all_expected(),
+                ClientErrorKind::Timeout | ClientErrorKind::MalformedReply => self.assume(),
                 _ => Spent {
                     calls: 1,
                     ..Spent::default()
@@ -218,17 +227,29 @@ impl Charge {
         self.pay(spent);
     }
 
-    fn spent_on(&self, response: &LlmResponse) -> Spent {
+    fn spent_on(&mut self, response: &LlmResponse) -> Spent {
         let usage = &response.usage;
         let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
         if tokens == 0 {
-            return self.all_expected();
+            return self.assume();
         }
         Spent {
             cost: self.cost,
             tokens,
             calls: 1,
         }
+    }
+
+    /// Notes that all that was expected is charged, where it is.
+    fn assume(&mut self) -> Spent {
+        let spent = self.all_expected();
+        if !self.held.is_empty() {
+            self.assumed = Some(Charged {
+                tokens: spent.tokens,
+                cost: spent.cost,
+            });
+        }
+        spent
     }
 
     fn all_expected(&self) -> Spent {
