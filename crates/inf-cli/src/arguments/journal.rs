@@ -16,6 +16,7 @@ use super::values::at_least_one;
 #[command(
     subcommand_value_name = "VIEW",
     subcommand_help_heading = "Views",
+    disable_help_subcommand = true,
     after_help = "\
 Examples:
   inf journal night                        # the summary
