@@ -343,17 +343,6 @@ async fn run(
         metrics,
     } = prepared;
     let is_silent = arguments.quiet || arguments.json;
-    let watched = metrics.map(|(server, nodes)| {
-        let watched = Watched::new(pipeline.resources(), &nodes, budget.as_ref());
-        let url = server.url();
-        let served = server.serve(watched.clone());
-        match served {
-            Err(problem) => tell(format_args!("error: {problem}")),
-            Ok(()) if !is_silent => tell(format_args!("metrics at {url}")),
-            Ok(()) => {}
-        }
-        watched
-    });
     if let (Some(journal), Some(folder), false) = (&journal, &arguments.checkpoint_dir, is_silent) {
         let file = folder.join("journal.jsonl");
         let notices = journal.notices().iter();
@@ -365,6 +354,17 @@ async fn run(
     if arguments.preserve_order {
         results = results.in_order();
     }
+    let watched = metrics.map(|(server, nodes)| {
+        let watched = Watched::new(&pipeline, &nodes, budget.as_ref(), results.progress());
+        let url = server.url();
+        let served = server.serve(watched.clone());
+        match served {
+            Err(problem) => tell(format_args!("error: {problem}")),
+            Ok(()) if !is_silent => tell(format_args!("metrics at {url}")),
+            Ok(()) => {}
+        }
+        watched
+    });
     // What has ended at the same time is written in the same breath.
     let mut results = results.ready_chunks(RESULTS_AT_ONCE);
 
