@@ -13,7 +13,8 @@ use super::values::{at_least_one, dollars};
 /// Say how good a pipeline is, on inputs with known answers.
 ///
 /// Each input has the expected answer in a field of its own (`--expect`); the rest of it is what the
-/// pipeline is given. The score of an example is from 0 to 1. Examples whose calls fail have none and are
+/// pipeline is given. Where its `input` has a field of that name it is given the answer, too, which is told. The
+/// score of an example is from 0 to 1. Examples whose calls fail have none and are
 /// told apart; an answer of the wrong type has the score 0.
 ///
 /// The report goes to stdout: the mean with its confidence interval, a table by expected answer, the

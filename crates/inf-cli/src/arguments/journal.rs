@@ -95,6 +95,8 @@ pub(crate) enum ExportFormat {
     /// Comma-separated values; the first row names the columns
     Csv,
     /// Apache Parquet
+    // Not offered where it is not built in; who asks for it is told what is needed.
+    #[cfg_attr(not(feature = "parquet"), value(hide = true))]
     Parquet,
 }
 

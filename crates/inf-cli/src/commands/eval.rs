@@ -53,7 +53,9 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     let cancellation = Cancellation::new();
     let settings = settings(arguments, budget.as_ref()).with_cancellation(&cancellation);
     let (evaluation, is_interrupted) = super::block_on(async {
-        let (_, interrupt) = on_interrupt()?;
+        let last_words = "stopped at once, without a report: what was in flight was given up";
+        let is_silent = arguments.quiet || arguments.json;
+        let (_, interrupt) = on_interrupt((!is_silent).then_some(last_words))?;
         let evaluating = pin!(run(arguments, settings, &pipeline, &dataset, &*loss));
         // What is in flight is given up, and what has a score is kept.
         Ok(match select(pin!(interrupt), evaluating).await {
@@ -264,9 +266,9 @@ fn loss(arguments: &EvalArguments, pipeline: &Pipeline) -> Result<Box<dyn Loss>,
             let question = arguments.question.as_deref().unwrap_or_default();
             let judge = match &arguments.models.resources {
                 Some(path) => Reasoner::new(alias, pipeline.resources().clone())
-                    .map_err(|error| format!("{}: {error}", path.display())),
+                    .map_err(|error| format!("{}: --judge: {error}", path.display())),
                 None => Reasoner::new(alias, simulated([alias]))
-                    .map_err(|error| format!("--judge {alias}: {error}")),
+                    .map_err(|error| format!("--judge: {error}")),
             }?;
             Ok(Box::new(LlmJudge::new(judge, question)))
         }

@@ -22,6 +22,7 @@ use super::tally::Ending;
 use crate::command_error::CommandError;
 use crate::failed_inputs::FailedInputs;
 use crate::node_path;
+use crate::run_end;
 
 /// Reads the journal in `folder`.
 pub(super) fn read(folder: &Path, with_contents: bool) -> Result<Report, CommandError> {
@@ -321,13 +322,7 @@ impl ReadRun {
         is_being_written: Option<bool>,
     ) -> Run {
         let counts = self.end.as_ref().map(|end| end.counts);
-        let end = match (&self.end, is_being_written) {
-            (Some(end), _) => &end.why,
-            (None, Some(false)) => "interrupted",
-            // Earlier ones of the same process may go on, too.
-            (None, Some(true)) => "goes on, or was interrupted",
-            (None, None) => "no end is recorded",
-        };
+        let end = run_end::described(self.end.as_ref(), is_being_written);
         let began_at = self.began.at.as_millis();
         let pipeline = pipelines.get(&self.began.pipeline);
         #[expect(clippy::cast_precision_loss, reason = "exact for 285 thousand years")]

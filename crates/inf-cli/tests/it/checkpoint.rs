@@ -227,6 +227,35 @@ fn nothing_is_written_over_a_journal() {
     }
 }
 
+/// Whoever finds an empty journal wonders what it is of.
+#[test]
+fn a_run_that_is_refused_leaves_no_new_journal() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(1);
+    let refused = |options: &str| {
+        let ended = workplace.inf(&format!("run pipeline.yaml {options}"));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("Usage"), "{}", ended.stderr);
+    };
+    refused("-i missing.jsonl --checkpoint-dir new/night");
+    refused("-i pairs.jsonl -o new/results.jsonl/x --checkpoint-dir new/night --budget-usd 1");
+    assert!(!workplace.path("new").exists());
+    // Neither what was there, nor what is used.
+    std::fs::create_dir(workplace.path("old")).expect("a folder");
+    refused("-i pairs.jsonl --checkpoint-dir old --budget-usd 1");
+    assert!(workplace.path("old").exists());
+    let ended = workplace
+        .inf("run pipeline.yaml -i pairs.jsonl -o results.jsonl --checkpoint-dir new/night");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    refused("-i missing.jsonl --checkpoint-dir new/night");
+    assert!(
+        workplace
+            .inf("journal new/night")
+            .stdout
+            .contains("calls    3")
+    );
+}
+
 #[test]
 fn damage_is_told_with_its_file_and_not_to_programs() {
     let server = Server::start("--answer hash");

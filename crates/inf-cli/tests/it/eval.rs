@@ -170,7 +170,7 @@ fn mistakes_are_told_before_anything_is_called() {
     workplace.write("none.jsonl", "");
     workplace.write(
         "half.jsonl",
-        "{\"text\": \"a\", \"sentiment\": 1}\n{\"text\": \"b\"}\n[1]\n{\n",
+        "{\"text\": \"a\", \"sentiment\": 1}\n{\"text\": \"b\"}\n\n[1]\n{\n{\"text\": 7, \"sentiment\": 1}\n",
     );
     let lines = [
         "--expect sentiment --input half.jsonl",
@@ -184,6 +184,7 @@ fn mistakes_are_told_before_anything_is_called() {
         "--expect sentiment --input labelled.jsonl",
         "--expect sentiment --input labelled.jsonl --input-field sentiment",
         "--expect sentiment --input labelled.jsonl --score judge --judge fast --question=",
+        "--expect sentiment --input labelled.jsonl --score judge --judge nobody --question Why? --resources resources.yaml",
     ];
     let told = lines.map(|line| {
         let ended = workplace.inf(&format!("eval classify.yaml --quiet {line}"));

@@ -189,7 +189,11 @@ fn a_second_key_exits_at_once_and_gives_it_back() {
     terminal.wait_for("being finished, for at most");
     terminal.wait_for("q exit at once");
     terminal.press("q");
-    terminal.assert_restored(130);
+    let seen = terminal.assert_restored(130);
+    assert!(
+        seen.contains("stopped at once: what was in flight was given up"),
+        "{seen}"
+    );
 }
 
 #[test]

@@ -163,6 +163,26 @@ async fn a_value_without_an_arm_is_an_error_of_its_input() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_condition_that_is_no_boolean_is_an_error_of_its_input() {
+    let peer = echo();
+    let graph = graph(
+        r#"
+nodes:
+  reply:
+    if: input.urgent
+    then: { nodes: { now: { llm: a, prompt: "now" } }, output: now }
+    else: { nodes: { later: { llm: a, prompt: "later" } }, output: later }
+output: reply
+"#,
+    );
+    let results = run_all(&bind(graph, &peer), [json!({"urgent": "yes"})]).await;
+    assert_snapshot!(
+        texts(&results).join("\n"),
+        @r#"no_match: node `reply`: the condition is `"yes"`, which is neither true nor false: compare it with something"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_decides_may_be_anything_that_has_an_arm() {
     let pipeline = bind(
         graph(
