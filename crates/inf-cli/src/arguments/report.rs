@@ -29,8 +29,8 @@ pub(crate) struct ReportArguments {
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub(crate) output: Place,
 
-    /// Show what models answered where that is what failed, and the texts of parameters; without it
-    /// the page has none of these
+    /// Show what models answered where that is what failed, messages of failures that may quote it, and the
+    /// texts of parameters; without it the page has none of these
     #[arg(long)]
     pub(crate) contents: bool,
 }

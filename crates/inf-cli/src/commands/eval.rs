@@ -66,10 +66,6 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
             Either::Right((evaluation, _)) => (evaluation, false),
         })
     })?;
-    if let (Some(path), Some(file)) = (&arguments.output, output) {
-        let written = write_lines(file, &evaluation);
-        written.map_err(|error| CommandError::new(cannot_write(path, &error)))?;
-    }
     let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
     let text = if arguments.json {
         let mut report = report.to_json();
@@ -79,6 +75,12 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         report.to_string()
     };
     super::print(&text)?;
+    if let (Some(path), Some(file)) = (&arguments.output, output)
+        && let Err(error) = write_lines(file, &evaluation)
+    {
+        tell(format_args!("error: {}", cannot_write(path, &error)));
+        return Ok(Exit::SomeFailed);
+    }
     Ok(if is_interrupted {
         Exit::Interrupted
     } else if evaluation.is_cut_short() {

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is in the folder of a journal.
-pub(super) const JOURNAL_FILES: [&str; 3] = ["journal.jsonl", "lock", "reserve"];
+use crate::output::journal_files;
 
 /// Takes away a journal that this command made and did not come to use, when it is dropped.
 /// Opening one makes it, which is early: only then can other files be told from it.
@@ -42,8 +41,8 @@ impl Drop for NewFolder {
             return;
         }
         // What can't be removed stays, and so does a folder with anything else in it.
-        for name in JOURNAL_FILES {
-            let _ = fs::remove_file(self.folder.join(name));
+        for file in journal_files(&self.folder) {
+            let _ = fs::remove_file(file);
         }
         for folder in [&self.folder].into_iter().chain(&self.above) {
             let _ = fs::remove_dir(folder);

@@ -15,7 +15,7 @@ use inf_engine::journal::Journal;
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::time::Instant;
 
-use super::new_folder::{JOURNAL_FILES, NewFolder};
+use super::new_folder::NewFolder;
 use super::preparation::{bind, load, load_parameters, problems_of_resources, warn};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::{CommandError, io_reason};
@@ -28,7 +28,7 @@ use crate::interrupt::{Asks, GRACE, on_interrupt};
 #[cfg(feature = "tui")]
 use crate::live::LiveView;
 use crate::metrics::{MetricsServer, Watched};
-use crate::output::{ResultWriter, check_file, open_alone};
+use crate::output::{ResultWriter, check_file, journal_files, open_alone};
 use crate::progress::ProgressDisplay;
 use crate::summary::{Summary, Tally};
 
@@ -141,12 +141,9 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         arguments.models.params.as_ref(),
         file(input),
     ];
-    let journal_files = arguments
-        .checkpoint_dir
-        .iter()
-        .flat_map(|folder| JOURNAL_FILES.map(|name| folder.join(name)));
-    let journal_files: Vec<PathBuf> = journal_files.collect();
-    let sources = sources.into_iter().flatten().chain(&journal_files);
+    let folder = arguments.checkpoint_dir.iter();
+    let of_journal: Vec<PathBuf> = folder.flat_map(|folder| journal_files(folder)).collect();
+    let sources = sources.into_iter().flatten().chain(&of_journal);
     let sources: Vec<&Path> = sources.map(AsRef::as_ref).collect();
     let new_folder = arguments.checkpoint_dir.as_deref();
     let new_folder = new_folder.and_then(NewFolder::unless_there);
@@ -409,7 +406,7 @@ async fn run(
                 let progress = results.get_ref().progress();
                 if is_interrupted && !is_told {
                     is_told = true;
-                    display.stopping(Some(progress.inputs_in_flight), grace);
+                    display.stopping(progress.inputs_in_flight, grace);
                 }
                 display.show(&progress, total.get());
                 if let Some(watched) = &watched {

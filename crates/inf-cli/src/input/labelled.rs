@@ -113,8 +113,11 @@ fn with_field(schema: &Json, field: &str) -> Json {
 
 fn no_field(option: &str, name: &str, fields: &serde_json::Map<String, Json>) -> String {
     let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-    let names = names.join("`, `");
-    format!("it has no field `{name}`, which {option} names; it has `{names}`")
+    let instead = match &*names {
+        [] => "it has no other".to_owned(),
+        names => format!("it has `{}`", names.join("`, `")),
+    };
+    format!("it has no field `{name}`, which {option} names; {instead}")
 }
 
 fn example(

@@ -36,16 +36,21 @@ pub(super) fn read(folder: &Path, with_contents: bool) -> Result<Report, Command
         has_costs: true,
         goes_on: is_being_written == Some(true),
     };
-    let mut reading = Reading::default();
+    let mut reading = Reading {
+        with_contents,
+        ..Reading::default()
+    };
     for notice in reader.read(|record| reading.take(record)).map_err(told)? {
         reading.gathering.notes.push(format!("{notice}."));
     }
-    Ok(reading.report(source, is_being_written, with_contents))
+    Ok(reading.report(source, is_being_written))
 }
 
 /// What was read so far.
 #[derive(Default)]
 struct Reading {
+    /// Whether the page may have what was asked and answered.
+    with_contents: bool,
     gathering: Gathering,
     pipelines: HashMap<PipelineNumber, Arc<PipelineRecord>>,
     runs: IndexMap<RunNumber, ReadRun>,
@@ -212,6 +217,7 @@ impl Reading {
         ending: Ending,
         message: Option<&str>,
     ) -> u32 {
+        let message = message.and_then(|said| failures::tellable(kind, said, self.with_contents));
         self.gathering
             .unanswered(series, kind, ending != Ending::Failed, message);
         self.gathering.kind(kind)
@@ -238,9 +244,10 @@ impl Reading {
             series,
             run: call.run.get(),
             input: None,
-            began: began_at.as_millis() * 1000,
-            waited: micros(waited),
-            took: micros(took),
+            // Sums of damaged moments stay within bounds.
+            began: began_at.as_millis().saturating_mul(1000).min(1 << 60),
+            waited: micros(waited).min(1 << 60),
+            took: micros(took).min(1 << 60),
             ending,
             kind,
             attempt,
@@ -270,12 +277,8 @@ impl Reading {
         self.failed.take(record);
     }
 
-    fn report(
-        mut self,
-        source: Source,
-        is_being_written: Option<bool>,
-        with_contents: bool,
-    ) -> Report {
+    fn report(mut self, source: Source, is_being_written: Option<bool>) -> Report {
+        let with_contents = self.with_contents;
         for (mut sent, input) in self.sent {
             sent.input = self.places.get(&input).copied();
             self.gathering.sent(sent);
@@ -347,7 +350,7 @@ fn micros(duration: Duration) -> u64 {
 }
 
 fn ended_at(began: Timestamp, took: Duration) -> Timestamp {
-    Timestamp::from_millis(began.as_millis() + micros(took) / 1000)
+    Timestamp::from_millis(began.as_millis().saturating_add(micros(took) / 1000))
 }
 
 #[expect(

@@ -217,12 +217,18 @@ fn nothing_is_written_over_a_journal() {
     let workplace = workplace(&server, 3);
     workplace.inf(RUN);
     let before = workplace.read("night/journal.jsonl");
-    for option in ["-o", "-o results.jsonl --profile"] {
-        let ended = workplace.inf(&format!(
-            "run pipeline.yaml -i pairs.jsonl -r resources.yaml --checkpoint-dir night {option} night/journal.jsonl"
-        ));
-        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains("would be lost"), "{}", ended.stderr);
+    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml --checkpoint-dir night";
+    for command in [
+        &format!("{run} -o"),
+        &format!("{run} -o results.jsonl --profile"),
+        "journal night export -o",
+        "report night -o",
+    ] {
+        for file in ["journal.jsonl", "lock", "reserve"] {
+            let ended = workplace.inf(&format!("{command} night/{file}"));
+            assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+            assert!(ended.stderr.contains("would be lost"), "{}", ended.stderr);
+        }
         assert_eq!(workplace.read("night/journal.jsonl"), before);
     }
 }

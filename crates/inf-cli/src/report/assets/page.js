@@ -304,7 +304,7 @@
           `${counted(cause.inputs, "input", "inputs")}: `, el("code", {}, cause.kind),
           cause.node ? [" at node ", el("code", {}, cause.node)] : null),
         el("ol", {}, cause.samples.map((sample) => el("li", {},
-          el("span", {}, `input ${number(sample.input)} of run ${sample.run}`), sample.message,
+          el("span", {}, `input ${number(sample.input)} of run ${sample.run}`), sample.message ?? el("span", {}, "its message may quote contents, and is shown with --contents"),
           sample.path ? el("span", {}, ` at ${sample.path}`) : null,
           sample.attempts > 1 ? el("span", {}, ` after ${number(sample.attempts)} attempts`) : null,
           sample.answer != null ? el("pre", {}, sample.answer) : null)),

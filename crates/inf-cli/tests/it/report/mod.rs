@@ -192,6 +192,29 @@ fn contents_are_in_it_only_where_they_are_asked_for() {
     for content in ["Brief.", "Long.", "{\\\"a\\\": "] {
         assert!(!page.contains(content), "{content}");
     }
+    // The engine's own messages quote answers and values.
+    let workplace = Workplace::new();
+    workplace.write(
+        "kind.yaml",
+        "{version: 1, name: kind, input: string, nodes: {n: {llm: fast, prompt: '{input}', output: {kind: integer}}}, output: n}",
+    );
+    workplace.write(
+        "resources.yaml",
+        "endpoints: {fast: {provider: simulated, model: m, simulated: {answer: {script: {rules: [{contains: x, answer: '{\"kind\": \"secret\"}'}]}}}}}",
+    );
+    workplace.write("one.jsonl", "\"x\"\n");
+    let run = "run kind.yaml --input one.jsonl --resources resources.yaml --max-reasks 0 --checkpoint-dir night";
+    let ended = workplace.inf(run);
+    assert!(ended.stdout.contains("secret"), "{ended:?}");
+    workplace.inf("report night --output without.html");
+    workplace.inf("report night --output with.html --contents");
+    assert!(!workplace.read("without.html").contains("secret"));
+    let cause = &data_of(&workplace, "without.html")["failures"][0];
+    assert_eq!(
+        (&cause["kind"], &cause["inputs"]),
+        (&"invalid_output".into(), &1.into())
+    );
+    assert!(workplace.read("with.html").contains("secret"));
     let workplace = with_run(10);
     for source in ["night", "trace.json"] {
         workplace.inf(&format!("report {source} --output page.html"));
