@@ -199,7 +199,9 @@ impl fmt::Display for TrainStep {
         write!(
             formatter,
             "{:>3}  minibatch {minibatch}, validation {validation}, {} calls: ",
-            self.step, self.took.calls
+            // People count from 1, and so does the journal, whose step 0 is the beginning.
+            self.step + 1,
+            self.took.calls
         )?;
         if self.unanswered > 0 {
             write!(

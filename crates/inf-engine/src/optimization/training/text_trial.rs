@@ -37,7 +37,8 @@ impl fmt::Display for TextTrial {
         };
         match self.step {
             None => formatter.write_str("before")?,
-            Some(step) => write!(formatter, "step {step}")?,
+            // As the report counts them for people.
+            Some(step) => write!(formatter, "step {}", step + 1)?,
         }
         let decision = match self.decision {
             Decision::Accepted => "applied",
