@@ -32,7 +32,7 @@ Ctrl-C gives up what is in flight and reports on what is done; a second one exit
 
 Exit codes:
   0    every example has a score, whatever it is
-  1    some have none
+  1    some have none, or not all examples could be written
   2    the command or a file was wrong; nothing was called
   3    a budget did not allow all calls
   130  stopped by Ctrl-C")]

@@ -111,10 +111,13 @@ fn wish(event: &Event) -> Option<Wish> {
     if *kind != KeyEventKind::Press {
         return None;
     }
-    match (code, modifiers.contains(KeyModifiers::CONTROL)) {
-        (KeyCode::Char('q' | 'Q'), false) | (KeyCode::Char('c'), true) => Some(Wish::Stop(*code)),
-        (KeyCode::Char('?' | 'h'), false) => Some(Wish::Help),
-        (KeyCode::Esc, _) => Some(Wish::NoHelp),
+    // With Alt it is another key, and so is what follows Escape at once.
+    let is_plain = modifiers.difference(KeyModifiers::SHIFT).is_empty();
+    match code {
+        KeyCode::Char('q' | 'Q') if is_plain => Some(Wish::Stop(*code)),
+        KeyCode::Char('c') if *modifiers == KeyModifiers::CONTROL => Some(Wish::Stop(*code)),
+        KeyCode::Char('?' | 'h') if is_plain => Some(Wish::Help),
+        KeyCode::Esc => Some(Wish::NoHelp),
         _ => None,
     }
 }
@@ -137,6 +140,7 @@ mod tests {
         check(KeyCode::Char('?'), KeyModifiers::SHIFT, Some(Wish::Help));
         check(KeyCode::Esc, none, Some(Wish::NoHelp));
         check(KeyCode::Char('h'), KeyModifiers::CONTROL, None);
+        check(q, KeyModifiers::ALT, None);
         let mut repeated = KeyEvent::new(q, none);
         repeated.kind = KeyEventKind::Repeat;
         assert_eq!(wish(&Event::Key(repeated)), None);
