@@ -240,6 +240,37 @@ fn names_are_no_markup() {
     assert_eq!(data_of(&workplace, "report.html")["title"], "</script><b>&");
 }
 
+/// Sources are files: what no graph can be is not drawn.
+#[test]
+fn a_damaged_graph_is_left_out() {
+    let workplace = Workplace::new();
+    let nested = |deep: usize| {
+        let map = |place: usize| serde_json::json!({"name": "m", "does": "map", "region": place.checked_sub(1)});
+        serde_json::json!({
+            "nodes": (0..deep).map(map).collect::<Vec<_>>(),
+            "regions": (0..deep).map(|owner| serde_json::json!({"owner": owner, "label": "body"})).collect::<Vec<_>>(),
+            "edges": [], "outputs": [0],
+        })
+    };
+    let circle = serde_json::json!({
+        "nodes": [{"name": "m", "does": "map", "region": 0}], "edges": [], "outputs": [0],
+        "regions": [{"owner": 0, "label": "body"}],
+    });
+    for (outline, drawn) in [(nested(12), 12), (nested(3000), 0), (circle, 0)] {
+        let trace = serde_json::json!({
+            "otherData": {"engine": "inf-engine", "graphs": ["a"], "outlines": [outline]},
+            "traceEvents": [],
+        });
+        workplace.write("trace.json", trace.to_string());
+        let ended = workplace.inf("report trace.json");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(
+            workplace.read("report.html").matches("data-node=").count(),
+            drawn
+        );
+    }
+}
+
 #[test]
 fn mistakes_are_told() {
     let workplace = with_old_journal();
