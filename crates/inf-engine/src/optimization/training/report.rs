@@ -41,7 +41,7 @@ pub struct TrainReport {
 pub struct TrainStep {
     /// The epoch, from 0.
     pub epoch: usize,
-    /// The step in all of training, from 0.
+    /// The step in all of training, from 0; the text of a report counts from 1.
     pub step: usize,
     /// The mean on the minibatch before the step.
     pub minibatch: Option<f64>,

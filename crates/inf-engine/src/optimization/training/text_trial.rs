@@ -16,7 +16,8 @@ pub struct TextTrial {
     pub path: ParameterPath,
     /// The text.
     pub text: Arc<str>,
-    /// The step in which it was tried; `None` for the one that was there before.
+    /// The step in which it was tried, from 0, and in the text from 1; `None` for the one that was
+    /// there before.
     pub step: Option<usize>,
     /// Whether it was applied.
     pub decision: Decision,
