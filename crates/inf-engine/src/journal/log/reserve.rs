@@ -23,9 +23,8 @@ impl Reserve {
     /// Takes room in `folder`, if there is some.
     pub(in crate::journal) fn take(folder: &Path) -> Self {
         let path = folder.join(Self::FILE);
-        let found = match length_of_own(&path) {
-            Ok(length) => length,
-            Err(_) => return Self { path: None },
+        let Ok(found) = length_of_own(&path) else {
+            return Self { path: None };
         };
         if found != Self::BYTES && fill(&path).is_err() {
             // Half of it helps nobody, and takes room that is needed.
