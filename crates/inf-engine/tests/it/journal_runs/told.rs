@@ -9,7 +9,7 @@ use inf_engine::clients::LlmResponse;
 use inf_engine::execution::{
     Budget, ExecutionSettings, Observer, TaskReport, TokenEvent, TokenStream,
 };
-use inf_engine::journal::{CheckpointManager, Journal, JournalReader, Record, RequestDigest};
+use inf_engine::journal::{CheckpointManager, Journal, JournalReader, Record};
 
 use super::{diamond, echo, values, with};
 
@@ -118,14 +118,5 @@ async fn who_listens_hears_of_what_the_journal_answers() {
     assert_eq!(
         (&*piece.node, piece.event),
         ("left", TokenEvent::Text("LEFT 0".into()))
-    );
-}
-
-#[test]
-fn a_request_has_the_same_digest_whoever_is_asked() {
-    let request = inf_engine::clients::LlmRequest::from_prompt("Hello.");
-    assert_eq!(
-        RequestDigest::of(&request),
-        RequestDigest::of(&request.clone())
     );
 }
