@@ -98,7 +98,7 @@ impl VerifierLoss {
             let expected = sample.expected.as_ref();
             let expected =
                 expected.ok_or_else(|| LossError::NothingExpected { loss: loss.clone() })?;
-            let expected = read(&loss, "expected", expected)?;
+            let expected = read(&loss, "expected answer", expected)?;
             Ok(check(read(&loss, "output", &sample.output)?, expected).into())
         };
         Self {
