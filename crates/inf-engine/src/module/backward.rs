@@ -8,6 +8,54 @@ use crate::value::Value;
 
 /// A node on the way back: what it was given, what it made of it, and who may
 /// learn from what is said of it.
+///
+/// ```
+/// use inf_engine::module::{BackwardContext, BackwardResult, BackwardTarget};
+/// use inf_engine::optimization::{Dataset, Example, MatchLoss, backward, evaluate};
+/// use inf_engine::parameter::Feedback;
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What is wrong with its output is the fault of its own prompt, and never of what it reads.
+/// #[derive(Module)]
+/// #[module(backward = Self::give_back)]
+/// struct Responsible { ask: LlmInference }
+///
+/// impl Responsible {
+///     fn give_back(
+///         &self,
+///         feedback: &Feedback,
+///         context: &BackwardContext<'_>,
+///     ) -> BackwardResult {
+///         assert!(context.prompt.is_some() && context.output.is_some());
+///         let own = context.parameters.iter();
+///         own.fold(BackwardResult::nothing(), |result, found| {
+///             let text = format!("{} It reads: {}", feedback.text, found.text);
+///             let mut feedback = feedback.clone();
+///             feedback.text = text;
+///             result.to(BackwardTarget::Parameter(found.parameter), feedback)
+///         })
+///     }
+/// }
+/// # impl Forward for Responsible {
+/// #     type Input = String;
+/// #     type Output = String;
+/// #     fn forward(&self, text: Proxy<String>) -> Proxy<String> { self.ask.call(text) }
+/// # }
+///
+/// let rule = Parameter::new("Yes or no?").described("What to answer.");
+/// let ask = LlmInference::new("fast").system_prompt(&rule);
+/// let pipeline =
+///     Responsible { ask }.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+/// let batch: Dataset = [Example::new("Is it blue?").expecting("yes")].into_iter().collect();
+/// pipeline.train();
+/// let outputs = evaluate(&pipeline, &batch, &MatchLoss::exact()).await;
+/// backward(&pipeline, &outputs, None).await;
+/// assert!(rule.feedback()[0].text.ends_with("It reads: Yes or no?"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackwardContext<'c> {
@@ -28,6 +76,8 @@ pub struct BackwardContext<'c> {
 }
 
 /// A parameter on the way back.
+///
+/// [`BackwardContext::parameters`] has those of a node; [`BackwardContext`] shows it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackwardParameter<'c> {
@@ -42,6 +92,9 @@ pub struct BackwardParameter<'c> {
 }
 
 /// A node that another one read.
+///
+/// [`BackwardContext::inputs`] has those of a node; most modules need no more of them than
+/// [`BackwardContext::targets`], as in the example of [`BackwardResult`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackwardInput<'c> {
@@ -54,6 +107,8 @@ pub struct BackwardInput<'c> {
 }
 
 /// Who gets feedback.
+///
+/// [`BackwardContext`] shows one, and [`BackwardResult`] all that a node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BackwardTarget {
@@ -111,6 +166,39 @@ pub struct BackwardResult {
 }
 
 /// What a model is to be asked about feedback.
+///
+/// ```
+/// use inf_engine::module::{BackwardContext, BackwardResult};
+/// use inf_engine::parameter::Feedback;
+/// use inf_engine::prelude::*;
+///
+/// /// Asks as any call does, and says what it is about.
+/// #[derive(Module)]
+/// #[module(backward = Self::give_back)]
+/// struct Translate { ask: LlmInference }
+///
+/// impl Translate {
+///     fn give_back(
+///         &self,
+///         feedback: &Feedback,
+///         context: &BackwardContext<'_>,
+///     ) -> BackwardResult {
+///         if !context.can_reason {
+///             return BackwardResult::passed_on(feedback, context);
+///         }
+///         let mut question = context.question(feedback);
+///         question.prompt.push_str("The text is a poem: its rhymes matter more than its words.");
+///         BackwardResult::nothing().asking(question)
+///     }
+/// }
+/// # impl Forward for Translate {
+/// #     type Input = String;
+/// #     type Output = String;
+/// #     fn forward(&self, text: Proxy<String>) -> Proxy<String> { self.ask.call(text) }
+/// # }
+/// # Translate { ask: LlmInference::new("fast") }.trace()?;
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BackwardQuestion {

@@ -21,6 +21,13 @@ use super::names;
 
 /// What is sent to whom; what is not said here, the standard `OTEL_*` variables
 /// of the environment say.
+///
+/// ```
+/// use inf_engine::telemetry::OtlpSettings;
+///
+/// let settings = OtlpSettings::new("my-service").with_endpoint("http://collector:4318/v1/traces");
+/// assert_eq!(settings.service_name, "my-service");
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OtlpSettings {
@@ -51,6 +58,9 @@ impl OtlpSettings {
 }
 
 /// Why spans can't be sent.
+///
+/// [`OtlpExport::install`] and [`OtlpExport::shutdown`] give it, as [`OtlpExport`] shows: as text it says
+/// what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {

@@ -154,6 +154,8 @@ impl Spent {
 }
 
 /// What a budget has left; nothing is said of what it does not limit.
+///
+/// [`Budget::remaining`] gives it; [`Budget`] shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remaining {

@@ -13,6 +13,20 @@ use crate::optimization::{Constraints, Dataset, Loss, Reasoner, planning};
 use crate::value::Data;
 
 /// Which parameters a child changes.
+///
+/// ```
+/// use inf_engine::optimization::{Components, Dataset, Gepa, MatchLoss, Reasoner};
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["smart"], &Default::default());
+/// let (loss, examples) = (MatchLoss::exact(), Dataset::default());
+/// let gepa = Gepa::new(&loss, &examples, &examples, Reasoner::new("smart", resources)?)
+///     .with_components(Components::RoundRobin);
+/// # let _ = gepa;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Components {

@@ -91,9 +91,8 @@ impl<R: BufRead + Send + 'static, W: Write + Send + 'static> Person for Terminal
 /// let outputs = ["The capital of France is the city of Paris.", "Paris."];
 /// let example = Example::new("What is the capital of France?");
 /// let verdicts = loss.evaluate_batch(&outputs.map(|output| Sample::new(&example, output))).await;
-/// let first = verdicts[0].as_ref()?;
+/// let [Ok(first), Ok(second)] = &verdicts[..] else { panic!("both are answered") };
 /// assert_eq!((first.score, &*first.text), (Some(0.7), "too long"));
-/// let second = verdicts[1].as_ref()?;
 /// assert_eq!((second.score, &*second.text), (None, "Which Paris?"));
 /// # Ok(())
 /// # }

@@ -6,6 +6,14 @@ use crate::parameter::ParameterPath;
 
 /// What changed in a parameter. As text it is its path with the scores, and its lines,
 /// with `-` before those that are gone and `+` before new ones.
+///
+/// ```
+/// use inf_engine::optimization::TextChange;
+///
+/// let change = TextChange::new("rule", "Classify.\nBe brief.", "Classify.\nOne word.");
+/// assert_eq!(change.to_string(), "rule\n    Classify.\n  - Be brief.\n  + One word.");
+/// assert_eq!(change.lines()[1], ('-', "Be brief."));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TextChange {
