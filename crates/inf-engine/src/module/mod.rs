@@ -37,7 +37,8 @@ pub use backward::{
 pub use containers::Identity;
 pub use forward::{Forward, ForwardExt};
 pub use llm_inference::{LlmInference, SystemPrompt};
-pub use member::{Member, Members};
+use member::Member;
+pub use member::Members;
 pub use mode::Mode;
 pub use module_trait::Module;
 pub use prioritized::Prioritized;

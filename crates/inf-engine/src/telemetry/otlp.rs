@@ -61,7 +61,7 @@ impl OtlpSettings {
 ///
 /// [`OtlpExport::install`] and [`OtlpExport::shutdown`] give it, as [`OtlpExport`] shows: as text it says
 /// what to do.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
     /// The export could not be set up.
@@ -76,6 +76,8 @@ pub enum OtlpError {
     #[error("spans could not be sent: {0}")]
     Sending(String),
 }
+
+crate::document::debug_as_display!(OtlpError);
 
 /// Spans on their way to a collector, over OTLP with protobuf over HTTP.
 ///

@@ -601,8 +601,8 @@ impl InputReport<'_> {
 ///     }
 /// }
 ///
-/// // Two calls at once, then one in a second; what is more is refused.
-/// let quota = Quota { requests_per_second: 1.0, burst: 2, hint: true };
+/// // Two calls at once, then one in a second; what is more is refused, without a word of when.
+/// let quota = Quota { requests_per_second: 1.0, burst: 2, hint: false };
 /// let strict = SimulatedSettings { quota: Some(quota), ..Default::default() };
 /// let pauses = Arc::new(Pauses::default());
 /// let settings = ExecutionSettings::default().with_observer(pauses.clone());

@@ -1,16 +1,33 @@
 //! [`Comparison`]: two evaluations on the same examples.
 
+use std::fmt;
+
 use super::interval::mean;
 use super::{Evaluation, Interval, Scored};
 
 /// Two evaluations on the same examples, example by example: pairs show much
-/// smaller differences than two means with their intervals.
+/// smaller differences than two means with their intervals. As text it is a summary for
+/// people.
 ///
-/// ```no_run
-/// # use inf_engine::optimization::{Comparison, Evaluation};
-/// # fn show(before: &Evaluation, after: &Evaluation) {
-/// let change = Comparison::of(before, after);
-/// println!("{:+.3} on {} examples", change.mean, change.pairs);
+/// ```
+/// use inf_engine::clients::simulated::{Answer, SimulatedSettings};
+/// use inf_engine::optimization::{Comparison, Dataset, Example, MatchLoss, evaluate};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let echo = SimulatedSettings::default().with_answer(Answer::Echo);
+/// let pipeline = LlmInference::new("fast").bind(ResourceConfig::simulated(["fast"], &echo))?;
+/// let dataset: Dataset = ["yes", "no", "YES"]
+///     .map(|input| Example::new(input).expecting("yes"))
+///     .into_iter()
+///     .collect();
+/// let strict = evaluate(&pipeline, &dataset, &MatchLoss::exact()).await;
+/// let lenient = evaluate(&pipeline, &dataset, &MatchLoss::exact().ignoring_case()).await;
+/// let change = Comparison::of(&strict, &lenient);
+/// assert_eq!((change.pairs, change.better, change.worse), (3, 1, 0));
+/// println!("{change}"); // +0.333 (95 % confidence: …) on 3 pairs
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +71,21 @@ impl Comparison {
             mean: mean_difference(&differences),
             interval: (!differences.is_empty()).then(|| Interval::bootstrap(&differences)),
         }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(interval) = self.interval else {
+            return formatter.write_str("no example has a score in both");
+        };
+        let (low, high) = (interval.low, interval.high);
+        let pairs = if self.pairs == 1 { "pair" } else { "pairs" };
+        write!(
+            formatter,
+            "{:+.3} (95 % confidence: {low:+.3} to {high:+.3}) on {} {pairs}",
+            self.mean, self.pairs
+        )
     }
 }
 

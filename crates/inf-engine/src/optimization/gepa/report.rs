@@ -7,7 +7,7 @@ use crate::execution::{Overlay, Spent};
 use crate::optimization::training::told;
 use crate::optimization::{StopReason, TextChange};
 
-/// What an evolution came to. As text it is a summary with what changed.
+/// What an evolution came to; made by [`Gepa::evolve`](super::Gepa::evolve). As text it is a summary with what changed.
 ///
 /// ```
 /// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};

@@ -102,6 +102,16 @@ impl<'g> Gate<'g> {
     }
 }
 
+impl std::fmt::Debug for Trial<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Trial")
+            .field("examples", &self.examples.len())
+            .field("is_measured", &self.before.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Gate<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {

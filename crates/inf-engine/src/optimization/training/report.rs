@@ -9,8 +9,8 @@ use crate::execution::Spent;
 use crate::module::StateDict;
 use crate::optimization::{Comparison, Decision, Evaluation, Update};
 
-/// What training came to. As text it is a summary: the scores before and after,
-/// every step, and what changed in each parameter.
+/// What training came to; made by [`Trainer::train`](super::Trainer::train). As text it is
+/// a summary: the scores before and after, every step, and what changed in each parameter.
 ///
 /// ```
 /// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
@@ -202,25 +202,18 @@ impl fmt::Display for TrainReport {
         writeln!(formatter, "before   {}", self.before)?;
         writeln!(formatter, "after    {}", self.after)?;
         let change = Comparison::of(&self.before, &self.after);
-        let interval = change.interval.map_or_else(String::new, |interval| {
-            format!(
-                " (95 % confidence: {:+.3} to {:+.3})",
-                interval.low, interval.high
-            )
-        });
-        writeln!(
-            formatter,
-            "change   {:+.3}{interval} on {} pairs",
-            change.mean, change.pairs
-        )?;
+        writeln!(formatter, "change   {change}")?;
         writeln!(formatter, "spent    {}", told(self.spent))?;
         writeln!(
             formatter,
-            "ended    after {} steps: {}",
+            "ended    after {} step{}: {}",
             self.steps.len(),
+            if self.steps.len() == 1 { "" } else { "s" },
             self.stopped
         )?;
-        writeln!(formatter, "\nthe steps")?;
+        if !self.steps.is_empty() {
+            writeln!(formatter, "\nthe steps")?;
+        }
         for step in &self.steps {
             writeln!(formatter, "  {step}")?;
         }

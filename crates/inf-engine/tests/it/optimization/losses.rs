@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
 use inf_engine::optimization::{
-    CompositeLoss, Criterion, Evaluation, Example, Gepa, HumanLoss, LlmJudge, LlmOptimizer, Loss,
-    LossError, MatchLoss, Optimizer, PreferenceLoss, RankingLoss, Reasoner, Rubric, Sample,
-    Terminal, Trainer, VerifierLoss,
+    BackwardReport, CompositeLoss, Criterion, Dataset, Evaluation, Example, Gate, Gepa, GepaReport,
+    HumanLoss, LlmJudge, LlmOptimizer, Loss, LossError, MatchLoss, Optimizer, PreferenceLoss,
+    RankingLoss, Reasoner, Rubric, Sample, Terminal, TrainReport, Trainer, Update, VerifierLoss,
 };
 use inf_engine::{Feedback, FeedbackType, Value};
 use insta::assert_snapshot;
@@ -359,10 +359,17 @@ fn traits_that_are_open_are_object_safe_and_handles_are_shared() {
     fn shared<T: Send + Sync + ?Sized>() {}
     shared::<dyn Loss>();
     shared::<dyn Optimizer>();
-    shared::<LlmOptimizer>();
-    shared::<Gepa<'_>>();
-    shared::<Trainer<'_>>();
-    shared::<Evaluation>();
+    shared::<(
+        LlmOptimizer,
+        Gepa<'_>,
+        Trainer<'_>,
+        Gate<'_>,
+        Reasoner,
+        Dataset,
+    )>();
+    shared::<(VerifierLoss, MatchLoss, LlmJudge, PreferenceLoss)>();
+    shared::<(RankingLoss, CompositeLoss, HumanLoss, LossError)>();
+    shared::<(Evaluation, BackwardReport, Update, TrainReport, GepaReport)>();
 }
 
 #[tokio::test(start_paused = true)]
