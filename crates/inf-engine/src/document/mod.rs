@@ -3,6 +3,14 @@
 //! Pipelines, state dicts and resource configurations are all written in
 //! either format. Reading says where a mistake is (line and column, with the
 //! line shown) and proposes the nearest name for a misspelt key.
+//!
+//! ```
+//! use inf_engine::graph::InferenceGraph;
+//!
+//! let error = InferenceGraph::from_text("version: 1\nname: greet\nnodez: {}\noutput: input\n").unwrap_err();
+//! println!("{error}"); // the line, a mark under `nodez`, and `nodes`, which was meant
+//! assert!(error.to_string().contains("did you mean `nodes`"));
+//! ```
 
 mod debug_as_display;
 mod document_format;
