@@ -12,6 +12,7 @@
 //! assert!(error.to_string().contains("did you mean `nodes`"));
 //! ```
 
+mod counted;
 mod debug_as_display;
 mod document_format;
 mod nearest;
@@ -19,6 +20,7 @@ mod problem;
 mod read_error;
 mod shorten;
 
+pub(crate) use counted::counted;
 pub(crate) use debug_as_display::debug_as_display;
 pub use document_format::DocumentFormat;
 pub(crate) use nearest::{did_you_mean, nearest};

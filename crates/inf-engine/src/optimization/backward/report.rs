@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::document::shorten;
+use crate::document::{counted, shorten};
 use crate::execution::ExecutionError;
 use crate::parameter::{Feedback, ParameterPath};
 
@@ -87,10 +87,10 @@ impl fmt::Display for BackwardReport {
             )?;
         }
         if let Some(first) = self.unanswered.first() {
-            let count = self.unanswered.len();
+            let attributions = counted(self.unanswered.len() as u64, "attribution");
             writeln!(
                 formatter,
-                "{count} attributions had no answer, the first: {first}"
+                "{attributions} had no answer, the first: {first}"
             )?;
         }
         for (place, example) in self.examples.iter().enumerate() {

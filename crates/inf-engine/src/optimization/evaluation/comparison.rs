@@ -1,9 +1,11 @@
 //! [`Comparison`]: two evaluations on the same examples.
 
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 use super::interval::mean;
-use super::{Evaluation, Interval, Scored};
+use super::{Evaluation, Interval};
+use crate::document::counted;
 
 /// Two evaluations on the same examples, example by example: pairs show much
 /// smaller differences than two means with their intervals. As text it is a summary for
@@ -46,19 +48,24 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// What changed from one evaluation to another of the same dataset.
+    /// What changed from one evaluation to another of the same dataset. Examples are
+    /// paired by their place in it; where one has several outputs, in their order.
     pub fn of(before: &Evaluation, after: &Evaluation) -> Self {
-        Self::of_scored(&before.examples, &after.examples)
+        let mut later: HashMap<usize, VecDeque<Option<f64>>> = HashMap::new();
+        for scored in &after.examples {
+            let scores = later.entry(scored.index).or_default();
+            scores.push_back(scored.score());
+        }
+        let pairs = before.examples.iter().map(|scored| {
+            let same = later.get_mut(&scored.index);
+            let after = same.and_then(VecDeque::pop_front).flatten();
+            (scored.score(), after)
+        });
+        let (before, after): (Vec<_>, Vec<_>) = pairs.unzip();
+        Self::of_scores(&before, &after)
     }
 
-    /// The same for examples in the same order.
-    pub(crate) fn of_scored(before: &[Scored], after: &[Scored]) -> Self {
-        let scores = |examples: &[Scored]| -> Vec<Option<f64>> {
-            examples.iter().map(Scored::score).collect()
-        };
-        Self::of_scores(&scores(before), &scores(after))
-    }
-
+    /// The same for scores in the same order.
     pub(crate) fn of_scores(before: &[Option<f64>], after: &[Option<f64>]) -> Self {
         let pairs = before.iter().zip(after);
         let differences = pairs.filter_map(|(before, after)| Some((*after)? - (*before)?));
@@ -80,11 +87,11 @@ impl fmt::Display for Comparison {
             return formatter.write_str("no example has a score in both");
         };
         let (low, high) = (interval.low, interval.high);
-        let pairs = if self.pairs == 1 { "pair" } else { "pairs" };
         write!(
             formatter,
-            "{:+.3} (95 % confidence: {low:+.3} to {high:+.3}) on {} {pairs}",
-            self.mean, self.pairs
+            "{:+.3} (95 % confidence: {low:+.3} to {high:+.3}) on {}",
+            self.mean,
+            counted(self.pairs as u64, "pair")
         )
     }
 }
@@ -103,6 +110,8 @@ fn mean_difference(differences: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimization::{Dataset, Example, MatchLoss, evaluate};
+    use crate::prelude::{Proxy, ResourceConfig, Tracer};
 
     #[test]
     fn only_examples_with_both_scores_are_pairs() {
@@ -116,5 +125,26 @@ mod tests {
         assert_eq!((level.better, level.worse, level.mean), (1, 1, 0.0));
         let nothing = Comparison::of_scores(&[None], &[Some(1.0)]);
         assert_eq!((nothing.pairs, nothing.interval), (0, None));
+    }
+
+    #[tokio::test]
+    async fn examples_are_paired_by_their_place() {
+        let graph = Tracer::new("same")
+            .trace(|text: Proxy<String>| text)
+            .unwrap();
+        let pipeline = graph
+            .bind_as::<String, String>(ResourceConfig::new())
+            .unwrap();
+        let all: Dataset = ["no", "yes", "no"]
+            .map(|input| Example::new(input).expecting("yes"))
+            .into_iter()
+            .collect();
+        let loss = MatchLoss::exact();
+        let before = evaluate(&pipeline, &all, &loss).await;
+        // As of a run that did not come to the first one.
+        let mut after = before.clone();
+        after.examples.remove(0);
+        let compared = Comparison::of(&before, &after);
+        assert_eq!((compared.pairs, compared.better, compared.worse), (2, 0, 0));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{TextChange, TextTrial};
-use crate::document::shorten;
+use crate::document::{counted, shorten};
 use crate::execution::Spent;
 use crate::module::StateDict;
 use crate::optimization::{Comparison, Decision, Evaluation, Update};
@@ -194,7 +194,8 @@ pub(crate) fn told(spent: Spent) -> String {
         tokens,
         cost,
     } = spent;
-    format!("{calls} calls, {tokens} tokens, cost: {cost}")
+    let (calls, tokens) = (counted(calls, "call"), counted(tokens, "token"));
+    format!("{calls}, {tokens}, cost: {cost}")
 }
 
 impl fmt::Display for TrainReport {
@@ -206,9 +207,8 @@ impl fmt::Display for TrainReport {
         writeln!(formatter, "spent    {}", told(self.spent))?;
         writeln!(
             formatter,
-            "ended    after {} step{}: {}",
-            self.steps.len(),
-            if self.steps.len() == 1 { "" } else { "s" },
+            "ended    after {}: {}",
+            counted(self.steps.len() as u64, "step"),
             self.stopped
         )?;
         if !self.steps.is_empty() {
@@ -236,15 +236,13 @@ impl fmt::Display for TrainStep {
         let (minibatch, validation) = (score(self.minibatch), score(self.validation));
         write!(
             formatter,
-            "{:>3}  minibatch {minibatch}, validation {validation}, {} calls: ",
-            self.step, self.took.calls
+            "{:>3}  minibatch {minibatch}, validation {validation}, {}: ",
+            self.step,
+            counted(self.took.calls, "call")
         )?;
         if self.unanswered > 0 {
-            write!(
-                formatter,
-                "{} attributions had no answer; ",
-                self.unanswered
-            )?;
+            let attributions = counted(self.unanswered as u64, "attribution");
+            write!(formatter, "{attributions} had no answer; ")?;
         }
         let Some(update) = &self.update else {
             return formatter.write_str(match self.minibatch {

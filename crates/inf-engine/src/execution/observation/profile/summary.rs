@@ -172,7 +172,35 @@ pub struct EndpointSummary {
 
 /// A time in which an endpoint had nothing in flight.
 ///
-/// [`EndpointSummary`] has the longest ones; [`ProfileSummary`] shows them.
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::execution::{ExecutionSettings, Profile};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Between two calls of the same model something else takes five seconds.
+/// let (first, second) = (LlmInference::new("fast"), LlmInference::new("fast"));
+/// let graph = Tracer::new("slow").trace(|text: Proxy<String>| {
+///     let looked_up = first.call(text).then_async("look_up", |text: String| async {
+///         tokio::time::sleep(Duration::from_secs(5)).await;
+///         text
+///     });
+///     second.call(looked_up)
+/// })?;
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let profile = Profile::new();
+/// let settings = ExecutionSettings::default().with_profile(&profile);
+/// let pipeline = graph.bind_as::<String, String>(resources)?.with_settings(settings);
+/// pipeline.run("Why?".to_owned()).await?;
+///
+/// let summary = profile.summary();
+/// let idle = &summary.endpoints[0].longest_idle[0];
+/// assert_eq!((idle.from, idle.took), (Duration::ZERO, Duration::from_secs(5)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct IdleBubble {
