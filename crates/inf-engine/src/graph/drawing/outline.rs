@@ -95,21 +95,17 @@ pub struct OutlineEdge {
 impl InferenceGraph {
     /// This graph as a drawing shows it.
     pub fn outline(&self) -> GraphOutline {
-        // The whole graph is the first of its regions, and no frame.
-        let frames = || self.regions().iter().enumerate().skip(1);
-        let nodes = self.enumerate().map(|(place, node)| OutlineNode {
+        let nodes = self.enumerate().map(|(_, node)| OutlineNode {
             name: node.name().to_owned(),
             does: labels::does(node.operation()),
             alias: match node.operation() {
                 Operation::Llm(call) => Some(call.alias.as_str().to_owned()),
                 _ => None,
             },
-            // Of those around it, the innermost begins last.
-            region: frames()
-                .rfind(|(_, region)| region.contains(place))
-                .map(|(index, _)| index - 1),
+            // The whole graph is the first of its regions, and no frame.
+            region: node.region().index().checked_sub(1),
         });
-        let regions = frames().map(|(_, region)| OutlineRegion {
+        let regions = self.regions().iter().skip(1).map(|region| OutlineRegion {
             owner: region.owner().map_or(0, NodeRef::index),
             label: region.label().to_string(),
         });

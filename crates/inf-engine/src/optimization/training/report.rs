@@ -84,7 +84,7 @@ pub struct TrainReport {
 pub struct TrainStep {
     /// The epoch, from 0.
     pub epoch: usize,
-    /// The step in all of training, from 0.
+    /// The step in all of training, from 0; the text of a report counts from 1.
     pub step: usize,
     /// The mean on the minibatch before the step.
     pub minibatch: Option<f64>,
@@ -237,7 +237,8 @@ impl fmt::Display for TrainStep {
         write!(
             formatter,
             "{:>3}  minibatch {minibatch}, validation {validation}, {}: ",
-            self.step,
+            // People count from 1, and so does the journal, whose step 0 is the beginning.
+            self.step + 1,
             counted(self.took.calls, "call")
         )?;
         if self.unanswered > 0 {

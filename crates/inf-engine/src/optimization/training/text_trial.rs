@@ -19,7 +19,8 @@ pub struct TextTrial {
     pub path: ParameterPath,
     /// The text.
     pub text: Arc<str>,
-    /// The step in which it was tried; `None` for the one that was there before.
+    /// The step in which it was tried, from 0, and in the text from 1; `None` for the one that was
+    /// there before.
     pub step: Option<usize>,
     /// Whether it was applied.
     pub decision: Decision,
@@ -40,7 +41,8 @@ impl fmt::Display for TextTrial {
         };
         match self.step {
             None => formatter.write_str("before")?,
-            Some(step) => write!(formatter, "step {step}")?,
+            // As the report counts them for people.
+            Some(step) => write!(formatter, "step {}", step + 1)?,
         }
         let decision = match self.decision {
             Decision::Accepted => "applied",
