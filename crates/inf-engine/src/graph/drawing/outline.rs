@@ -36,6 +36,8 @@ pub struct GraphOutline {
 }
 
 /// A node of a [`GraphOutline`].
+///
+/// [`GraphOutline`] shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutlineNode {
@@ -52,6 +54,20 @@ pub struct OutlineNode {
 }
 
 /// A frame of a [`GraphOutline`].
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let sum_up = LlmInference::new("fast");
+/// let graph = Tracer::new("summaries")
+///     .trace(|texts: Proxy<Vec<String>>| map(texts, |text| sum_up.call(text)))?;
+/// let outline = graph.outline();
+/// let body = &outline.regions[0];
+/// assert_eq!((body.label.as_str(), &*outline.nodes[body.owner].name), ("body", "map"));
+/// let inside = outline.nodes.iter().filter(|node| node.region == Some(0));
+/// assert!(inside.into_iter().any(|node| node.alias.as_deref() == Some("fast")));
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutlineRegion {
@@ -62,6 +78,8 @@ pub struct OutlineRegion {
 }
 
 /// An arrow of a [`GraphOutline`]: the second node reads what the first gives.
+///
+/// [`GraphOutline`] shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutlineEdge {

@@ -9,6 +9,9 @@ use crate::parameter::ParameterPath;
 
 /// A text that a parameter had, or nearly: what it was measured as and what that took.
 /// As text it is a line.
+///
+/// [`TrainReport::history`](super::TrainReport::history) gives them; [`TrainReport`](super::TrainReport) shows
+/// one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TextTrial {
