@@ -97,6 +97,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use inf_examples::simulated;
+
     use super::*;
 
     #[test]
@@ -107,8 +109,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_card_that_is_nearly_one_is_repaired() {
-        let resources = ResourceConfig::from_path(file("02_describe_packages/resources.yaml"));
-        let pipeline = DescribePackage::new().bind(resources.unwrap()).unwrap();
+        let resources = simulated("02_describe_packages").unwrap();
+        let pipeline = DescribePackage::new().bind(resources).unwrap();
         let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"));
         let mut results = pipeline
             .try_stream(packages.unwrap().skip(2).take(1))

@@ -112,6 +112,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use inf_examples::simulated;
+
     use super::*;
 
     #[test]
@@ -122,8 +124,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_topic_pays_for_its_own_chain() {
-        let resources = ResourceConfig::from_path(file("03_route_packages/resources.yaml"));
-        let pipeline = RoutePackage::new().bind(resources.unwrap()).unwrap();
+        let resources = simulated("03_route_packages").unwrap();
+        let pipeline = RoutePackage::new().bind(resources).unwrap();
         let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"));
         let mut results = pipeline.try_stream(packages.unwrap().take(5)).in_order();
         let mut topics = Vec::new();

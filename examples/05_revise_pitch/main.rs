@@ -135,6 +135,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use inf_examples::simulated;
+
     use super::*;
 
     #[test]
@@ -145,8 +147,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pitches_take_one_round_two_and_too_many() {
-        let resources = ResourceConfig::from_path(file("05_revise_pitch/resources.yaml"));
-        let pipeline = RevisePitch::new().bind(resources.unwrap()).unwrap();
+        let resources = simulated("05_revise_pitch").unwrap();
+        let pipeline = RevisePitch::new().bind(resources).unwrap();
         let packages = JsonLines::<Listing>::open(file("02_describe_packages/packages.jsonl"));
         let mut results = pipeline.try_stream(packages.unwrap().take(3)).in_order();
         let mut ended = Vec::new();

@@ -109,6 +109,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use inf_examples::simulated;
+
     use super::*;
 
     #[test]
@@ -124,7 +126,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn wishes_are_looked_up() {
-        let resources = ResourceConfig::from_path(file("06_find_packages/resources.yaml")).unwrap();
+        let resources = simulated("06_find_packages").unwrap();
         let pipeline = find_packages(&catalogue().unwrap())
             .bind(resources)
             .unwrap();

@@ -85,6 +85,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use inf_examples::simulated;
+
     use super::*;
 
     #[test]
@@ -95,14 +97,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn two_texts_grow_at_once_and_the_third_after_them() {
-        let folder = file("07_stream_to_terminal");
-        let resources = ResourceConfig::from_path(folder.join("resources.yaml")).unwrap();
+        let resources = simulated("07_stream_to_terminal").unwrap();
         let mut tokens = TokenStream::new();
         let pipeline = WeighPackage::new()
             .bind(resources)
             .unwrap()
             .with_settings(ExecutionSettings::default().with_tokens(&tokens));
-        let mut packages = JsonLines::<Listing>::open(folder.join("package.jsonl")).unwrap();
+        let packages = file("07_stream_to_terminal/package.jsonl");
+        let mut packages = JsonLines::<Listing>::open(packages).unwrap();
         let run = tokio::spawn(pipeline.run(packages.next().unwrap().unwrap()));
 
         let mut display = Display::lines(Vec::new());

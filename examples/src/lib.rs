@@ -13,11 +13,17 @@ pub fn file(name: impl AsRef<Path>) -> PathBuf {
 }
 
 /// The endpoints that an example asks: those of the file that its first argument
-/// names, or else those of the `resources.yaml` in its folder, which are simulated.
+/// names, or else the simulated ones.
 pub fn resources(example: &str) -> Result<ResourceConfig, FileError> {
-    let simulated = || file(example).join("resources.yaml");
-    let file = std::env::args_os().nth(1).map(PathBuf::from);
-    ResourceConfig::from_path(file.unwrap_or_else(simulated))
+    match std::env::args_os().nth(1) {
+        Some(file) => ResourceConfig::from_path(file),
+        None => simulated(example),
+    }
+}
+
+/// The simulated endpoints of an example: those of the `resources.yaml` in its folder.
+pub fn simulated(example: &str) -> Result<ResourceConfig, FileError> {
+    ResourceConfig::from_path(file(example).join("resources.yaml"))
 }
 
 /// Checks that the pipeline file of an example is what its program saves. With the

@@ -20,9 +20,10 @@ use inf_engine::value::Data;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
-use crate::clock::{Stopwatch, Took, micros_each};
+use crate::clock::{Stopwatch, Took};
 use crate::extract_and_compare::{ExtractAndCompare, Pair};
 use crate::figure::Figure;
+use crate::turns::Turns;
 
 /// How much is measured.
 #[derive(Debug, clap::Args)]
@@ -90,8 +91,10 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Figure>, Failure> {
         figures.extend(resume(options, &folder.join("resume"), &runtime)?);
         Ok(figures)
     });
-    std::fs::remove_dir_all(&folder)?;
-    figures
+    let removed = std::fs::remove_dir_all(&folder);
+    let figures = figures?;
+    removed?;
+    Ok(figures)
 }
 
 /// With a journal against without one.
@@ -102,7 +105,7 @@ fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<F
         LlmInference::new("fast").bind(resources(options, after)?)?;
     let with = with(&without, &Journal::open(folder)?);
     let mut next = 0..;
-    let mut run = |is_on: bool, calls: usize| {
+    let run = |is_on: bool, calls: usize| {
         let pipeline = if is_on { &with } else { &without };
         // Inputs that no run had: nothing is taken from the journal.
         let inputs = next
@@ -114,42 +117,15 @@ fn overhead(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<F
         runtime.block_on(make_calls(pipeline, inputs))?;
         Ok::<Took, Failure>(stopwatch.stop())
     };
-    for is_on in [false, true] {
-        run(is_on, options.calls.div_ceil(10))?;
-    }
-    let slices = options.calls.div_ceil(5_000);
-    let mut all: [Vec<Took>; 2] = Default::default();
-    for _ in 0..options.repeats {
-        let mut sums = [Took::default(); 2];
-        for slice in 0..slices {
-            let calls = options.calls * (slice + 1) / slices - options.calls * slice / slices;
-            for turn in 0..2 {
-                let is_on = (slice + turn) % 2 == 1;
-                sums[usize::from(is_on)] += run(is_on, calls)?;
-            }
-        }
-        for (all, sum) in all.iter_mut().zip(sums) {
-            all.push(sum);
-        }
-    }
-    let mut figures = Vec::new();
-    for (took, name) in all.iter().zip(["off", "on"]) {
-        let each = |time: fn(&Took) -> Duration| {
-            let times = took.iter();
-            times.map(move |took| micros_each(time(took), options.calls))
-        };
-        let (rate, cpu) = match name {
-            "off" => ("journal.off", "journal.off.cpu"),
-            _ => ("journal.on", "journal.on.cpu"),
-        };
-        let rates = each(|took| took.wall).map(|micros| 1e6 / micros);
-        figures.push(Figure::new(rate, "calls/s", rates.collect()));
-        figures.push(Figure::new(cpu, "us/call", each(|took| took.cpu).collect()));
-    }
-    let pairs = all[0].iter().zip(&all[1]);
+    let turns = Turns::take(options.calls, options.repeats, run)?;
+    let mut figures = turns.figures(
+        ["journal.off", "journal.on"],
+        ["journal.off.cpu", "journal.on.cpu"],
+    );
     // Throughput: what it is with, of what it is without.
-    let ratios = pairs.map(|(off, on)| off.wall.div_duration_f64(on.wall));
-    figures.push(Figure::new("journal.throughput", "x", ratios.collect()));
+    let of_time = turns.ratios(|took| took.wall).into_iter();
+    let ratios = of_time.map(f64::recip).collect();
+    figures.push(Figure::new("journal.throughput", "x", ratios));
     let with_settings = |figure: Figure| {
         figure
             .with("calls", options.calls)
@@ -172,10 +148,8 @@ fn resume(options: &Options, folder: &Path, runtime: &Runtime) -> Result<Vec<Fig
         runtime.block_on(make_calls(&with(&bare, &journal), pairs()))?;
         runtime.block_on(journal.flushed())?;
     }
-    let mut size = 0;
-    for entry in std::fs::read_dir(folder)? {
-        size += entry?.metadata()?.len();
-    }
+    // Beside it lies its reserve, which holds no record.
+    let size = std::fs::metadata(folder.join("journal.jsonl"))?.len();
     let (mut opened, mut resumed, mut read) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.repeats {
         // A run lets go of its journal when all of it is on disk, a little after

@@ -22,6 +22,7 @@ mod soak;
 #[cfg(feature = "stores")]
 mod stores;
 mod traces;
+mod turns;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -15,8 +15,9 @@ use inf_engine::resources::{ResourceConfig, ResourceManager};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
-use crate::clock::{Stopwatch, Took, micros_each};
+use crate::clock::{Stopwatch, Took};
 use crate::figure::Figure;
+use crate::turns::Turns;
 
 /// How much is measured.
 #[derive(Debug, clap::Args)]
@@ -98,45 +99,11 @@ fn measure(load: &Load, options: &Options, runtime: &Runtime) -> Result<Vec<Figu
         assert_eq!(seen, if is_on { calls as u64 } else { 0 });
         Ok::<Took, Failure>(took)
     };
-    // Once unmeasured, so that caches and the allocator are warm.
-    for is_on in [false, true] {
-        run(is_on, options.calls.div_ceil(10))?;
-    }
-    // A disturbance that is longer than a slice meets both.
-    let slices = options.calls.div_ceil(5_000);
-    let mut all: [Vec<Took>; 2] = Default::default();
-    for _ in 0..options.repeats {
-        let mut sums = [Took::default(); 2];
-        for slice in 0..slices {
-            let calls = options.calls * (slice + 1) / slices - options.calls * slice / slices;
-            for turn in 0..2 {
-                let is_on = (slice + turn) % 2 == 1;
-                sums[usize::from(is_on)] += run(is_on, calls)?;
-            }
-        }
-        for (all, sum) in all.iter_mut().zip(sums) {
-            all.push(sum);
-        }
-    }
-    let mut figures = Vec::new();
-    for (took, (rate, cpu)) in all.iter().zip(load.rates.into_iter().zip(load.cpu)) {
-        let each = |time: fn(&Took) -> Duration| {
-            let times = took.iter();
-            times.map(move |took| micros_each(time(took), options.calls))
-        };
-        let rates = each(|took| took.wall).map(|micros| 1e6 / micros);
-        figures.push(Figure::new(rate, "calls/s", rates.collect()));
-        figures.push(Figure::new(cpu, "us/call", each(|took| took.cpu).collect()));
-    }
-    let ratio = |time: fn(&Took) -> Duration| {
-        let pairs = all[0].iter().zip(&all[1]);
-        pairs
-            .map(|(off, on)| time(on).div_duration_f64(time(off)))
-            .collect()
-    };
+    let turns = Turns::take(options.calls, options.repeats, run)?;
+    let mut figures = turns.figures(load.rates, load.cpu);
     let [of_wall, of_cpu] = load.ratios;
-    figures.push(Figure::new(of_wall, "x", ratio(|took| took.wall)));
-    figures.push(Figure::new(of_cpu, "x", ratio(|took| took.cpu)));
+    figures.push(Figure::new(of_wall, "x", turns.ratios(|took| took.wall)));
+    figures.push(Figure::new(of_cpu, "x", turns.ratios(|took| took.cpu)));
     let with_settings = |figure: Figure| {
         figure
             .with("calls", options.calls)

@@ -118,7 +118,7 @@ impl fmt::Display for EvaluationReport<'_> {
         }
         let worst = evaluation.worst(self.worst);
         if !worst.is_empty() {
-            writeln!(formatter, "\nthe worst")?;
+            writeln!(formatter, "\nthe worst (inputs are counted from 0)")?;
         }
         for scored in worst {
             write_example(formatter, scored)?;
@@ -131,7 +131,7 @@ impl fmt::Display for EvaluationReport<'_> {
             let count = counted(count, "example", "examples");
             writeln!(
                 formatter,
-                "  {count}, the first is {first}: {}",
+                "  {count}, the first is input {first}: {}",
                 shorten(&why, 2 * SHOWN)
             )?;
         }

@@ -6,7 +6,8 @@ use inf_engine::journal::{InputFailure, InputIdentity, InputRecord, RunNumber};
 /// The inputs that have no output.
 #[derive(Default)]
 pub(crate) struct FailedInputs {
-    inputs: IndexMap<InputIdentity, FailedInput>,
+    /// Nothing of one that has an output by now.
+    inputs: IndexMap<InputIdentity, Option<FailedInput>>,
 }
 
 /// An input that failed.
@@ -31,8 +32,12 @@ impl FailedInputs {
             ..
         } = record;
         match outcome {
-            // It failed in an earlier run and has an output now.
-            Ok(_) => drop(self.inputs.shift_remove(&input)),
+            Ok(_) => {
+                // It failed in an earlier run.
+                if let Some(failed) = self.inputs.get_mut(&input) {
+                    *failed = None;
+                }
+            }
             Err(failure) => {
                 let failure = FailedInput {
                     input,
@@ -40,7 +45,7 @@ impl FailedInputs {
                     index,
                     failure,
                 };
-                self.inputs.insert(input, failure);
+                self.inputs.insert(input, Some(failure));
             }
         }
     }
@@ -48,7 +53,7 @@ impl FailedInputs {
     /// Those with the same cause together, the most frequent one first.
     pub(crate) fn by_cause(self) -> IndexMap<FailureCause, Vec<FailedInput>> {
         let mut causes: IndexMap<FailureCause, Vec<FailedInput>> = IndexMap::new();
-        for failed in self.inputs.into_values() {
+        for failed in self.inputs.into_values().flatten() {
             let failure = &failed.failure;
             let node = failure.node.as_deref().unwrap_or_default().to_owned();
             let cause = (node, failure.kind.to_string());

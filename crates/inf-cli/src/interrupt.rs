@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::command_error::CommandError;
+use crate::console::tell;
 use crate::exit_code::Exit;
 
 #[cfg(unix)]
@@ -28,8 +29,10 @@ impl Asks {
 }
 
 /// Resolves at the first Ctrl-C, or when it is asked to; the second one ends the
-/// program, whatever it is at, such as a write to a pipe that nobody empties.
-pub(crate) fn on_interrupt() -> Result<(Asks, oneshot::Receiver<()>), CommandError> {
+/// program with `last_words`, whatever it is at, such as a write to a pipe that nobody empties.
+pub(crate) fn on_interrupt(
+    last_words: Option<&'static str>,
+) -> Result<(Asks, oneshot::Receiver<()>), CommandError> {
     let mut interrupts = Interrupts::listen()
         .map_err(|error| CommandError::new(format!("can't listen for Ctrl-C: {error}")))?;
     let (asks, mut asked) = mpsc::unbounded_channel();
@@ -49,9 +52,22 @@ pub(crate) fn on_interrupt() -> Result<(Asks, oneshot::Receiver<()>), CommandErr
         next().await;
         #[cfg(feature = "tui")]
         crate::live::restore();
+        if let Some(words) = last_words {
+            say(words);
+        }
         std::process::exit(Exit::Interrupted.code().into());
     });
     Ok((Asks(asks), receiver))
+}
+
+/// Tells it, where it is read: who does not may not hold up the end.
+fn say(words: &'static str) {
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tell(words);
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(Duration::from_millis(200));
 }
 
 /// Listens for Ctrl-C (SIGINT) and requests to terminate (SIGTERM), both of

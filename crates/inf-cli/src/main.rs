@@ -25,6 +25,7 @@ mod node_path;
 mod output;
 mod progress;
 mod report;
+mod run_end;
 mod simulated_server;
 mod summary;
 

@@ -11,6 +11,11 @@ use serde::Serialize;
 use crate::arguments::Place;
 use crate::command_error::io_reason;
 
+/// The files of the journal in `folder`, which nothing else may be written to.
+pub(crate) fn journal_files(folder: &Path) -> [PathBuf; 3] {
+    ["journal.jsonl", "lock", "reserve"].map(|name| folder.join(name))
+}
+
 /// The line of one input.
 #[derive(Debug, Serialize)]
 struct ResultLine<'a> {

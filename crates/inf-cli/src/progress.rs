@@ -128,18 +128,16 @@ impl ProgressDisplay {
         }
     }
 
-    /// Says that no more inputs begin, and that those that have are awaited for `grace`:
-    /// so many, if that is known.
-    pub(crate) fn stopping(&mut self, begun: Option<usize>, grace: Duration) {
+    /// Says that no more inputs begin, and that the `begun` ones are awaited for `grace`.
+    pub(crate) fn stopping(&mut self, begun: usize, grace: Duration) {
         #[cfg(feature = "tui")]
         if let Look::Live(view) = &mut self.look {
             view.stopping(grace);
             return;
         }
-        let begun = begun.map(|begun| counted(begun as u64, "input is", "inputs are"));
         let told = format!(
             "stopping: {} being finished, for at most {} s; Ctrl-C again exits at once",
-            begun.as_deref().unwrap_or("what has begun is"),
+            counted(begun as u64, "input is", "inputs are"),
             grace.as_secs(),
         );
         match &self.look {

@@ -80,9 +80,7 @@ impl Tally {
         }
         // What could not be read is not in a journal.
         self.failed_now += u64::from(
-            !result.from_journal
-                && !error_was_stopped(error)
-                && error.kind != ErrorKind::InvalidInput,
+            !result.from_journal && !was_stopped(error) && error.kind != ErrorKind::InvalidInput,
         );
         let message = if self.is_output_lost && error.kind == ErrorKind::Cancelled {
             "the run was stopped, because its results can't be written".to_owned()
@@ -131,7 +129,7 @@ impl Tally {
 }
 
 /// Whether it is no end of an input: something else stopped it.
-fn error_was_stopped(error: &ExecutionError) -> bool {
+pub(crate) fn was_stopped(error: &ExecutionError) -> bool {
     matches!(
         error.kind,
         ErrorKind::Cancelled | ErrorKind::Journal | ErrorKind::Budget

@@ -14,7 +14,8 @@ use syn::{DeriveInput, ItemFn, parse_macro_input};
 ///
 /// `#[module(skip)]` on a field leaves it alone. `#[module(backward = function)]` on
 /// the struct has a `fn(&Self, &Feedback, &BackwardContext<'_>) -> BackwardResult` say
-/// who gets feedback on what the module's own nodes gave.
+/// who gets feedback on what the module's own nodes gave: host functions, control flow,
+/// prompts that are no call's. Nodes of its children are theirs.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -131,7 +131,7 @@ pub use inf_engine_macros::{Module, Record, op, prompt};
 pub use parameter::{Feedback, FeedbackType, Parameter, ParameterError};
 pub use value::Value;
 
-/// What a first program imports.
+/// What a first program imports; [the front page](crate) shows one.
 pub mod prelude {
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

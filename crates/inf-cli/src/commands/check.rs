@@ -31,7 +31,7 @@ pub(crate) fn execute(arguments: &CheckArguments) -> Result<Exit, CommandError> 
             let graph = Arc::new(graph);
             let mut estimate = Estimate::new(&graph, resources);
             let inputs = check_inputs(arguments, graph.input(), Some(&mut estimate), &mut problems);
-            report = write_report(arguments, &graph, &estimate, inputs);
+            report = write_report(arguments, &graph, &estimate, inputs, pipeline.is_some());
         }
         // The other files can be checked all the same.
         Err(problem) => {
@@ -137,6 +137,7 @@ fn write_report(
     graph: &InferenceGraph,
     estimate: &Estimate,
     inputs: Option<(u64, u64)>,
+    is_bound: bool,
 ) -> String {
     let mut report = String::new();
     // Writing to a text can't fail.
@@ -189,16 +190,23 @@ fn write_report(
             cost,
         ]
     }));
-    let columns = if inputs.is_some() { names.len() } else { 3 };
+    // Of models that nobody could look up there is nothing to tell but the calls.
+    let columns: &[usize] = match (is_bound, inputs.is_some()) {
+        (true, true) => &[0, 1, 2, 3, 4, 5, 6],
+        (true, false) => &[0, 1, 2],
+        (false, true) => &[0, 2, 3],
+        (false, false) => &[0, 2],
+    };
     let width = |column: usize| {
         let widths = table.iter().map(|row| row[column].chars().count());
         widths.max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = columns.iter().map(|column| width(*column)).collect();
     for row in &table {
-        let cells = row.iter().zip(&widths).enumerate();
+        let cells = columns.iter().zip(&widths);
         let cells: Vec<String> = cells
-            .map(|(column, (cell, &width))| {
+            .map(|(&column, &width)| {
+                let cell = &row[column];
                 if column < 2 {
                     format!("{cell:width$}")
                 } else {
@@ -215,7 +223,7 @@ fn write_report(
             line(&format!("* {assumption}."));
         }
     }
-    if inputs.is_some_and(|(_, good)| good > 0) {
+    if is_bound && inputs.is_some_and(|(_, good)| good > 0) {
         line("");
         match estimate.cost() {
             cost if cost.known.is_zero() => line(&format!("cost       {cost}")),

@@ -53,7 +53,9 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     let cancellation = Cancellation::new();
     let settings = settings(arguments, budget.as_ref()).with_cancellation(&cancellation);
     let (evaluation, is_interrupted) = super::block_on(async {
-        let (_, interrupt) = on_interrupt()?;
+        let last_words = "stopped at once, without a report: what was in flight was given up";
+        let is_silent = arguments.quiet || arguments.json;
+        let (_, interrupt) = on_interrupt((!is_silent).then_some(last_words))?;
         let evaluating = pin!(run(arguments, settings, &pipeline, &dataset, &*loss));
         // What is in flight is given up, and what has a score is kept.
         Ok(match select(pin!(interrupt), evaluating).await {
@@ -64,10 +66,6 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
             Either::Right((evaluation, _)) => (evaluation, false),
         })
     })?;
-    if let (Some(path), Some(file)) = (&arguments.output, output) {
-        let written = write_lines(file, &evaluation);
-        written.map_err(|error| CommandError::new(cannot_write(path, &error)))?;
-    }
     let report = EvaluationReport::new(&evaluation, scoring(arguments), arguments.worst);
     let text = if arguments.json {
         let mut report = report.to_json();
@@ -77,6 +75,12 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
         report.to_string()
     };
     super::print(&text)?;
+    if let (Some(path), Some(file)) = (&arguments.output, output)
+        && let Err(error) = write_lines(file, &evaluation)
+    {
+        tell(format_args!("error: {}", cannot_write(path, &error)));
+        return Ok(Exit::SomeFailed);
+    }
     Ok(if is_interrupted {
         Exit::Interrupted
     } else if evaluation.is_cut_short() {
@@ -264,9 +268,9 @@ fn loss(arguments: &EvalArguments, pipeline: &Pipeline) -> Result<Box<dyn Loss>,
             let question = arguments.question.as_deref().unwrap_or_default();
             let judge = match &arguments.models.resources {
                 Some(path) => Reasoner::new(alias, pipeline.resources().clone())
-                    .map_err(|error| format!("{}: {error}", path.display())),
+                    .map_err(|error| format!("{}: --judge: {error}", path.display())),
                 None => Reasoner::new(alias, simulated([alias]))
-                    .map_err(|error| format!("--judge {alias}: {error}")),
+                    .map_err(|error| format!("--judge: {error}")),
             }?;
             Ok(Box::new(LlmJudge::new(judge, question)))
         }

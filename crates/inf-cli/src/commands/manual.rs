@@ -12,18 +12,19 @@ use crate::console::{counted, tell};
 use crate::exit_code::Exit;
 
 pub(crate) fn execute(arguments: &ManArguments) -> Result<Exit, CommandError> {
-    let command = Arguments::command();
+    let mut command = Arguments::command();
+    // Names and synopses of inner commands have what stands before them.
+    command.build();
     match &arguments.output {
         Some(folder) => write_all(&command, folder),
-        None => super::print(&page(&named(&command, &arguments.command)?)),
+        None => super::print(&page(named(&command, &arguments.command)?)),
     }
 }
 
 /// The command of these words.
-fn named(root: &Command, words: &[String]) -> Result<Command, CommandError> {
-    let mut found = root.clone();
+fn named<'c>(root: &'c Command, words: &[String]) -> Result<&'c Command, CommandError> {
+    let mut found = root;
     for word in words {
-        let name = qualified(&found);
         let Some(inner) = found.find_subcommand(word) else {
             let all: Vec<String> = found
                 .get_subcommands()
@@ -34,11 +35,12 @@ fn named(root: &Command, words: &[String]) -> Result<Command, CommandError> {
             } else {
                 format!("there is {}", all.join(", "))
             };
+            let name = qualified(found);
             return Err(CommandError::new(format!(
                 "`{name}` has no command `{word}`; {all}"
             )));
         };
-        found = within(&found, inner);
+        found = inner;
     }
     Ok(found)
 }
@@ -55,7 +57,7 @@ fn write_all(root: &Command, folder: &Path) -> Result<Exit, CommandError> {
         ))
     };
     fs::create_dir_all(folder).map_err(|error| wrong(folder, &error))?;
-    for command in &pages {
+    for command in pages.iter().copied() {
         let path = folder.join(format!("{}.1", qualified(command).replace(' ', "-")));
         fs::write(&path, page(command)).map_err(|error| wrong(&path, &error))?;
     }
@@ -67,22 +69,14 @@ fn write_all(root: &Command, folder: &Path) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
-fn collect(command: &Command, pages: &mut Vec<Command>) {
-    pages.push(command.clone());
+fn collect<'c>(command: &'c Command, pages: &mut Vec<&'c Command>) {
+    pages.push(command);
     for inner in command.get_subcommands() {
-        collect(&within(command, inner), pages);
+        collect(inner, pages);
     }
 }
 
 /// A command under the name with which it is typed.
-fn within(outer: &Command, inner: &Command) -> Command {
-    let name = format!("{} {}", qualified(outer), inner.get_name());
-    inner
-        .clone()
-        .bin_name(&name)
-        .display_name(name.replace(' ', "-"))
-}
-
 fn qualified(command: &Command) -> String {
     command
         .get_bin_name()
@@ -101,12 +95,35 @@ fn page(command: &Command) -> String {
         qualified(command).replace(' ', "-").to_uppercase(),
         env!("CARGO_PKG_VERSION")
     );
+    // Its own synopsis has no values, nor what stands before an inner command.
+    let synopsis = synopsis(command);
+    let mut section = "";
     let lines = page.lines().map(|line| {
         if line.starts_with(".TH ") {
-            heading.as_str()
-        } else {
-            line
+            return heading.as_str();
         }
+        if let Some(begun) = line.strip_prefix(".SH ") {
+            section = begun;
+        } else if section == "SYNOPSIS" {
+            return synopsis.as_str();
+        }
+        line
     });
     lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+/// How a command is typed, as its help says it: literal words are bold, and what stands for a
+/// value is slanted.
+fn synopsis(command: &Command) -> String {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ");
+    let words = usage.split_whitespace().map(|word| {
+        let name = word
+            .trim_start_matches(['<', '['])
+            .trim_end_matches(['>', ']', '.']);
+        let is_value = name.len() < word.len();
+        let styled = format!("\\f{}{name}\\fR", if is_value { 'I' } else { 'B' });
+        word.replace(name, &styled).replace('-', "\\-")
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -7,6 +7,7 @@ mod graph;
 mod init;
 mod journal;
 mod manual;
+mod new_folder;
 mod preparation;
 mod report;
 mod run;

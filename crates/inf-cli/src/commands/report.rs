@@ -7,7 +7,7 @@ use crate::arguments::{Place, ReportArguments};
 use crate::command_error::CommandError;
 use crate::console::tell;
 use crate::exit_code::Exit;
-use crate::output::{cannot_write, check_file, empty, open_alone};
+use crate::output::{cannot_write, check_file, empty, journal_files, open_alone};
 use crate::report;
 
 pub(crate) fn execute(arguments: &ReportArguments) -> Result<Exit, CommandError> {
@@ -17,7 +17,7 @@ pub(crate) fn execute(arguments: &ReportArguments) -> Result<Exit, CommandError>
         Place::Standard => None,
     };
     if let Some(output) = output {
-        let own = ["journal.jsonl", "lock", "reserve"].map(|name| source.join(name));
+        let own = journal_files(source);
         let others: Vec<&Path> = own.iter().map(AsRef::as_ref).chain([source]).collect();
         check_file("page", output, &others).map_err(CommandError::new)?;
     }

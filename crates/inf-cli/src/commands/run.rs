@@ -15,6 +15,7 @@ use inf_engine::journal::Journal;
 use inf_engine::resources::{ResourceManager, ResourceMetrics};
 use tokio::time::Instant;
 
+use super::new_folder::NewFolder;
 use super::preparation::{bind, load, load_parameters, problems_of_resources, warn};
 use crate::arguments::{InputArguments, Place, Policy, RunArguments};
 use crate::command_error::{CommandError, io_reason};
@@ -27,7 +28,7 @@ use crate::interrupt::{Asks, GRACE, on_interrupt};
 #[cfg(feature = "tui")]
 use crate::live::LiveView;
 use crate::metrics::{MetricsServer, Watched};
-use crate::output::{ResultWriter, check_file, open_alone};
+use crate::output::{ResultWriter, check_file, journal_files, open_alone};
 use crate::progress::ProgressDisplay;
 use crate::summary::{Summary, Tally};
 
@@ -46,7 +47,13 @@ pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
         warn(prepared.pipeline.graph());
     }
     super::block_on(async {
-        let (asks, interrupt) = on_interrupt()?;
+        let last_words = if arguments.checkpoint_dir.is_some() {
+            "stopped at once: what was in flight was given up; the same command goes on with what was not finished"
+        } else {
+            "stopped at once: what was in flight was given up; results that were written are whole"
+        };
+        let is_silent = arguments.quiet || arguments.json;
+        let (asks, interrupt) = on_interrupt((!is_silent).then_some(last_words))?;
         Ok(run(arguments, prepared, Some(asks), interrupt, GRACE).await)
     })
 }
@@ -134,13 +141,12 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         arguments.models.params.as_ref(),
         file(input),
     ];
-    let journal_files = arguments.checkpoint_dir.iter().flat_map(|folder| {
-        let names = ["journal.jsonl", "lock"];
-        names.map(|name| folder.join(name))
-    });
-    let journal_files: Vec<PathBuf> = journal_files.collect();
-    let sources = sources.into_iter().flatten().chain(&journal_files);
+    let folder = arguments.checkpoint_dir.iter();
+    let of_journal: Vec<PathBuf> = folder.flat_map(|folder| journal_files(folder)).collect();
+    let sources = sources.into_iter().flatten().chain(&of_journal);
     let sources: Vec<&Path> = sources.map(AsRef::as_ref).collect();
+    let new_folder = arguments.checkpoint_dir.as_deref();
+    let new_folder = new_folder.and_then(NewFolder::unless_there);
     // It is there before it is looked whether something else would be written to it.
     let journal = arguments.checkpoint_dir.as_ref().map(|folder| {
         let opened = if arguments.replay {
@@ -151,6 +157,8 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         opened.map_err(|error| error.to_string())
     });
     let journal = keep(&mut problems, journal.transpose()).flatten();
+    // Taken away before the journal is closed, so that no other run has opened it by then.
+    let new_folder = new_folder;
     if let Place::File(output) = &arguments.output {
         keep(&mut problems, check_file("output", output, &sources));
     }
@@ -197,6 +205,9 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
     };
     // Last, because it empties the file that is there.
     let writer = ResultWriter::open(&arguments.output).map_err(CommandError::new)?;
+    if let Some(folder) = new_folder {
+        folder.keep();
+    }
     let mut settings = settings(arguments);
     let profile = arguments.profile.as_ref().map(|_| Profile::new());
     if let Some(profile) = &profile {
@@ -343,17 +354,6 @@ async fn run(
         metrics,
     } = prepared;
     let is_silent = arguments.quiet || arguments.json;
-    let watched = metrics.map(|(server, nodes)| {
-        let watched = Watched::new(pipeline.resources(), &nodes, budget.as_ref());
-        let url = server.url();
-        let served = server.serve(watched.clone());
-        match served {
-            Err(problem) => tell(format_args!("error: {problem}")),
-            Ok(()) if !is_silent => tell(format_args!("metrics at {url}")),
-            Ok(()) => {}
-        }
-        watched
-    });
     if let (Some(journal), Some(folder), false) = (&journal, &arguments.checkpoint_dir, is_silent) {
         let file = folder.join("journal.jsonl");
         let notices = journal.notices().iter();
@@ -365,6 +365,17 @@ async fn run(
     if arguments.preserve_order {
         results = results.in_order();
     }
+    let watched = metrics.map(|(server, nodes)| {
+        let watched = Watched::new(&pipeline, &nodes, budget.as_ref(), results.progress());
+        let url = server.url();
+        let served = server.serve(watched.clone());
+        match served {
+            Err(problem) => tell(format_args!("error: {problem}")),
+            Ok(()) if !is_silent => tell(format_args!("metrics at {url}")),
+            Ok(()) => {}
+        }
+        watched
+    });
     // What has ended at the same time is written in the same breath.
     let mut results = results.ready_chunks(RESULTS_AT_ONCE);
 
@@ -395,7 +406,7 @@ async fn run(
                 let progress = results.get_ref().progress();
                 if is_interrupted && !is_told {
                     is_told = true;
-                    display.stopping(Some(progress.inputs_in_flight), grace);
+                    display.stopping(progress.inputs_in_flight, grace);
                 }
                 display.show(&progress, total.get());
                 if let Some(watched) = &watched {

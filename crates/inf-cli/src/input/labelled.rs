@@ -4,6 +4,7 @@ use inf_engine::optimization::{Dataset, Example};
 use inf_engine::value::Schema;
 use serde_json::{Value as Json, json};
 
+use super::records::check;
 use super::{InputSource, Records};
 
 /// The bad records that are told.
@@ -31,13 +32,15 @@ pub(crate) fn read_labelled(
     };
     let name = source.name.clone();
     let again = source.reopened();
-    let records =
-        Records::new(source, &Schema::from_json(with_answer)).map_err(|problem| vec![problem])?;
+    let records = Records::new(source, &Schema::from_json(with_answer));
+    // What the pipeline takes is checked once the answer is taken away.
+    let mut records = records.map_err(|problem| vec![problem])?.unchecked();
     let is_input_too = schema.as_json()["properties"].get(expect).is_some();
     let mut examples = Vec::new();
     let mut problems = Vec::new();
     let mut more = 0;
-    for (index, record) in records.take(limit).enumerate() {
+    for _ in 0..limit {
+        let Some(record) = records.next() else { break };
         let example = record.and_then(|record| {
             let example = example(
                 Json::from(&record),
@@ -46,7 +49,7 @@ pub(crate) fn read_labelled(
                 schema,
                 is_input_too,
             );
-            example.map_err(|problem| format!("{name}, input {index}: {problem}"))
+            example.map_err(|problem| format!("{}: {problem}", records.place()))
         });
         match example {
             Ok(example) => examples.push(example),
@@ -110,8 +113,11 @@ fn with_field(schema: &Json, field: &str) -> Json {
 
 fn no_field(option: &str, name: &str, fields: &serde_json::Map<String, Json>) -> String {
     let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-    let names = names.join("`, `");
-    format!("it has no field `{name}`, which {option} names; it has `{names}`")
+    let instead = match &*names {
+        [] => "it has no other".to_owned(),
+        names => format!("it has `{}`", names.join("`, `")),
+    };
+    format!("it has no field `{name}`, which {option} names; {instead}")
 }
 
 fn example(
@@ -150,8 +156,6 @@ fn example(
             ));
         }
     };
-    schema
-        .check(&input)
-        .map_err(|error| format!("the input does not fit the pipeline: {error}"))?;
+    check(&input, schema)?;
     Ok(Example::new(input).expecting(expected))
 }

@@ -49,6 +49,8 @@ impl Unreadable {
 /// The inputs of a source, checked against the pipeline's input.
 pub(crate) struct Records {
     name: String,
+    /// Where the record begins that was given last, from 1.
+    line: u64,
     format: Format,
     schema: Schema,
 }
@@ -97,9 +99,23 @@ impl Records {
         };
         Ok(Self {
             name,
+            line: 0,
             format,
             schema: schema.clone(),
         })
+    }
+
+    /// The same without a check: whoever reads them has one of their own.
+    pub(super) fn unchecked(self) -> Self {
+        Self {
+            schema: Schema::any(),
+            ..self
+        }
+    }
+
+    /// Where the record is that was given last.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.name, self.line)
     }
 
     /// The number of records, up to `limit`; none is parsed.
@@ -111,28 +127,18 @@ impl Records {
         count as u64
     }
 
-    fn sentence(&self, line: u64, unreadable: &Unreadable) -> String {
+    fn sentence(&self, unreadable: &Unreadable) -> String {
         let Unreadable { column, message } = unreadable;
-        let name = &self.name;
+        let place = self.place();
         match column {
-            Some(column) => format!("{name}:{line}:{column}: {message}"),
-            None => format!("{name}:{line}: {message}"),
+            Some(column) => format!("{place}:{column}: {message}"),
+            None => format!("{place}: {message}"),
         }
     }
 
     fn check(&self, json: Json) -> Result<Value, Unreadable> {
-        if self.schema.is_any() {
-            return Ok(json.into());
-        }
-        match self.schema.check(&json) {
-            Ok(()) => Ok(json.into()),
-            Err(error) => {
-                let wanted = wanted(&self.schema);
-                let message =
-                    format!("the input does not fit the pipeline: {error}; it takes {wanted}");
-                Err(Unreadable::here(message))
-            }
-        }
+        check(&json, &self.schema).map_err(Unreadable::here)?;
+        Ok(json.into())
     }
 }
 
@@ -153,9 +159,21 @@ impl Iterator for Records {
                 (record.line, record.content.map(|row| cells.to_json(row)))
             }
         };
+        self.line = line;
         let checked = json.and_then(|json| self.check(json));
-        Some(checked.map_err(|unreadable| self.sentence(line, &unreadable)))
+        Some(checked.map_err(|unreadable| self.sentence(&unreadable)))
     }
+}
+
+/// Whether `input` is what a pipeline takes; if it is not, what it takes.
+pub(super) fn check(input: &Json, schema: &Schema) -> Result<(), String> {
+    if schema.is_any() {
+        return Ok(());
+    }
+    schema.check(input).map_err(|error| {
+        let wanted = wanted(schema);
+        format!("the input does not fit the pipeline: {error}; it takes {wanted}")
+    })
 }
 
 /// What a pipeline takes, in a few words.

@@ -30,7 +30,7 @@ const COLUMNS: [Column; 11] = [
     },
     Column {
         heading: "in flight",
-        width: 9,
+        width: IN_FLIGHT,
         rank: 0,
         cell: in_flight,
     },
@@ -108,6 +108,9 @@ const COLUMNS: [Column; 11] = [
         },
     },
 ];
+
+/// The width of what is in flight.
+const IN_FLIGHT: usize = 9;
 
 /// The width of a cost.
 const COST: usize = 8;
@@ -226,11 +229,20 @@ fn in_flight(endpoint: &EndpointFigures, palette: &Palette) -> Span<'static> {
         configured,
         ..
     } = endpoint;
-    if limit < configured {
-        Span::styled(format!("{in_flight}/{limit}↓"), palette.warning)
-    } else {
-        Span::raw(format!("{in_flight}/{limit}"))
+    // What does not fit into its column moves those behind it.
+    let [shown, most] = [in_flight, limit].map(|count| match count {
+        10_000.. => format!("{}k", count / 1000),
+        _ => count.to_string(),
+    });
+    let mut text = format!("{shown}/{most}");
+    if limit >= configured {
+        return Span::raw(text);
     }
+    // Where there is no room for the arrow, the colour says it.
+    if text.len() < IN_FLIGHT {
+        text.push('↓');
+    }
+    Span::styled(text, palette.warning)
 }
 
 /// A count that is coloured once there is something.
@@ -244,6 +256,28 @@ fn counted(count: u64, style: ratatui::style::Style) -> Span<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_flight_fits_its_column() {
+        let palette = Palette::plain();
+        for (shown, limit, configured, expected) in [
+            (5, 8, 16, "5/8↓"),
+            (999, 1000, 2000, "999/1000↓"),
+            (1000, 1000, 2000, "1000/1000"),
+            (12_345, 20_000, 20_000, "12k/20k"),
+            (100_000, 100_000, 200_000, "100k/100k"),
+        ] {
+            let endpoint = EndpointFigures {
+                in_flight: shown,
+                limit,
+                configured,
+                ..EndpointFigures::default()
+            };
+            let cell = in_flight(&endpoint, &palette);
+            assert_eq!(cell.content, expected);
+            assert!(cell.width() <= IN_FLIGHT);
+        }
+    }
 
     #[test]
     fn costs_fit_their_column() {

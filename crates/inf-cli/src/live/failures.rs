@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use inf_engine::Value;
-use inf_engine::execution::{BatchResult, ErrorKind};
+use inf_engine::execution::BatchResult;
 
 use crate::console::shorten;
+use crate::summary::was_stopped;
 
 /// A failed input.
 #[derive(Debug, Clone)]
@@ -31,10 +32,7 @@ impl RecentFailures {
     /// Takes note of a result; what was stopped is no failure.
     pub(super) fn note(&mut self, result: &BatchResult<Value>) {
         let Err(error) = &result.output else { return };
-        if matches!(
-            error.kind,
-            ErrorKind::Cancelled | ErrorKind::Budget | ErrorKind::Journal
-        ) {
+        if was_stopped(error) {
             return;
         }
         let kind = error.kind.as_str();

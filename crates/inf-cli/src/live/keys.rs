@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -25,7 +25,8 @@ struct Shared {
 /// What a key is for.
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
-    Stop,
+    /// Typed by this key.
+    Stop(KeyCode),
     Help,
     NoHelp,
 }
@@ -34,12 +35,17 @@ impl Keys {
     /// How long nothing may be typed before it is looked whether the run has ended.
     const PATIENCE: Duration = Duration::from_millis(50);
 
+    /// The same key after less is one that is held down: its first repetition comes after half a
+    /// second or so, and the others faster.
+    const HELD: Duration = Duration::from_millis(700);
+
     /// Reads keys until it is dropped; those for stopping are `asks`.
     pub(super) fn read(asks: Asks) -> Self {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("keys".to_owned());
         let thread = thread.spawn(move || {
+            let mut last = None;
             while !theirs.has_ended.load(Ordering::Relaxed) {
                 let wish = match event::poll(Self::PATIENCE) {
                     Ok(false) => continue,
@@ -47,7 +53,13 @@ impl Keys {
                     Err(error) => Err(error),
                 };
                 match wish {
-                    Ok(Some(Wish::Stop)) => asks.stop(),
+                    Ok(Some(Wish::Stop(key))) => {
+                        let typed = (key, Instant::now());
+                        if !is_held(last, typed) {
+                            asks.stop();
+                        }
+                        last = Some(typed);
+                    }
                     Ok(Some(Wish::Help)) => {
                         theirs.with_help.fetch_xor(true, Ordering::Relaxed);
                     }
@@ -80,6 +92,12 @@ impl Drop for Keys {
     }
 }
 
+/// Whether what was typed comes from the key that was typed `last`, held down: it comes again and
+/// again then, and to stop a second time gives up what is paid for.
+fn is_held(last: Option<(KeyCode, Instant)>, (key, at): (KeyCode, Instant)) -> bool {
+    last.is_some_and(|(known, before)| known == key && at.duration_since(before) < Keys::HELD)
+}
+
 fn wish(event: &Event) -> Option<Wish> {
     let Event::Key(KeyEvent {
         code,
@@ -90,13 +108,16 @@ fn wish(event: &Event) -> Option<Wish> {
     else {
         return None;
     };
-    if *kind == KeyEventKind::Release {
+    if *kind != KeyEventKind::Press {
         return None;
     }
-    match (code, modifiers.contains(KeyModifiers::CONTROL)) {
-        (KeyCode::Char('q' | 'Q'), false) | (KeyCode::Char('c'), true) => Some(Wish::Stop),
-        (KeyCode::Char('?' | 'h'), false) => Some(Wish::Help),
-        (KeyCode::Esc, _) => Some(Wish::NoHelp),
+    // With Alt it is another key, and so is what follows Escape at once.
+    let is_plain = modifiers.difference(KeyModifiers::SHIFT).is_empty();
+    match code {
+        KeyCode::Char('q' | 'Q') if is_plain => Some(Wish::Stop(*code)),
+        KeyCode::Char('c') if *modifiers == KeyModifiers::CONTROL => Some(Wish::Stop(*code)),
+        KeyCode::Char('?' | 'h') if is_plain => Some(Wish::Help),
+        KeyCode::Esc => Some(Wish::NoHelp),
         _ => None,
     }
 }
@@ -112,13 +133,32 @@ mod tests {
             assert_eq!(wish(&event), expected, "{event:?}");
         };
         let none = KeyModifiers::NONE;
-        check(KeyCode::Char('q'), none, Some(Wish::Stop));
-        check(KeyCode::Char('c'), KeyModifiers::CONTROL, Some(Wish::Stop));
+        let (q, c) = (KeyCode::Char('q'), KeyCode::Char('c'));
+        check(q, none, Some(Wish::Stop(q)));
+        check(c, KeyModifiers::CONTROL, Some(Wish::Stop(c)));
         check(KeyCode::Char('c'), none, None);
         check(KeyCode::Char('?'), KeyModifiers::SHIFT, Some(Wish::Help));
         check(KeyCode::Esc, none, Some(Wish::NoHelp));
         check(KeyCode::Char('h'), KeyModifiers::CONTROL, None);
+        check(q, KeyModifiers::ALT, None);
+        let mut repeated = KeyEvent::new(q, none);
+        repeated.kind = KeyEventKind::Repeat;
+        assert_eq!(wish(&Event::Key(repeated)), None);
         let resized = Event::Resize(80, 24);
         assert_eq!(wish(&resized), None);
+    }
+
+    #[test]
+    fn a_key_that_is_held_down_is_typed_once() {
+        let first = Instant::now();
+        let after = |key, milliseconds| {
+            let typed = first + Duration::from_millis(milliseconds);
+            (KeyCode::Char(key), typed)
+        };
+        assert!(!is_held(None, after('q', 0)));
+        assert!(is_held(Some(after('q', 0)), after('q', 500)));
+        assert!(is_held(Some(after('q', 500)), after('q', 533)));
+        assert!(!is_held(Some(after('q', 0)), after('q', 900)));
+        assert!(!is_held(Some(after('c', 0)), after('q', 10)));
     }
 }

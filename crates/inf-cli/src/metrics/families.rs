@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use inf_engine::execution::{Budget, NodeReport, Progress};
+use inf_engine::graph::{InferenceGraph, Operation};
 use inf_engine::resources::ResourceMetrics;
 
 use super::exposition::{Exposition, Kind, Label};
@@ -190,6 +191,26 @@ pub(super) fn tell_budget(out: &mut Exposition, budget: &Budget) {
     out.family("inf_budget_spent", Kind::Counter, "What of it was spent.");
     for (unit, (_, spent)) in numbers() {
         out.sample(&[("unit", unit)], spent);
+    }
+}
+
+/// The rows of the nodes of a graph that did nothing yet.
+pub(super) fn idle_rows<'r>(graph: &'r InferenceGraph, none: &'r ResourceMetrics) -> Rows<'r> {
+    let calls = graph.nodes().iter().filter_map(|node| {
+        let Operation::Llm(call) = node.operation() else {
+            return None;
+        };
+        let labels = vec![
+            ("pipeline", graph.name()),
+            ("node", node.name()),
+            ("alias", call.alias.as_str()),
+        ];
+        Some((labels, none))
+    });
+    Rows {
+        prefix: "inf_node",
+        whose: "node",
+        all: calls.collect(),
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use inf_engine::execution::{Budget, NodeMetrics, Progress};
-use inf_engine::resources::ResourceManager;
+use inf_engine::execution::{Budget, NodeMetrics, Pipeline, Progress};
+use inf_engine::graph::InferenceGraph;
+use inf_engine::resources::{ResourceManager, ResourceMetrics};
 
 use super::exposition::{Exposition, MEDIA_TYPE};
-use super::families::{Rows, node_rows, tell_budget, tell_limits, tell_rows, tell_run};
+use super::families::{Rows, idle_rows, node_rows, tell_budget, tell_limits, tell_rows, tell_run};
 
 /// An address that numbers will be served at: nobody else can take it.
 #[derive(Debug)]
@@ -27,10 +28,11 @@ pub(crate) struct Watched(Arc<Inner>);
 
 struct Inner {
     resources: Arc<ResourceManager>,
+    graph: Arc<InferenceGraph>,
     nodes: NodeMetrics,
     budget: Option<Budget>,
     /// As it was lately.
-    progress: Mutex<Option<Progress>>,
+    progress: Mutex<Progress>,
 }
 
 impl MetricsServer {
@@ -80,39 +82,38 @@ impl MetricsServer {
 }
 
 impl Watched {
+    /// What there is of a run of `pipeline` that has just begun.
     pub(crate) fn new(
-        resources: &Arc<ResourceManager>,
+        pipeline: &Pipeline,
         nodes: &NodeMetrics,
         budget: Option<&Budget>,
+        progress: Progress,
     ) -> Self {
         Self(Arc::new(Inner {
-            resources: Arc::clone(resources),
+            resources: Arc::clone(pipeline.resources()),
+            graph: Arc::clone(pipeline.graph()),
             nodes: nodes.clone(),
             budget: budget.cloned(),
-            progress: Mutex::default(),
+            progress: Mutex::new(progress),
         }))
     }
 
     /// Notes how far the run is.
     pub(crate) fn note(&self, progress: Progress) {
-        *self
-            .0
+        *self.progress() = progress;
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0
             .progress
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(progress);
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self) -> String {
         let inner = &self.0;
         let mut out = Exposition::default();
-        let progress = inner
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(progress) = progress.as_ref() {
-            tell_run(&mut out, progress);
-        }
-        drop(progress);
+        tell_run(&mut out, &self.progress());
         if let Some(budget) = &inner.budget {
             tell_budget(&mut out, budget);
         }
@@ -132,7 +133,48 @@ impl Watched {
         };
         tell_rows(&mut out, &rows);
         tell_limits(&mut out, &rows);
-        tell_rows(&mut out, &node_rows(&inner.nodes.nodes()));
+        let nodes = inner.nodes.nodes();
+        // Nodes are known once the run has come to its first turn.
+        let none = ResourceMetrics::default();
+        let rows = if nodes.is_empty() {
+            idle_rows(&inner.graph, &none)
+        } else {
+            node_rows(&nodes)
+        };
+        tell_rows(&mut out, &rows);
         out.into_text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use inf_engine::Value;
+    use inf_engine::clients::simulated::SimulatedSettings;
+    use inf_engine::resources::ResourceConfig;
+
+    use super::*;
+
+    /// Who watches adds up what counters grow by, from their first number on.
+    #[tokio::test]
+    async fn all_counters_are_there_before_anything_happens() {
+        let text = "version: 1\nname: one\ninput: any\nnodes:\n  \
+                    answer: { llm: fast, prompt: \"{input}\" }\noutput: answer\n";
+        let graph = InferenceGraph::from_text(text).expect("a pipeline");
+        let resources = ResourceConfig::simulated(["fast"], &SimulatedSettings::default());
+        let pipeline = graph.bind(resources).expect("bound");
+        // The run's first turn comes when this test waits, and it does not.
+        let results = pipeline.stream(Vec::<Value>::new());
+        let watched = Watched::new(&pipeline, &NodeMetrics::new(), None, results.progress());
+        let told = watched.tell();
+        for counter in [
+            "inf_inputs_total{outcome=\"succeeded\"} 0",
+            "inf_endpoint_requests_total{alias=\"fast\",endpoint=\"fast\",model=\"simulated\"} 0",
+            "inf_node_answers_total{pipeline=\"one\",node=\"answer\",alias=\"fast\"} 0",
+        ] {
+            assert!(
+                told.lines().any(|line| line == counter),
+                "{counter}\n{told}"
+            );
+        }
     }
 }

@@ -24,11 +24,35 @@ pub(super) struct Sample {
     pub(super) input: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<String>,
-    pub(super) message: String,
+    /// Left out without `--contents` if it may quote what was asked or answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<String>,
     pub(super) attempts: usize,
     /// What the model answered, if that is what is wrong; only with `--contents`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) answer: Option<String>,
+}
+
+/// The kinds of failures whose messages quote nothing. All others may hold what was asked or
+/// answered: those about values do, host functions may, and servers quote requests that they refuse.
+const QUOTE_NOTHING: [&str; 12] = [
+    "unreachable",
+    "timeout",
+    "authentication",
+    "rate_limited",
+    "server",
+    "unknown_parameter",
+    "too_many_turns",
+    "budget",
+    "journal",
+    "not_recorded",
+    "cancelled",
+    "runtime",
+];
+
+/// The message of a failure of this kind, unless it may quote what is no part of the page.
+pub(super) fn tellable<'m>(kind: &str, message: &'m str, with_contents: bool) -> Option<&'m str> {
+    (with_contents || QUOTE_NOTHING.contains(&kind)).then_some(message)
 }
 
 pub(super) fn causes(failed: FailedInputs, with_contents: bool) -> Vec<Cause> {
@@ -44,7 +68,8 @@ pub(super) fn causes(failed: FailedInputs, with_contents: bool) -> Vec<Cause> {
                 run: failed.run.get(),
                 input: failed.index,
                 path: failed.failure.path.as_deref().map(str::to_owned),
-                message: failed.failure.message.clone(),
+                message: tellable(&failed.failure.kind, &failed.failure.message, with_contents)
+                    .map(str::to_owned),
                 attempts: failed.failure.attempts.len() + 1,
                 answer: with_contents
                     .then(|| failed.failure.answer.as_deref().map(str::to_owned))

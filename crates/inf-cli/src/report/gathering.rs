@@ -1,6 +1,7 @@
 //! [`Gathering`]: what a source tells, until all of it is known.
 
 use std::hash::Hash;
+use std::iter;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
@@ -252,8 +253,16 @@ fn rows(
         .collect()
 }
 
-/// Whether everything that a graph names is in it: sources are files, which may be damaged.
+/// Whether everything that a graph names is in it, and nothing nests deeper than graphs do, or around
+/// in a circle: sources are files, which may be damaged.
 fn is_sound(outline: &GraphOutline) -> bool {
+    /// The engine allows fewer.
+    const DEEPEST: usize = 64;
+    let around = |region: &usize| outline.nodes[outline.regions[*region].owner].region;
+    let is_flat = |region: usize| {
+        let nested = iter::successors(Some(region), around);
+        nested.take(DEEPEST + 1).count() <= DEEPEST
+    };
     let is_node = |place: usize| place < outline.nodes.len();
     let regions = outline.nodes.iter().filter_map(|node| node.region);
     let edges = outline.edges.iter();
@@ -264,4 +273,5 @@ fn is_sound(outline: &GraphOutline) -> bool {
         && regions
             .into_iter()
             .all(|region| region < outline.regions.len())
+        && (0..outline.regions.len()).all(is_flat)
 }

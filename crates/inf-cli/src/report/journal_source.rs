@@ -22,6 +22,7 @@ use super::tally::Ending;
 use crate::command_error::CommandError;
 use crate::failed_inputs::FailedInputs;
 use crate::node_path;
+use crate::run_end;
 
 /// Reads the journal in `folder`.
 pub(super) fn read(folder: &Path, with_contents: bool) -> Result<Report, CommandError> {
@@ -35,16 +36,21 @@ pub(super) fn read(folder: &Path, with_contents: bool) -> Result<Report, Command
         has_costs: true,
         goes_on: is_being_written == Some(true),
     };
-    let mut reading = Reading::default();
+    let mut reading = Reading {
+        with_contents,
+        ..Reading::default()
+    };
     for notice in reader.read(|record| reading.take(record)).map_err(told)? {
         reading.gathering.notes.push(format!("{notice}."));
     }
-    Ok(reading.report(source, is_being_written, with_contents))
+    Ok(reading.report(source, is_being_written))
 }
 
 /// What was read so far.
 #[derive(Default)]
 struct Reading {
+    /// Whether the page may have what was asked and answered.
+    with_contents: bool,
     gathering: Gathering,
     pipelines: HashMap<PipelineNumber, Arc<PipelineRecord>>,
     runs: IndexMap<RunNumber, ReadRun>,
@@ -211,6 +217,7 @@ impl Reading {
         ending: Ending,
         message: Option<&str>,
     ) -> u32 {
+        let message = message.and_then(|said| failures::tellable(kind, said, self.with_contents));
         self.gathering
             .unanswered(series, kind, ending != Ending::Failed, message);
         self.gathering.kind(kind)
@@ -237,9 +244,10 @@ impl Reading {
             series,
             run: call.run.get(),
             input: None,
-            began: began_at.as_millis() * 1000,
-            waited: micros(waited),
-            took: micros(took),
+            // Sums of damaged moments stay within bounds.
+            began: began_at.as_millis().saturating_mul(1000).min(1 << 60),
+            waited: micros(waited).min(1 << 60),
+            took: micros(took).min(1 << 60),
             ending,
             kind,
             attempt,
@@ -269,12 +277,8 @@ impl Reading {
         self.failed.take(record);
     }
 
-    fn report(
-        mut self,
-        source: Source,
-        is_being_written: Option<bool>,
-        with_contents: bool,
-    ) -> Report {
+    fn report(mut self, source: Source, is_being_written: Option<bool>) -> Report {
+        let with_contents = self.with_contents;
         for (mut sent, input) in self.sent {
             sent.input = self.places.get(&input).copied();
             self.gathering.sent(sent);
@@ -321,13 +325,7 @@ impl ReadRun {
         is_being_written: Option<bool>,
     ) -> Run {
         let counts = self.end.as_ref().map(|end| end.counts);
-        let end = match (&self.end, is_being_written) {
-            (Some(end), _) => &end.why,
-            (None, Some(false)) => "interrupted",
-            // Earlier ones of the same process may go on, too.
-            (None, Some(true)) => "goes on, or was interrupted",
-            (None, None) => "no end is recorded",
-        };
+        let end = run_end::described(self.end.as_ref(), is_being_written);
         let began_at = self.began.at.as_millis();
         let pipeline = pipelines.get(&self.began.pipeline);
         #[expect(clippy::cast_precision_loss, reason = "exact for 285 thousand years")]
@@ -352,7 +350,7 @@ fn micros(duration: Duration) -> u64 {
 }
 
 fn ended_at(began: Timestamp, took: Duration) -> Timestamp {
-    Timestamp::from_millis(began.as_millis() + micros(took) / 1000)
+    Timestamp::from_millis(began.as_millis().saturating_add(micros(took) / 1000))
 }
 
 #[expect(

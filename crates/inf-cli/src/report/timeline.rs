@@ -1,5 +1,7 @@
 //! [`Timeline`]: every request in columns, and how many there were at a time.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexSet;
 use serde::Serialize;
 
@@ -107,17 +109,15 @@ impl Timeline {
         let length = sent.iter().map(|sent| clock.tick(sent.began + sent.took));
         let length = length.max().unwrap_or(0).max(1);
         let mut density: Vec<Counts> = names.iter().map(|_| Counts::new(length)).collect();
-        let mut runs: Vec<(u64, u64, u64)> = Vec::new();
+        let mut runs: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for sent in &sent {
             let ready = clock.tick(sent.began.saturating_sub(sent.waited));
             let (began, ended) = (clock.tick(sent.began), clock.tick(sent.began + sent.took));
             density[endpoint_of[sent.series as usize]].note(sent.ending, ready, began, ended);
-            match runs.iter_mut().find(|run| run.0 == sent.run) {
-                Some(run) => *run = (run.0, run.1.min(ready), run.2.max(ended)),
-                None => runs.push((sent.run, ready, ended)),
-            }
+            let run = runs.entry(sent.run).or_insert((ready, ended));
+            *run = (run.0.min(ready), run.1.max(ended));
         }
-        runs.sort_unstable();
+        let runs = runs.into_iter();
         let of_endpoint = |name: &str| {
             let pauses = pauses.iter().filter(|pause| pause.endpoint == name);
             let pauses = pauses.map(|pause| (clock.tick(pause.from), clock.tick(pause.until)));
@@ -138,7 +138,9 @@ impl Timeline {
             density: density.into_iter().map(Counts::density).collect(),
             pauses: names.iter().map(|name| of_endpoint(name)).collect(),
             endpoints: names.into_iter().map(str::to_owned).collect(),
-            runs,
+            runs: runs
+                .map(|(run, (from, until))| (run, from, until))
+                .collect(),
         }
     }
 }

@@ -140,7 +140,7 @@ fn report(trace: Trace, source: Source) -> Report {
     let mut calls: Vec<&Event> = events.iter().filter(|event| event.cat == "call").collect();
     calls.sort_by_key(|event| event.ts);
     let mut calls_of_run: HashMap<u64, u64> = HashMap::new();
-    let mut runs = events.iter().filter(|event| event.cat == "run");
+    let runs = events.iter().filter(|event| event.cat == "run");
     for event in calls {
         let Some(endpoint) = processes.get(&event.pid) else {
             continue;
@@ -189,8 +189,7 @@ fn report(trace: Trace, source: Source) -> Report {
             cost: 0,
         });
     }
-    for number in 0.. {
-        let Some(event) = runs.next() else { break };
+    for (number, event) in (0..).zip(runs) {
         gathering.runs.push(Run {
             number: number + 1,
             pipeline: event.name.clone(),

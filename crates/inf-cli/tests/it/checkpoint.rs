@@ -217,14 +217,49 @@ fn nothing_is_written_over_a_journal() {
     let workplace = workplace(&server, 3);
     workplace.inf(RUN);
     let before = workplace.read("night/journal.jsonl");
-    for option in ["-o", "-o results.jsonl --profile"] {
-        let ended = workplace.inf(&format!(
-            "run pipeline.yaml -i pairs.jsonl -r resources.yaml --checkpoint-dir night {option} night/journal.jsonl"
-        ));
-        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains("would be lost"), "{}", ended.stderr);
+    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml --checkpoint-dir night";
+    for command in [
+        &format!("{run} -o"),
+        &format!("{run} -o results.jsonl --profile"),
+        "journal night export -o",
+        "report night -o",
+    ] {
+        for file in ["journal.jsonl", "lock", "reserve"] {
+            let ended = workplace.inf(&format!("{command} night/{file}"));
+            assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+            assert!(ended.stderr.contains("would be lost"), "{}", ended.stderr);
+        }
         assert_eq!(workplace.read("night/journal.jsonl"), before);
     }
+}
+
+/// Whoever finds an empty journal wonders what it is of.
+#[test]
+fn a_run_that_is_refused_leaves_no_new_journal() {
+    let workplace = Workplace::new();
+    workplace.write_pairs(1);
+    let refused = |options: &str| {
+        let ended = workplace.inf(&format!("run pipeline.yaml {options}"));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("Usage"), "{}", ended.stderr);
+    };
+    refused("-i missing.jsonl --checkpoint-dir new/night");
+    refused("-i pairs.jsonl -o new/results.jsonl/x --checkpoint-dir new/night --budget-usd 1");
+    assert!(!workplace.path("new").exists());
+    // Neither what was there, nor what is used.
+    std::fs::create_dir(workplace.path("old")).expect("a folder");
+    refused("-i pairs.jsonl --checkpoint-dir old --budget-usd 1");
+    assert!(workplace.path("old").exists());
+    let ended = workplace
+        .inf("run pipeline.yaml -i pairs.jsonl -o results.jsonl --checkpoint-dir new/night");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    refused("-i missing.jsonl --checkpoint-dir new/night");
+    assert!(
+        workplace
+            .inf("journal new/night")
+            .stdout
+            .contains("calls    3")
+    );
 }
 
 #[test]

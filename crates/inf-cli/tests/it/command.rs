@@ -273,3 +273,34 @@ pub(crate) fn send_signal(child: &Child, signal: &str) {
 pub(crate) fn skipped_without(what: &str) {
     eprintln!("skipped: there is no {what} here");
 }
+
+/// The head and the body of the one request that a connection brings.
+pub(crate) fn read_request(stream: &TcpStream) -> (String, String) {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    let _ = reader.read_exact(&mut body);
+    (head, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Answers it with JSON, and closes the connection; each of `headers` ends its line.
+pub(crate) fn answer_request(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
+    let length = body.len();
+    // A peer that has seen enough is no error.
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    );
+}

@@ -47,15 +47,25 @@ fn every_shell_has_a_script_that_it_can_read() {
     }
 }
 
-/// What Tab gives in bash.
+/// What Tab gives in bash; with `Workplace`'s `pipeline.yaml` and a folder `night` there.
 #[test]
-fn bash_completes_commands_options_and_values() {
+fn bash_completes_commands_options_values_and_files() {
     let workplace = Workplace::new();
     workplace.write("inf.bash", workplace.inf("completions bash").stdout);
+    workplace.write("night", "");
     let check = |words: &str, expected: &str| {
+        // What the function that is set for `inf` gives, or else files, as bash does with `-o default`.
         let script = format!(
-            "source ./inf.bash; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _inf inf \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; echo \"${{COMPREPLY[@]}}\""
+            r#"source ./inf.bash
+            set -- $(complete -p inf)
+            [[ $* == *' -o default '* ]] || exit 1
+            while [[ $1 != -F ]]; do shift; done
+            COMP_WORDS=({words})
+            COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+            word=${{COMP_WORDS[COMP_CWORD]}}
+            "$2" inf "$word" "${{COMP_WORDS[COMP_CWORD-1]}}"
+            if ((${{#COMPREPLY[@]}})); then echo "${{COMPREPLY[@]}}"
+            else echo files: $(compgen -f -- "$word" | sort); fi"#
         );
         let bash = Command::new("bash")
             .args(["--norc", "-c", &script])
@@ -71,13 +81,27 @@ fn bash_completes_commands_options_and_values() {
     };
     check("inf ch", "check");
     check("inf run --check", "--checkpoint-dir");
+    check("inf run pipeline.yaml --check", "--checkpoint-dir");
     check("inf run --error-policy con", "continue");
-    check("inf journal night ex", "export");
+    check(
+        "inf run --error-policy ''",
+        "retry-then-fail continue fail-fast",
+    );
+    check("inf run --input pi", "pipeline.yaml");
+    check("inf completions ''", "bash elvish fish powershell zsh");
     // Where there is nothing of these, it is a file.
-    check("inf run pipe", "");
-    assert!(
-        workplace
-            .read("inf.bash")
-            .contains("complete -F _inf -o nosort -o bashdefault -o default inf")
+    check("inf run pipe", "files: pipeline.yaml");
+    let all = "files: inf.bash night pipeline.yaml";
+    for command in ["run", "check", "eval", "graph", "report", "journal", "init"] {
+        check(&format!("inf {command} ''"), all);
+    }
+    check("inf run pipeline.yaml ''", all);
+    check("inf journal ni", "files: night");
+    check("inf journal night ex", "export");
+    check("inf journal night ''", "summary failures calls export");
+    check("inf journal night export ''", all);
+    check(
+        "inf ''",
+        "init run eval check graph simulate journal report completions man",
     );
 }

@@ -95,6 +95,20 @@ fn a_line_for_each_example_is_written() {
     assert_eq!(ended.code, Some(2));
 }
 
+/// What was paid for is shown, whatever becomes of the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_does_not_take_the_report() {
+    let ended = workplace().inf(&format!("{EVAL} --field label --output /dev/full"));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("score    0.6"), "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("can't write /dev/full"),
+        "{}",
+        ended.stderr
+    );
+}
+
 #[test]
 fn other_parameters_give_another_score() {
     let workplace = workplace();
@@ -170,7 +184,7 @@ fn mistakes_are_told_before_anything_is_called() {
     workplace.write("none.jsonl", "");
     workplace.write(
         "half.jsonl",
-        "{\"text\": \"a\", \"sentiment\": 1}\n{\"text\": \"b\"}\n[1]\n{\n",
+        "{\"text\": \"a\", \"sentiment\": 1}\n{\"text\": \"b\"}\n\n[1]\n{\n{\"text\": 7, \"sentiment\": 1}\n{}\n",
     );
     let lines = [
         "--expect sentiment --input half.jsonl",
@@ -184,6 +198,7 @@ fn mistakes_are_told_before_anything_is_called() {
         "--expect sentiment --input labelled.jsonl",
         "--expect sentiment --input labelled.jsonl --input-field sentiment",
         "--expect sentiment --input labelled.jsonl --score judge --judge fast --question=",
+        "--expect sentiment --input labelled.jsonl --score judge --judge nobody --question Why? --resources resources.yaml",
     ];
     let told = lines.map(|line| {
         let ended = workplace.inf(&format!("eval classify.yaml --quiet {line}"));

@@ -75,6 +75,11 @@ fn the_second_exits_at_once_and_leaves_whole_lines() {
     );
     send_signal(&child, "INT");
     assert_eq!(child.wait().expect("an end").code(), Some(130));
+    let last = stderr.last().expect("a line").expect("readable");
+    assert_eq!(
+        last,
+        "stopped at once: what was in flight was given up; results that were written are whole"
+    );
     let written = workplace.read("results.jsonl");
     assert!(written.is_empty() || written.ends_with('\n'));
     results(&written);

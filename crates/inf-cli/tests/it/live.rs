@@ -89,17 +89,22 @@ impl<'w> Terminal<'w> {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    /// What is seen as soon as `text` is; a minute is taken for never.
+    /// What is seen as soon as `text` is.
     fn wait_for(&self, text: &str) -> String {
+        self.wait_until(text, |seen| seen.contains(text))
+    }
+
+    /// What is seen as soon as it is `so`; a minute is taken for never.
+    fn wait_until(&self, so: &str, is_so: impl Fn(&str) -> bool) -> String {
         let began = Instant::now();
         loop {
             let seen = self.seen();
-            if seen.contains(text) {
+            if is_so(&seen) {
                 return seen;
             }
             assert!(
                 began.elapsed() < Duration::from_mins(1),
-                "no `{text}` in\n{seen}"
+                "no `{so}` in\n{seen}"
             );
             std::thread::yield_now();
         }
@@ -158,6 +163,10 @@ fn a_run_on_a_terminal_stops_at_a_key_and_gives_it_back() {
     terminal.press("?");
     terminal.wait_for("begin no more inputs and finish those");
     terminal.press("Escape");
+    // By itself: at once after it, it would be another key.
+    terminal.wait_until("help that is gone", |seen| {
+        !seen.contains("begin no more inputs and finish those")
+    });
     terminal.press("q");
     let seen = terminal.assert_restored(130);
     // The summary comes after it, as it always does.
@@ -189,7 +198,11 @@ fn a_second_key_exits_at_once_and_gives_it_back() {
     terminal.wait_for("being finished, for at most");
     terminal.wait_for("q exit at once");
     terminal.press("q");
-    terminal.assert_restored(130);
+    let seen = terminal.assert_restored(130);
+    assert!(
+        seen.contains("stopped at once: what was in flight was given up"),
+        "{seen}"
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod eval;
 mod graph;
 #[cfg(unix)]
 mod guide;
+mod hedging;
 mod help;
 mod init;
 mod interrupt;

@@ -34,6 +34,11 @@ fn there_is_a_page_for_every_command() {
         // What stands in a text as it is typed, stays so.
         let is_plain = text.lines().all(|line| !line.starts_with('\''));
         assert!(is_plain, "{page}");
+        // What it points to is there.
+        for named in text.lines().filter_map(|line| line.strip_suffix("(1)")) {
+            let named = format!("{}.1", named.replace('\\', ""));
+            assert!(pages.contains(&named), "{page} names {named}");
+        }
         let lint = Command::new("mandoc")
             .args(["-T", "lint", "-W", "error"])
             .arg(workplace.path(&format!("pages/man1/{page}")))
@@ -60,6 +65,25 @@ fn one_page_goes_to_stdout() {
     assert!(page("man").contains(".TH \"INF\""));
     assert!(page("man run").contains("\\-\\-checkpoint\\-dir"));
     assert!(page("man journal export").contains(".TH \"INF-JOURNAL-EXPORT\""));
+    let synopsis = |line: &str| {
+        let page = page(line);
+        let (_, after) = page.split_once(".SH SYNOPSIS\n").expect("a synopsis");
+        let (synopsis, _) = after.split_once("\n.SH ").expect("a next section");
+        let plain = ["\\fB", "\\fI", "\\fR", "\\"];
+        plain
+            .iter()
+            .fold(synopsis.to_owned(), |text, mark| text.replace(mark, ""))
+    };
+    assert_eq!(synopsis("man"), "inf <COMMAND>");
+    assert_eq!(
+        synopsis("man run"),
+        "inf run [OPTIONS] --input <FILE> <PIPELINE>"
+    );
+    assert_eq!(synopsis("man journal"), "inf journal <DIR> [VIEW]");
+    assert_eq!(
+        synopsis("man journal export"),
+        "inf journal <DIR> export [OPTIONS]"
+    );
     let told = |line: &str| workplace.inf(line).stderr;
     assert!(
         told("man rnu").starts_with("error: `inf` has no command `rnu`; there is `init`, `run`")

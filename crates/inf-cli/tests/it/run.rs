@@ -322,23 +322,6 @@ fn timeouts_bound_a_call_and_the_run() {
 }
 
 #[test]
-fn slow_calls_are_sent_twice_where_it_is_asked_for() {
-    let server = Server::start("--latency 5 --latency-spread 1 --answer hash");
-    let workplace = Workplace::new();
-    workplace.write_pairs(100);
-    workplace.write_resources(&server.url);
-    let run = "run pipeline.yaml -i pairs.jsonl -r resources.yaml --json";
-    let hedges = |options: &str| {
-        let ended = workplace.inf(&format!("{run} {options}"));
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        ended.summary()["hedges"].as_u64().expect("a number")
-    };
-    assert_eq!(hedges(""), 0);
-    // At most 5 % of 300 calls.
-    assert!((1..=15).contains(&hedges("--hedge 50")));
-}
-
-#[test]
 fn a_run_that_fails_fast_says_what_it_left() {
     let server = Server::start("--faults 1");
     let workplace = Workplace::new();

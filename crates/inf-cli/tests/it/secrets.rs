@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
 
-use crate::command::{Ended, Workplace};
+use crate::command::{Ended, Workplace, answer_request, read_request};
 use crate::metrics::get;
 
 /// As real ones are, with a character that JSON may write in two ways.
@@ -39,21 +39,7 @@ impl Echo {
 }
 
 fn echo(mut stream: TcpStream, turn: usize) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
-    let mut head = String::new();
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-        head.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    let _ = reader.read_exact(&mut body);
+    let (head, _) = read_request(&stream);
     assert!(head.contains(KEY), "the key was sent");
     let told =
         serde_json::json!({"error": {"message": head, "type": head, "code": KEY}}).to_string();
@@ -68,13 +54,8 @@ fn echo(mut stream: TcpStream, turn: usize) {
         5 => ("403 Forbidden", KEY.to_owned()),
         _ => ("302 Found", html),
     };
-    let length = body.len();
-    // A peer that has seen enough is no error.
-    let _ = write!(
-        stream,
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-request-id: {KEY}\r\nlocation: /{KEY}\r\n\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
+    let headers = format!("x-request-id: {KEY}\r\nlocation: /{KEY}\r\n");
+    answer_request(&mut stream, status, &headers, &body);
 }
 
 /// Fails if the key is in `text`, whole or in a part that is long enough to help.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::RateLimits;
 
 /// What a caller may do about a failed call.
+///
+/// [`ClientError`] shows how a client says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retry {
@@ -21,6 +23,19 @@ pub enum Retry {
 }
 
 /// What went wrong, by cause.
+///
+/// ```
+/// use inf_engine::clients::ClientErrorKind;
+/// use inf_engine::execution::{ErrorKind, ExecutionError};
+///
+/// /// Whether it is worth a look at the key before anything else.
+/// fn is_about_the_key(error: &ExecutionError) -> bool {
+///     error.kind == ErrorKind::Call(ClientErrorKind::Authentication)
+/// }
+///
+/// assert_eq!(ClientErrorKind::RateLimited.as_str(), "rate_limited"); // as in results and metrics
+/// # let _ = is_about_the_key;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientErrorKind {

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use super::{ClientDescription, ClientError, LlmRequest, LlmResponse};
 
 /// The answer of [`LlmClient::send`], as it is being waited for.
+///
+/// [`LlmClient`] shows how to make one: `Box::pin(async move { … })`.
 pub type LlmFuture<'a> =
     Pin<Box<dyn Future<Output = Result<LlmResponse, ClientError>> + Send + 'a>>;
 
@@ -57,6 +59,8 @@ pub enum Delta<'d> {
 
 /// Who is given the pieces of an answer. It must not block: it is called where
 /// the answer is read.
+///
+/// [`Delta`] shows a client that tells pieces, and who hears them.
 pub type DeltaSink<'s> = dyn FnMut(Delta<'_>) + Send + 's;
 
 /// A provider of language models: sends one request and returns its answer.

@@ -86,6 +86,16 @@ pub struct LlmRequest {
 }
 
 /// Fields of a provider's own body.
+///
+/// ```
+/// use inf_engine::prelude::*;
+/// use serde_json::json;
+///
+/// // What no setting of a call says, and the provider takes all the same.
+/// let ask = LlmInference::new("fast").extra("service_tier", "flex").extra("logit_bias", json!({"50256": -100}));
+/// # assert_eq!(ask.trace()?.nodes().len(), 2);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 pub type ExtraFields = serde_json::Map<String, serde_json::Value>;
 
 impl LlmRequest {

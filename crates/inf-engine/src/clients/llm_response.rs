@@ -54,6 +54,21 @@ impl std::ops::AddAssign for Usage {
 }
 
 /// Why a model stopped.
+///
+/// ```
+/// use inf_engine::clients::simulated::{SimulatedClient, SimulatedSettings};
+/// use inf_engine::clients::{FinishReason, LlmClient, LlmRequest};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = SimulatedClient::new("tiny", SimulatedSettings::default())?;
+/// let mut request = LlmRequest::from_prompt("Why is the sky blue?");
+/// request.max_tokens = Some(2);
+/// let response = client.send(&request).await?;
+/// assert_eq!(response.finish_reason, FinishReason::Length); // it is cut off
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FinishReason {
@@ -72,6 +87,24 @@ pub enum FinishReason {
 }
 
 /// How long a call took.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::clients::simulated::{Latency, SimulatedClient, SimulatedSettings};
+/// use inf_engine::clients::{LlmClient, LlmRequest};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let latency = Latency { median_ms: 250.0, ..Latency::default() };
+/// let settings = SimulatedSettings::default().with_latency(latency);
+/// let client = SimulatedClient::new("tiny", settings)?;
+/// let response = client.send(&LlmRequest::from_prompt("Hello.")).await?;
+/// assert_eq!(response.timings.total, Duration::from_millis(250));
+/// assert_eq!(response.timings.first_token, None); // it came in one piece
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timings {

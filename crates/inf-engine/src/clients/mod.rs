@@ -7,6 +7,21 @@
 //! [`LlmClient`] for a provider of their own. What is said, in no provider's
 //! format, is in [`conversation`](crate::conversation).
 //!
+//! Whoever wants one answer and no pipeline can ask a client:
+//!
+//! ```
+//! use inf_engine::clients::simulated::{SimulatedClient, SimulatedSettings};
+//! use inf_engine::clients::{LlmClient, LlmRequest};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = SimulatedClient::new("tiny", SimulatedSettings::default())?;
+//! let response = client.send(&LlmRequest::from_prompt("Why is the sky blue?")).await?;
+//! assert_eq!(response.text, "Simulated answer: Why is the sky blue?");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Each wire format has a folder with the same file names:
 //!
 //! * [`openai`]: chat completions over HTTP, for OpenAI and every server that

@@ -35,6 +35,8 @@ pub struct RateLimits {
 }
 
 /// How much of one thing may still be used.
+///
+/// [`RateLimits`] shows how a client fills one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Allowance {

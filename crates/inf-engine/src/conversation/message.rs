@@ -9,6 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::ToolCall;
 
 /// Who said a [`Message`].
+///
+/// [`Message`] shows a message of a user, and [`ToolCall`](super::ToolCall) a turn with a tool. As JSON it is
+/// its name in small letters.
+///
+/// ```
+/// use inf_engine::conversation::Role;
+///
+/// assert_eq!(Role::Assistant.as_str(), "assistant");
+/// assert_eq!(serde_json::from_str::<Role>("\"tool\"")?, Role::Tool);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -134,6 +145,19 @@ impl Image {
 }
 
 /// What a model thought before it answered.
+///
+/// ```
+/// use inf_engine::clients::LlmResponse;
+/// use inf_engine::conversation::{Message, Part, Reasoning, Role};
+///
+/// // What a client of your own read: the thoughts go back with the answer in the next turn.
+/// let mut response = LlmResponse::from_text("Because of the air.");
+/// response.reasoning = vec![Reasoning { text: "Light scatters.".to_owned(), block: None }];
+/// let thoughts = response.reasoning.iter().cloned().map(Part::Reasoning);
+/// let answer = [Part::Text(response.text.as_str().into())];
+/// let turn = Message::from_parts(Role::Assistant, thoughts.chain(answer));
+/// assert_eq!(turn.text(), "Because of the air."); // thoughts are no part of what was said
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reasoning {
@@ -148,6 +172,8 @@ pub struct Reasoning {
 }
 
 /// What a tool gave, for the model.
+///
+/// [`ToolCall`](super::ToolCall) shows one with the call that it answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolResult {

@@ -5,6 +5,20 @@
 //! conversations what the model thought and which tools it called. Graphs
 //! and clients both speak of these, so they are below both. As data, in
 //! inputs and pipeline files, they have a JSON form (`json_form`).
+//!
+//! ```
+//! use inf_engine::conversation::Conversation;
+//!
+//! let asked = Conversation::new().system("Answer briefly.").user("Why is the sky blue?");
+//! let json = serde_json::json!([
+//!     {"role": "system", "content": "Answer briefly."},
+//!     {"role": "user", "content": "Why is the sky blue?"},
+//! ]);
+//! assert_eq!(serde_json::to_value(&asked)?, json);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! [`LlmInference::chat`](crate::module::LlmInference::chat) is the module that goes on with one.
 
 #[expect(
     clippy::module_inception,

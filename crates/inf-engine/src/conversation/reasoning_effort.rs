@@ -3,6 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 /// How much a reasoning model thinks before it answers.
+///
+/// ```
+/// use inf_engine::conversation::ReasoningEffort;
+/// use inf_engine::prelude::*;
+///
+/// let plan = LlmInference::new("smart").reasoning_effort(ReasoningEffort::High);
+/// # assert_eq!(plan.trace()?.nodes().len(), 2);
+/// assert_eq!(ReasoningEffort::High.as_str(), "high");
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -4,6 +4,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A function that a model may ask to be called.
+///
+/// ```
+/// use inf_engine::graph::Tool;
+/// use inf_engine::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct City {
+///     /// In English.
+///     name: String,
+/// }
+///
+/// // What a model is told of a tool.
+/// let weather = Tool::new("weather", "The weather in a city.", |city: City| async move {
+///     format!("It rains in {}.", city.name)
+/// });
+/// let spec = weather.spec();
+/// assert_eq!((&*spec.name, &*spec.description), ("weather", "The weather in a city."));
+/// assert_eq!(spec.parameters["properties"]["name"]["description"], "In English.");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolSpec {
     /// Its name, `[A-Za-z0-9_-]{1,64}`.

@@ -3,6 +3,8 @@
 use std::fmt;
 
 /// One thing that is wrong.
+///
+/// [`GraphError`](crate::graph::GraphError) shows several at once; as text it is place and message.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {

@@ -55,6 +55,8 @@ pub struct BatchResult<O> {
 }
 
 /// How long an input took.
+///
+/// [`BatchResult`] has it, and shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecutionTimings {

@@ -43,6 +43,8 @@ pub enum BindError {
 crate::document::debug_as_display!(BindError);
 
 /// Endpoints, host functions and tools that a graph needs and that are not there.
+///
+/// [`BindError`] shows it: as text it has a line for each.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingResources {

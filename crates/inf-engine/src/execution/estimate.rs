@@ -71,6 +71,8 @@ pub struct Estimate {
 }
 
 /// What one alias will be asked for.
+///
+/// [`Estimate`] shows one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AliasEstimate {

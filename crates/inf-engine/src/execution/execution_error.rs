@@ -61,6 +61,8 @@ pub struct ExecutionError {
 crate::document::debug_as_display!(ExecutionError);
 
 /// An attempt that failed and was followed by another one.
+///
+/// [`ExecutionError`] shows a call that failed twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {

@@ -5,6 +5,28 @@
 //! [`BatchResult`]: its output, or an [`ExecutionError`] that says which node
 //! failed, and why.
 //!
+//! ```
+//! use inf_engine::prelude::*;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let resources = ResourceConfig::simulated(["fast"], &Default::default());
+//! let settings = ExecutionSettings::default().with_error_policy(ErrorPolicy::Continue);
+//! let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+//!
+//! let answer = pipeline.run("Why is the sky blue?".to_owned()).await?; // one
+//! # let _ = answer;
+//! let questions = ["Why is the sky blue?", "Why is grass green?"].map(str::to_owned);
+//! let results = pipeline.run_batch(questions).await; // many: a result for each, in their order
+//! assert!(results.iter().all(|result| result.output.is_ok()));
+//! let mut stream = pipeline.stream((0..1_000).map(|n| format!("Question {n}"))); // any number
+//! while let Some(result) = stream.next().await {
+//!     assert!(result.output.is_ok()); // as they are done
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | what | where |
 //! |---|---|
 //! | running | [`Pipeline`], [`ResultStream`], [`Inputs`], [`in_background`] |

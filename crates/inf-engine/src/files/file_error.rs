@@ -30,6 +30,8 @@ pub struct FileError {
 crate::document::debug_as_display!(FileError);
 
 /// What is wrong with a file.
+///
+/// [`FileError`] has it, and shows it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileErrorKind {

@@ -47,6 +47,8 @@ pub struct Branch {
 }
 
 /// An arm of a [`Branch`].
+///
+/// [`Branch`] shows one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arm {
     /// The value for which it runs.
@@ -201,6 +203,8 @@ impl Map {
 }
 
 /// What a [`Map`] makes of what its body gives for an element.
+///
+/// [`Map`] shows one that keeps results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keep {
     /// It is an element of the value; a failure fails the input.
@@ -279,6 +283,8 @@ impl Fold {
 }
 
 /// In which order a [`Fold`] puts elements together.
+///
+/// [`Fold`] shows how a file says it; code says it with [`Fold::with_order`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FoldOrder {
     /// One after the other, from the first to the last.
@@ -293,6 +299,31 @@ pub enum FoldOrder {
 ///
 /// The body gives `{state, done}`. The value is `{state, iterations, stopped}`,
 /// where `stopped` is `condition` or `max`.
+///
+/// ```
+/// use inf_engine::graph::{InferenceGraph, Operation};
+///
+/// let graph = InferenceGraph::from_text(r#"
+/// version: 1
+/// name: polish
+/// nodes:
+///   polished:
+///     repeat: input
+///     as: text
+///     max: 3
+///     nodes:
+///       better: { llm: fast, prompt: "Improve: {text}" }
+///       done: { compute: contains, input: [better, { $value: "at last" }] }
+///     until: done
+///     output: better
+/// output: polished.state
+/// "#)?;
+/// let polished = graph.node_named("polished").expect("it is there");
+/// let Operation::Repeat(repeat) = graph.node(polished).operation() else { panic!("it repeats") };
+/// assert_eq!(repeat.max, 3);
+/// assert_eq!(graph.regions()[repeat.body.index()].owner(), Some(polished));
+/// # Ok::<(), inf_engine::graph::PipelineFileError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Repeat {
@@ -335,6 +366,28 @@ impl Repeat {
 }
 
 /// Runs a region, and another one in its place if it fails.
+///
+/// ```
+/// use inf_engine::graph::{
+///     FailureKind, Fallback, GraphBuilder, GraphNode, LlmCall, NodeRef, Operation, Template,
+/// };
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("answer", Schema::of::<String>());
+/// let mut region = |alias: &str| {
+///     let region = builder.add_region();
+///     let call = LlmCall::new(alias, Template::of(NodeRef::INPUT));
+///     let node = builder.add_to(region, GraphNode::new(alias, Operation::Llm(call)));
+///     builder.set_region_output(region, node.into());
+///     region
+/// };
+/// let (smart, fast) = (region("smart"), region("fast"));
+/// let fallback = Fallback::new(smart, fast).with_kinds([FailureKind::Timeout]);
+/// let answer = builder.add(GraphNode::new("answer", Operation::Fallback(fallback)));
+/// let graph = builder.finish(answer.into())?;
+/// assert_eq!(graph.regions().len(), 3);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Fallback {

@@ -122,6 +122,8 @@ impl PartialEq for GraphNode {
 }
 
 /// A line of the program that was traced.
+///
+/// [`GraphNode::location`] gives it; as text it is `src/main.rs:12`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceLocation {

@@ -14,6 +14,23 @@
 //! A graph comes from a trace of modules, from a [`GraphBuilder`], or from a
 //! pipeline file (`pipeline_file`). It is pure data: it can be validated, hashed,
 //! drawn and saved, and nothing here does I/O.
+//!
+//! ```
+//! use inf_engine::document::DocumentFormat;
+//! use inf_engine::graph::Operation;
+//! use inf_engine::prelude::*;
+//!
+//! let chain = Sequential::new(LlmInference::new("fast")).then(LlmInference::new("smart"));
+//! let graph = chain.trace()?;
+//! let calls = graph.nodes().iter().filter_map(|node| match node.operation() {
+//!     Operation::Llm(call) => Some(call.alias.as_str()),
+//!     _ => None,
+//! });
+//! assert_eq!(calls.collect::<Vec<_>>(), ["fast", "smart"]);
+//! println!("{}", graph.to_mermaid()); // a drawing
+//! println!("{}", graph.to_text(DocumentFormat::Yaml)); // a pipeline file
+//! # Ok::<(), inf_engine::graph::GraphError>(())
+//! ```
 
 mod cases;
 mod compute;

@@ -29,6 +29,8 @@ struct Step {
 }
 
 /// Which run of which of its regions, for the node that owns them.
+///
+/// [`RegionPath`] shows an element and an arm.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Place {

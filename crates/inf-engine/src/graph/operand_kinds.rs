@@ -262,3 +262,54 @@ fn wrong(function: Compute, given: &Given) -> Result<(), String> {
         Compute::Trim | Compute::Lowercase => whole("a text", Kinds::TEXT),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graph::{GraphBuilder, GraphNode, Operation};
+
+    /// Whether a graph may have `function` on a constant.
+    fn is_allowed(function: Compute, input: &Value) -> bool {
+        let mut builder = GraphBuilder::new("constant", Schema::any());
+        let input = Shape::Constant(input.clone());
+        let node = builder.add(GraphNode::new("n", Operation::Compute { function, input }));
+        builder.finish(node.into()).is_ok()
+    }
+
+    #[test]
+    fn what_works_is_never_refused() {
+        let simple = [
+            json!(null),
+            json!(true),
+            json!(2),
+            json!("a"),
+            json!([]),
+            json!([1]),
+            json!([true, false]),
+            json!([true, "a"]),
+            json!([[1], ["a"]]),
+            json!({}),
+            json!({"a": 1}),
+        ];
+        let pairs = simple
+            .iter()
+            .flat_map(|first| simple.iter().map(move |second| json!([first, second])));
+        let mut refused = 0;
+        for input in simple.iter().cloned().chain(pairs) {
+            let input = Value::from(input);
+            for function in Compute::ALL {
+                let works = function.apply(&input);
+                let is_allowed = is_allowed(function, &input);
+                assert!(
+                    is_allowed || works.is_err(),
+                    "{} {input:?}",
+                    function.name()
+                );
+                refused += usize::from(!is_allowed);
+            }
+        }
+        assert!(refused > 1_000, "{refused}");
+    }
+}

@@ -42,6 +42,25 @@ impl NodeRef {
 }
 
 /// A parameter of one graph, by its place in the graph's table.
+///
+/// ```
+/// use inf_engine::Parameter;
+/// use inf_engine::graph::{
+///     GraphBuilder, GraphNode, LlmCall, NodeRef, Operation, Template, TemplatePart,
+/// };
+/// use inf_engine::value::Schema;
+///
+/// let mut builder = GraphBuilder::new("ask", Schema::of::<String>());
+/// let tone = builder.add_parameter("tone", Parameter::new("Be brief.").described("The tone."));
+/// let mut system = Template::text("You answer questions. ");
+/// system.push(TemplatePart::Parameter(tone));
+/// let mut call = LlmCall::new("fast", Template::of(NodeRef::INPUT));
+/// call.system = Some(system);
+/// let answer = builder.add(GraphNode::new("answer", Operation::Llm(call)));
+/// let graph = builder.finish(answer.into())?;
+/// assert_eq!(graph.parameters()[tone.index()].path.as_str(), "tone");
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParameterRef(u32);
 
@@ -57,6 +76,8 @@ impl ParameterRef {
 }
 
 /// One step into a value.
+///
+/// [`Reference`] shows a way of three.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Accessor {
     /// The element of a map under a key.

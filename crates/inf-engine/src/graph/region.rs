@@ -8,6 +8,8 @@ use super::{NodeRef, Shape};
 use crate::value::Value;
 
 /// A region of one graph, by its place in the graph's list.
+///
+/// [`GraphBuilder::add_region`](super::GraphBuilder::add_region) gives one, and shows what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegionRef(u32);
 
@@ -107,6 +109,8 @@ impl Region {
 }
 
 /// What a region is for its owner.
+///
+/// [`Region`] shows those of a fallback; as text it is what drawings say.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RegionLabel {

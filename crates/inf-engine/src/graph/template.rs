@@ -21,6 +21,8 @@ pub struct Template {
 }
 
 /// A stretch of a [`Template`].
+///
+/// [`Template`] shows a hole for a value, and [`ParameterRef`] one for a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplatePart {
     /// Text as it stands.

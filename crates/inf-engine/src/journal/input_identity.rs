@@ -27,6 +27,17 @@ digest_type! {
 
 digest_type! {
     /// The arguments of a host function, by their content: 128 bits of BLAKE3.
+    ///
+    /// [`HostRecord`](super::HostRecord) has it.
+    ///
+    /// ```
+    /// use inf_engine::Value;
+    /// use inf_engine::journal::ArgumentsDigest;
+    ///
+    /// let one = ArgumentsDigest::of(&Value::from("one"));
+    /// assert_eq!(one, ArgumentsDigest::of(&Value::from("one")));
+    /// assert_eq!(one.to_string().len(), 32);
+    /// ```
     pub ArgumentsDigest
 }
 

@@ -34,6 +34,8 @@ pub struct JournalError {
 crate::document::debug_as_display!(JournalError);
 
 /// What is wrong with a journal.
+///
+/// [`JournalError`] has it, and shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JournalErrorKind {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::document::counted;
+
 /// Something that was found when a journal was opened and that its owner should
 /// know; all else in it is as it should be.
 ///
@@ -54,7 +56,7 @@ impl fmt::Display for Notice {
                 bytes,
                 kept_in,
             } => {
-                let bytes = counted(*bytes);
+                let bytes = counted(*bytes, "byte");
                 write!(
                     formatter,
                     "the last record was not written to its end: {bytes} from byte {offset} on are dropped"
@@ -69,7 +71,7 @@ impl fmt::Display for Notice {
                 offset,
                 bytes,
             } => {
-                let bytes = counted(*bytes);
+                let bytes = counted(*bytes, "byte");
                 write!(
                     formatter,
                     "line {line} is damaged: {bytes} from byte {offset} on are passed over; all \
@@ -80,12 +82,5 @@ impl fmt::Display for Notice {
                 "the file system can't lock files: see to it that no other process writes this journal",
             ),
         }
-    }
-}
-
-fn counted(bytes: u64) -> String {
-    match bytes {
-        1 => "1 byte".to_owned(),
-        bytes => format!("{bytes} bytes"),
     }
 }

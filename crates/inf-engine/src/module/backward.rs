@@ -8,6 +8,62 @@ use crate::value::Value;
 
 /// A node on the way back: what it was given, what it made of it, and who may
 /// learn from what is said of it.
+///
+/// ```
+/// use inf_engine::module::{BackwardContext, BackwardResult, BackwardTarget};
+/// use inf_engine::optimization::{Dataset, Example, VerifierLoss, backward, evaluate};
+/// use inf_engine::parameter::Feedback;
+/// use inf_engine::prelude::*;
+///
+/// /// Knows whose fault it is by what is said: that of the greeting, or of who writes the rest.
+/// #[derive(Module)]
+/// #[module(backward = Self::give_back)]
+/// struct Letter { greeting: Parameter, write: LlmInference }
+///
+/// impl Letter {
+///     fn give_back(
+///         &self,
+///         feedback: &Feedback,
+///         context: &BackwardContext<'_>,
+///     ) -> BackwardResult {
+///         let greeting = &context.parameters[0];
+///         assert_eq!((greeting.path.as_str(), greeting.text), ("greeting", "Hey."));
+///         let body = &context.inputs[0];
+///         assert_eq!(body.name, "body");
+///         let target = if feedback.text.contains("greeting") {
+///             BackwardTarget::Parameter(greeting.parameter)
+///         } else {
+///             BackwardTarget::Input(body.node)
+///         };
+///         BackwardResult::nothing().to(target, feedback.clone())
+///     }
+/// }
+///
+/// impl Forward for Letter {
+///     type Input = String;
+///     type Output = String;
+///     fn forward(&self, topic: Proxy<String>) -> Proxy<String> {
+///         let body = self.write.call(topic);
+///         prompt!("{self.greeting}\n{body}") // a node of its own, and no call
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let greeting = Parameter::new("Hey.").described("How a letter begins.");
+/// let style = Parameter::new("Be brief.").described("The style.");
+/// let write = LlmInference::new("fast").system_prompt(&style);
+/// let letter = Letter { greeting: greeting.clone(), write };
+/// let pipeline = letter.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+/// pipeline.train();
+/// let batch: Dataset = [Example::new("Your parcel is late.")].into_iter().collect();
+/// let rude = VerifierLoss::of_output("polite", |_: String| Err::<(), _>("The greeting is rude."));
+/// let outputs = evaluate(&pipeline, &batch, &rude).await;
+/// backward(&pipeline, &outputs, None).await;
+/// assert_eq!((greeting.feedback().len(), style.feedback().len()), (1, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackwardContext<'c> {
@@ -28,6 +84,8 @@ pub struct BackwardContext<'c> {
 }
 
 /// A parameter on the way back.
+///
+/// [`BackwardContext::parameters`] has those of a node; [`BackwardContext`] shows it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackwardParameter<'c> {
@@ -42,6 +100,9 @@ pub struct BackwardParameter<'c> {
 }
 
 /// A node that another one read.
+///
+/// [`BackwardContext::inputs`] has those of a node; most modules need no more of them than
+/// [`BackwardContext::targets`], as in the example of [`BackwardResult`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackwardInput<'c> {
@@ -54,6 +115,8 @@ pub struct BackwardInput<'c> {
 }
 
 /// Who gets feedback.
+///
+/// [`BackwardContext`] shows one, and [`BackwardResult`] all that a node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BackwardTarget {
@@ -71,6 +134,7 @@ pub enum BackwardTarget {
 ///
 /// ```
 /// use inf_engine::module::{BackwardContext, BackwardResult};
+/// use inf_engine::optimization::{Dataset, Example, VerifierLoss, backward, evaluate};
 /// use inf_engine::parameter::Feedback;
 /// use inf_engine::prelude::*;
 ///
@@ -93,16 +157,32 @@ pub enum BackwardTarget {
 ///             })
 ///     }
 /// }
-/// # impl Forward for Reviewed {
-/// #     type Input = String;
-/// #     type Output = String;
-/// #     fn forward(&self, text: Proxy<String>) -> Proxy<String> {
-/// #         self.critic.call(self.draft.call(text))
-/// #     }
+///
+/// impl Forward for Reviewed {
+///     type Input = String;
+///     type Output = String;
+///     fn forward(&self, text: Proxy<String>) -> Proxy<String> {
+///         let draft = self.draft.call(text);
+///         let both = (draft, self.critic.call(draft)).pack();
+///         // A node of its own; those of `draft` and `critic` are theirs.
+///         both.then("sign", |(draft, grade): (String, String)| format!("{draft} ({grade})"))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let [style, standard] = ["Be brief.", "Be strict."].map(|text| Parameter::new(text).described("."));
+/// let ask = |prompt| LlmInference::new("fast").system_prompt(prompt);
+/// let reviewed = Reviewed { draft: ask(&style), critic: ask(&standard) };
+/// let pipeline = reviewed.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+/// pipeline.train();
+/// let batch: Dataset = [Example::new("Why is the sky blue?")].into_iter().collect();
+/// let short = VerifierLoss::of_output("short", |_: String| Err::<(), _>("It is too long."));
+/// let outputs = evaluate(&pipeline, &batch, &short).await;
+/// backward(&pipeline, &outputs, None).await;
+/// assert_eq!((style.feedback().len(), standard.feedback().len()), (1, 0));
+/// # Ok(())
 /// # }
-/// # let draft = || LlmInference::new("fast");
-/// # Reviewed { draft: draft(), critic: draft() }.trace()?;
-/// # Ok::<(), inf_engine::graph::GraphError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BackwardResult {
@@ -111,6 +191,59 @@ pub struct BackwardResult {
 }
 
 /// What a model is to be asked about feedback.
+///
+/// ```
+/// use inf_engine::module::{BackwardContext, BackwardResult};
+/// use inf_engine::optimization::{Dataset, Example, Reasoner, VerifierLoss, backward, evaluate};
+/// use inf_engine::parameter::Feedback;
+/// use inf_engine::prelude::*;
+///
+/// /// Has a model asked as calls do, and adds what it should know.
+/// #[derive(Module)]
+/// #[module(backward = Self::give_back)]
+/// struct Letter { greeting: Parameter, write: LlmInference }
+///
+/// impl Letter {
+///     fn give_back(
+///         &self,
+///         feedback: &Feedback,
+///         context: &BackwardContext<'_>,
+///     ) -> BackwardResult {
+///         if !context.can_reason {
+///             return BackwardResult::passed_on(feedback, context);
+///         }
+///         let mut question = context.question(feedback);
+///         question.prompt.push_str("It is a letter to somebody who complained.");
+///         BackwardResult::nothing().asking(question)
+///     }
+/// }
+/// # impl Forward for Letter {
+/// #     type Input = String;
+/// #     type Output = String;
+/// #     fn forward(&self, topic: Proxy<String>) -> Proxy<String> {
+/// #         let text = self.write.call(topic);
+/// #         prompt!("{self.greeting}\n{text}")
+/// #     }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let greeting = Parameter::new("Hey.").described("How a letter begins.");
+/// # let style = Parameter::new("Be brief.").described("The style.");
+/// # let write = LlmInference::new("fast").system_prompt(&style);
+/// # let letter = Letter { greeting, write };
+/// # let resources = ResourceConfig::simulated(["fast", "smart"], &Default::default());
+/// let pipeline = letter.bind(resources)?;
+/// # pipeline.train();
+/// # let batch: Dataset = [Example::new("Your parcel is late.")].into_iter().collect();
+/// # let rude = VerifierLoss::of_output("polite", |_: String| Err::<(), _>("It is rude."));
+/// # let outputs = evaluate(&pipeline, &batch, &rude).await;
+/// let reasoner = Reasoner::new("smart", pipeline.resources().clone())?;
+/// let report = backward(&pipeline, &outputs, Some(&reasoner)).await;
+/// assert!(report.examples[0].steps[0].is_reasoned); // each gets what the model said of it
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BackwardQuestion {

@@ -7,8 +7,7 @@ use crate::parameter::Parameter;
 
 /// One member of a module.
 #[derive(Clone, Copy)]
-#[non_exhaustive]
-pub enum Member<'m> {
+pub(super) enum Member<'m> {
     /// A child module.
     Module(&'m dyn Module),
     /// A parameter of its own.

@@ -7,6 +7,32 @@
 //! provided methods) and save and load the texts of its parameters
 //! ([`StateDict`]).
 //!
+//! ```
+//! use inf_engine::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Answer { think: LlmInference, write: LlmInference }
+//!
+//! impl Forward for Answer {
+//!     type Input = String;
+//!     type Output = String;
+//!     fn forward(&self, question: Proxy<String>) -> Proxy<String> {
+//!         let thoughts = self.think.call(question);
+//!         self.write.call(prompt!("{question}\n\nThoughts: {thoughts}"))
+//!     }
+//! }
+//!
+//! let style = Parameter::new("Be brief.").described("The style.");
+//! let answer = Answer {
+//!     think: LlmInference::new("fast"),
+//!     write: LlmInference::new("smart").system_prompt(&style),
+//! };
+//! let (path, parameter) = answer.named_parameters().remove(0);
+//! assert_eq!((path.as_str(), &*parameter.value()), ("write.system_prompt", "Be brief."));
+//! assert_eq!(answer.trace()?.nodes().len(), 3); // the input and two calls
+//! # Ok::<(), inf_engine::graph::GraphError>(())
+//! ```
+//!
 //! What a user of the crate needs is [`Module`], [`Forward`] with what every
 //! module can do by it ([`ForwardExt`], [`Bind`](crate::execution::Bind)), and
 //! [`LlmInference`]. [`Sequential`] and [`Identity`] are containers as in PyTorch.
@@ -37,7 +63,8 @@ pub use backward::{
 pub use containers::Identity;
 pub use forward::{Forward, ForwardExt};
 pub use llm_inference::{LlmInference, SystemPrompt};
-pub use member::{Member, Members};
+use member::Member;
+pub use member::Members;
 pub use mode::Mode;
 pub use module_trait::Module;
 pub use prioritized::Prioritized;

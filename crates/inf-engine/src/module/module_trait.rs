@@ -52,7 +52,8 @@ pub trait Module: Send + Sync {
     }
 
     /// Says who gets what was said of the output of a node that this module made:
-    /// the parameters and inputs of the node, unless written. See
+    /// the parameters and inputs of the node, unless written. Nodes of child modules
+    /// are theirs: of a call its [`LlmInference`](super::LlmInference) is asked. See
     /// [`BackwardResult`].
     fn backward(&self, feedback: &Feedback, context: &BackwardContext<'_>) -> BackwardResult {
         BackwardResult::passed_on(feedback, context)

@@ -7,6 +7,22 @@ use rand_pcg::Pcg64;
 use crate::value::{Data, DataError, Value};
 
 /// An input, and what is expected for it, if that is known.
+///
+/// ```
+/// use inf_engine::optimization::Example;
+/// use inf_engine::prelude::*;
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// struct Mail { subject: String, text: String }
+///
+/// let plain = Example::new("2 + 2").expecting(4);
+/// let mail = Mail { subject: "Hello".to_owned(), text: "It crashes.".to_owned() };
+/// let typed = Example::typed(&mail, &"bug".to_owned())?;
+/// assert_eq!(typed.expected, Some("bug".into()));
+/// assert!(Example::new("No answer is known.").expected.is_none());
+/// # let _ = plain;
+/// # Ok::<(), inf_engine::value::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Example {

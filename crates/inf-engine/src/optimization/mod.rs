@@ -8,6 +8,36 @@
 //! whether they are better before they are applied. [`Trainer`] is the whole loop;
 //! [`Gepa`] keeps a pool of candidates in place of one.
 //!
+//! ```
+//! use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+//! use inf_engine::optimization::{
+//!     Dataset, Example, LlmOptimizer, MatchLoss, Reasoner, Trainer, evaluate,
+//! };
+//! use inf_engine::prelude::*;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A model that is right as soon as it is told anything but to guess.
+//! let script = Script::new([ScriptRule::for_system("Guess.", "no")]).with_otherwise("yes");
+//! let settings = SimulatedSettings::default().with_answer(script);
+//! let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+//!
+//! let rule = Parameter::new("Guess.").described("How to answer.");
+//! let pipeline = LlmInference::new("fast").system_prompt(&rule).bind(resources)?;
+//! let examples = (0..12).map(|n| Example::new(format!("Question {n}")).expecting("yes"));
+//! let [training, validation] = Dataset::from_iter(examples).split([0.5, 0.5], 0);
+//! let loss = MatchLoss::exact();
+//! assert_eq!(evaluate(&pipeline, &validation, &loss).await.mean(), Some(0.0));
+//!
+//! let reasoner = Reasoner::new("smart", pipeline.resources().clone())?;
+//! let mut optimizer = LlmOptimizer::new(&pipeline, reasoner);
+//! let trainer = Trainer::new(&loss, &training, &validation).with_target(1.0);
+//! println!("{}", trainer.train(&pipeline, &mut optimizer).await);
+//! assert_eq!(evaluate(&pipeline, &validation, &loss).await.mean(), Some(1.0));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A candidate is an [`Overlay`](crate::execution::Overlay) and nothing else: many
 //! are tried at once, beside the pipeline as it is.
 //!

@@ -44,8 +44,17 @@ impl Reasoner {
             call: LlmCall::new(alias, Template::default()),
         };
         // What can't be asked is known now and not when it is needed.
-        reasoner.bind("reason", "", &Schema::of::<String>())?;
-        Ok(reasoner)
+        match reasoner.bind("reason", "", &Schema::of::<String>()) {
+            Ok(_) => Ok(reasoner),
+            // The node is no one's that who reads this has written.
+            Err(BindError::Missing(mut missing)) => {
+                for problem in &mut missing.problems {
+                    problem.place.clear();
+                }
+                Err(BindError::Missing(missing))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Sets the sampling temperature; the provider's default otherwise.

@@ -68,6 +68,8 @@ pub struct EndpointsConfig {
 ///
 /// Whatever it says, one whose circuit is open is left out, and a retry goes to
 /// another one than its call failed at, if that can take it.
+///
+/// [`AliasConfig`] shows how a file says it; code says it with [`AliasConfig::several`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

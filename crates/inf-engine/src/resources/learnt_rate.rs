@@ -177,8 +177,14 @@ impl LearntRate {
     }
 
     /// Notes that a call was refused, and how long the server wants to be left
-    /// alone.
-    pub(super) fn note_refused(&mut self, sent: &Sent, now: Instant, asked: Option<Duration>) {
+    /// alone. With `is_told` it says by itself what is left.
+    pub(super) fn note_refused(
+        &mut self,
+        sent: &Sent,
+        now: Instant,
+        asked: Option<Duration>,
+        is_told: bool,
+    ) {
         let accepted = self.accepted_before(sent);
         self.refused.requests += sent.cost.requests;
         self.refused.tokens += sent.cost.tokens;
@@ -205,7 +211,11 @@ impl LearntRate {
         pacing.feedback += (took - pacing.feedback) / 4.0;
         if is_latest && sent.at > pacing.reacted {
             pacing.weigh(&self.estimate, sent.cost, self.usual_tokens);
-            pacing.learn(&mut self.estimate);
+            let unit = match pacing.counted {
+                Counted::Requests => 1.0,
+                Counted::Tokens => self.usual_tokens.max(1.0),
+            };
+            pacing.learn(&mut self.estimate, unit, sent.at, is_told);
             let (cost, unit) = match pacing.counted {
                 Counted::Requests => (1.0, 1.0),
                 Counted::Tokens => (sent.cost.tokens, self.usual_tokens.max(1.0)),

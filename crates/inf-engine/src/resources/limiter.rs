@@ -256,7 +256,8 @@ impl Limiter {
     ) {
         let now = Instant::now();
         let mut state = self.lock();
-        state.rate.note_refused(&entry.sent, now, asked);
+        let is_told = state.told_requests.is_some() || state.told_tokens.is_some();
+        state.rate.note_refused(&entry.sent, now, asked, is_told);
         if let Some(told) = told {
             state.note_told(entry, told, now);
         }

@@ -37,6 +37,10 @@ pub(super) struct Pacing {
     pub(super) reacted: Instant,
     /// Refusals in a row with nothing accepted in between.
     streak: u32,
+    /// Refusals lately that came much too early: others use the same quota.
+    unrest: f64,
+    /// When the last rest ended.
+    rest_ends: Instant,
     /// What it may be at the most.
     most: f64,
     /// Calls that may be refused for a look around.
@@ -55,6 +59,9 @@ const TICK: Duration = Duration::from_millis(1);
 impl Pacing {
     const LONGEST_ASKED: Duration = Duration::from_hours(1);
     const QUICK: u32 = 6;
+    /// Seconds between looks at a quota that others use, too: what they leave is
+    /// to be found soon, however slow this one is by then.
+    const SHARED: f64 = 4.0;
 
     pub(super) fn new(now: Instant, rate: f64) -> Self {
         Self {
@@ -72,6 +79,8 @@ impl Pacing {
             quick: Self::QUICK,
             reacted: now,
             streak: 0,
+            unrest: 0.0,
+            rest_ends: now,
             most: rate,
             credit: 3.0,
             lost: 0.0,
@@ -83,7 +92,8 @@ impl Pacing {
     fn period(&self, unit: f64) -> f64 {
         let calls = self.rate / unit;
         if !self.is_measured && self.quick > 0 {
-            return (8.0 / calls).clamp(0.5, 10.0).max(10.0 * self.lost);
+            let longest = if self.is_shared() { Self::SHARED } else { 10.0 };
+            return (8.0 / calls).clamp(0.5, longest).max(10.0 * self.lost);
         }
         let frugal = if calls < 40.0 { 0.0075 } else { 0.0045 };
         let frugal = 1.0 / (frugal * calls);
@@ -94,6 +104,11 @@ impl Pacing {
             frugal
         };
         let shortest = if calls < 40.0 { 2.5 } else { 4.0 };
+        let wanted = if self.is_shared() {
+            wanted.min(Self::SHARED)
+        } else {
+            wanted
+        };
         // What a refusal costs is to be two percent at the most.
         wanted.max(shortest).max(50.0 * self.lost).min(600.0)
     }
@@ -109,7 +124,9 @@ impl Pacing {
             let climbed = self.climb.ln();
             let speed = (0.1 + 3.0 * climbed).min(1.6) * (0.2 / self.feedback).min(1.0);
             // A rest is no time in which it went well.
-            self.climb = (self.climb * (gap.min(0.1) * speed).exp()).min(1_000.0);
+            let longest = if self.unrest >= 0.25 { 0.4 } else { 0.1 };
+            let space = (unit / (self.rate * self.climb)).clamp(0.1, longest);
+            self.climb = (self.climb * (gap.min(space) * speed).exp()).min(1_000.0);
         } else if !self.is_climbing {
             let look = (self.rested + 0.8 * unit) / self.period(unit);
             self.climb = ((most + look) / self.rate).min(2.0);
@@ -135,9 +152,37 @@ impl Pacing {
         };
     }
 
-    /// Corrects the rate after a refusal.
-    pub(super) fn learn(&mut self, estimate: &mut RateEstimate) {
+    /// Whether a call sent then was refused so much sooner than the next look that
+    /// others seem to use the same quota.
+    fn is_disturbed(&self, unit: f64, sent: Instant) -> bool {
+        let since = sent.saturating_duration_since(self.rest_ends).as_secs_f64();
+        let is_early = self.level > 0.3 * self.rested && since < 0.6 * self.period(unit);
+        // A bucket that holds a single call refuses the second one after a rest.
+        let is_second = (0.2..1.5).contains(&(since * self.rate / unit));
+        !self.is_climbing && is_early && !(self.depth < 1.5 && is_second)
+    }
+
+    /// Whether others use the same quota, as far as is known.
+    fn is_shared(&self) -> bool {
+        self.unrest >= 1.0
+    }
+
+    /// Corrects the rate after a refusal of a call sent then. Whether others use a
+    /// quota need not be guessed where the server tells (`is_told`) what is left.
+    pub(super) fn learn(
+        &mut self,
+        estimate: &mut RateEstimate,
+        unit: f64,
+        sent: Instant,
+        is_told: bool,
+    ) {
+        let is_disturbed = !is_told && self.is_disturbed(unit, sent);
         let now = self.rate * self.climb;
+        self.unrest = if is_disturbed {
+            (self.unrest + 1.0).min(4.0)
+        } else {
+            0.85 * self.unrest
+        };
         let has_accepted = match estimate.last_span() {
             Some((accepted, _)) => accepted.requests > 0.5,
             None => true,
@@ -163,6 +208,10 @@ impl Pacing {
             }
             self.quick = self.quick.saturating_sub(1);
             self.measure(estimate);
+        }
+        if is_disturbed && self.unrest >= 2.0 {
+            // Who has most gives most: that is what makes shares equal.
+            self.rate *= 0.9;
         }
         self.is_climbing = false;
         self.climb = 1.0;
@@ -219,7 +268,9 @@ impl Pacing {
         } else {
             f64::midpoint(nearest, bounds.guess)
         };
-        self.rate = guess.max(self.rate / 3.0).max(0.001);
+        // Where others were first, a refusal says little of one's own part.
+        let fall = if self.is_shared() { 1.35 } else { 3.0 };
+        self.rate = guess.max(self.rate / fall).max(0.001);
         self.most = bounds.most.max(self.rate);
     }
 
@@ -256,7 +307,10 @@ impl Pacing {
         };
         let wait = wait.min(Self::LONGEST_ASKED);
         let beyond = wait.saturating_sub(refilled).as_secs_f64();
-        self.lost += (beyond - self.lost) / 4.0;
+        // A rest of its own choice costs nothing that looking more rarely would save.
+        let lost = if asked.is_some() { beyond } else { 0.0 };
+        self.lost += (lost - self.lost) / 4.0;
+        self.rest_ends = now + wait;
         self.wait(now, wait);
         beyond
     }

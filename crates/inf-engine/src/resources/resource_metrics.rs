@@ -81,6 +81,8 @@ pub struct ResourceMetrics {
 }
 
 /// How long answers took.
+///
+/// [`ResourceMetrics::latency`] gives it; [`ResourceMetrics`] shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LatencySummary {

@@ -21,6 +21,13 @@ use super::names;
 
 /// What is sent to whom; what is not said here, the standard `OTEL_*` variables
 /// of the environment say.
+///
+/// ```
+/// use inf_engine::telemetry::OtlpSettings;
+///
+/// let settings = OtlpSettings::new("my-service").with_endpoint("http://collector:4318/v1/traces");
+/// assert_eq!(settings.service_name, "my-service");
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OtlpSettings {
@@ -51,7 +58,10 @@ impl OtlpSettings {
 }
 
 /// Why spans can't be sent.
-#[derive(Debug, Clone, thiserror::Error)]
+///
+/// [`OtlpExport::install`] and [`OtlpExport::shutdown`] give it, as [`OtlpExport`] shows: as text it says
+/// what to do.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
     /// The export could not be set up.
@@ -66,6 +76,8 @@ pub enum OtlpError {
     #[error("spans could not be sent: {0}")]
     Sending(String),
 }
+
+crate::document::debug_as_display!(OtlpError);
 
 /// Spans on their way to a collector, over OTLP with protobuf over HTTP.
 ///

@@ -13,6 +13,19 @@ use crate::value::{Data, Value};
 ///
 /// It is a [`Proxy`] and no type of its own: whatever takes a proxy takes it,
 /// and an arm may give a plain proxy where another gives that of a branch in it.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let (short, long) = (LlmInference::new("fast"), LlmInference::new("smart"));
+/// let reply = |text: Proxy<String>| -> ConditionalProxy<String> {
+///     branch(text.length().less_than(200_u64), || short.call(text), || long.call(text))
+/// };
+/// // It goes on like any other proxy.
+/// let graph = Tracer::new("reply").trace(|text: Proxy<String>| reply(text).trim())?;
+/// assert_eq!(graph.regions().len(), 3);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 pub type ConditionalProxy<T> = Proxy<T>;
 
 /// Runs `then` where `condition` is true and `otherwise` where it is false, and
@@ -175,6 +188,21 @@ impl<K: Data, T> MatchBranch<K, T> {
 
 /// What can be a case of a [`match_branch`] on a `K`: a `K`, or a text where it
 /// is a `String`.
+///
+/// It is implemented for all that can be; nobody needs to write it.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let (fix, answer) = (LlmInference::new("smart"), LlmInference::new("fast"));
+/// let graph = Tracer::new("reply").trace(|mail: Proxy<String>| {
+///     match_branch(answer.call(prompt!("`bug` or `question`? {mail}")).trim().lowercase())
+///         .case("bug", || fix.call(mail)) // a text, where a `String` is matched
+///         .default(|| answer.call(mail))
+/// })?;
+/// assert_eq!(graph.regions().len(), 3);
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a case of a `match_branch` on `{K}`",
     label = "not a `{K}`",

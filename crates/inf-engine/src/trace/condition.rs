@@ -39,6 +39,20 @@ impl<T: Data> Proxy<T> {
 
 /// A type whose values have an order: numbers, and texts by the numbers of their
 /// characters.
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Tracer::new("between").trace(|word: Proxy<String>| {
+///     word.at_least("a").and(word.less_than("n")) // the first half of a dictionary
+/// })?;
+/// let pipeline = graph.bind_as::<String, bool>(ResourceConfig::new())?;
+/// assert!(pipeline.run_blocking("engine".to_owned())?);
+/// assert!(!pipeline.run_blocking("trace".to_owned())?);
+/// # Ok(())
+/// # }
+/// ```
 pub trait OrderedData {}
 
 /// A type whose values are numbers.

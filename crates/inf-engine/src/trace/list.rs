@@ -237,6 +237,8 @@ pub enum ElementResult<T> {
 }
 
 /// Why an element of [`Proxy::map_results`] failed.
+///
+/// [`ElementResult`] has it, and shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ElementFailure {

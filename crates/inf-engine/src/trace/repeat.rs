@@ -98,6 +98,8 @@ pub struct Repeated<S> {
 }
 
 /// Why a [`repeat_until`] did not run again.
+///
+/// [`Repeated`] has it, and shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stopped {

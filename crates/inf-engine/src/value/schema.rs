@@ -30,6 +30,8 @@ struct Inner {
 }
 
 /// Why a value is not an instance of a schema, or a schema is none.
+///
+/// [`Schema::check`] and [`Schema::validate`] give it; [`Schema`] shows it.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchemaError(String);

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Each folder and what it may use. The order is the order of the layers.
 const LAYERS: [(&str, &[&str]); 14] = [
-    // Names and an exporter, which know nothing of what is told with them.
-    ("telemetry", &[]),
     ("document", &[]),
+    // Names and an exporter, which know nothing of what is told with them.
+    ("telemetry", &["document"]),
     ("conversation", &["document"]),
     ("value", &["document"]),
     ("parameter", &["document", "value"]),

@@ -30,6 +30,7 @@ mod regions;
 mod running;
 mod scheduling;
 mod settings;
+mod shared_quota;
 mod simulated_provider;
 mod simulation;
 mod structured_output;

@@ -18,6 +18,7 @@ use crate::command_error::CommandError;
 use crate::console::{compact, counted, grouped};
 use crate::exit_code::Exit;
 use crate::node_path::without_places;
+use crate::run_end;
 
 pub(super) fn execute(folder: &Path, as_json: bool) -> Result<Exit, CommandError> {
     let mut summary = Summary::default();
@@ -176,15 +177,8 @@ impl Summary {
         self.names.get(&run.began.pipeline).map_or("?", |name| name)
     }
 
-    /// How `run` ended: in one word, as the engine says, or that it did not.
     fn end_of<'r>(&self, run: &'r Run) -> &'r str {
-        match (&run.end, self.is_being_written) {
-            (Some(end), _) => &end.why,
-            (None, Some(false)) => "interrupted",
-            // Earlier ones of the same process may go on, too.
-            (None, Some(true)) => "goes on, or was interrupted",
-            (None, None) => "no end is recorded",
-        }
+        run_end::described(run.end.as_ref(), self.is_being_written)
     }
 
     fn to_json(&self, bytes: u64) -> Json {

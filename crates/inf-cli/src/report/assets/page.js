@@ -85,6 +85,10 @@
     line.append(title, el("span", { class: "space" }), ...controls);
   };
 
+  /// A path that is broken behind its strokes, if it has to be.
+  const breakable = (text) => (typeof text !== "string" ? text
+    : text.split("/").flatMap((part, place) => (place ? ["/", el("wbr"), part] : [part])));
+
   /// A table whose columns sort it: { title, of, shown, text, cell, sorts }.
   const table = (caption, columns, rows, total) => {
     let sorted = null;
@@ -98,7 +102,7 @@
       const value = column.of(row);
       const shown = column.cell ? column.cell(row) : column.shown ? column.shown(value) : value;
       const kind = column.class ?? (column.text ? "text" : value === 0 ? "zero" : null);
-      return el(isFirst ? "th" : "td", { class: kind, scope: isFirst ? "row" : null }, shown ?? "");
+      return el(isFirst ? "th" : "td", { class: kind, scope: isFirst ? "row" : null }, column.text ? breakable(shown) : shown ?? "");
     };
     const fill = (list) => body.replaceChildren(...list.map((row) =>
       el("tr", {}, columns.map((column, place) => cell(column, row, place === 0)))));
@@ -150,6 +154,22 @@
     return getComputedStyle(probe).color;
   };
 
+  // On paper: light, with all that is folded unfolded, and what is drawn drawn for a sheet.
+
+  const SHEET = 720;
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((part) => { part.open = true; });
+    root.dataset.paper = "";
+    redraws.forEach((redraw) => redraw(SHEET));
+  });
+  addEventListener("afterprint", () => {
+    folded.forEach((part) => { part.open = false; });
+    delete root.dataset.paper;
+    redraws.forEach((redraw) => redraw());
+  });
+
   // Overview.
 
   const overview = () => {
@@ -193,6 +213,10 @@
   // Latency: rows of histograms on one axis.
 
   const latency = () => {
+    if (!report.by_node.length) {
+      section("latency").append(el("p", { class: "said" }, "No request was sent."));
+      return;
+    }
     const by = { by_node: "node", by_model: "model", by_endpoint: "endpoint" };
     let [grouping, what] = ["by_node", "latency"];
     const place = el("div");
@@ -249,6 +273,10 @@
   // Tokens and money.
 
   const spending = () => {
+    if (!report.by_node.length) {
+      section("spending").append(el("p", { class: "said" }, "No request was sent."));
+      return;
+    }
     const by = { by_node: "node", by_model: "model", by_endpoint: "endpoint" };
     let grouping = "by_node";
     const { total } = report;
@@ -304,7 +332,7 @@
           `${counted(cause.inputs, "input", "inputs")}: `, el("code", {}, cause.kind),
           cause.node ? [" at node ", el("code", {}, cause.node)] : null),
         el("ol", {}, cause.samples.map((sample) => el("li", {},
-          el("span", {}, `input ${number(sample.input)} of run ${sample.run}`), sample.message,
+          el("span", {}, `input ${number(sample.input)} of run ${sample.run}`), sample.message ?? el("span", {}, "its message may quote contents, and is shown with --contents"),
           sample.path ? el("span", {}, ` at ${sample.path}`) : null,
           sample.attempts > 1 ? el("span", {}, ` after ${number(sample.attempts)} attempts`) : null,
           sample.answer != null ? el("pre", {}, sample.answer) : null)),
@@ -366,7 +394,9 @@
     said.push("If the journal holds several optimizations, this is the last one.");
     part.append(el("p", { class: "said" }, said.join(" ")));
     if (scored.length > 1) {
-      const [width, height, left, bottom] = [900, 190, 44, 26];
+      // As wide as there is room, so that its words can be read.
+      const room = Math.min(Math.max(part.clientWidth - 70, 260), 900);
+      const [width, height, left, bottom] = [room, 190, 44, 26];
       const most = Math.max(...steps.map((step) => step.calls), 1);
       const scores = scored.map((step) => step.score);
       const low = Math.max(0, Math.min(...scores) - 0.05);

@@ -180,8 +180,9 @@ const timeline = (report, tools) => {
   const x = (at) => SIDE + ((at - view[0]) / (view[1] - view[0])) * (drawn.width - 2 * SIDE);
   const at = (pixel) => view[0] + ((pixel - SIDE) / (drawn.width - 2 * SIDE)) * (view[1] - view[0]);
 
-  const draw = () => {
-    const width = plot.clientWidth;
+  /// On the screen, or on a sheet of paper that is so wide.
+  const draw = (sheet) => {
+    const width = sheet ?? plot.clientWidth;
     if (!width) return;
     const requests = [];
     for (let request = 0; request < count && requests.length <= NEAR; request += 1) {
@@ -199,7 +200,8 @@ const timeline = (report, tools) => {
       return place;
     });
     const height = top;
-    const ratio = window.devicePixelRatio || 1;
+    // Finer on paper; and browsers show nothing of a canvas that is higher.
+    const ratio = Math.min(sheet ? 3 : window.devicePixelRatio || 1, 16_000 / height);
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
     canvas.style.height = `${height}px`;
@@ -359,8 +361,9 @@ const timeline = (report, tools) => {
     context.rect(SIDE, body - 2, drawn.width - 2 * SIDE, place.height + 4);
     context.clip();
     const height = Math.max(row - (row > 4 ? 2 : row > 2 ? 0.6 : 0), 1);
+    const own = drawn.panels.indexOf(place);
     for (const request of drawn.requests) {
-      if (panelOf[columns.series[request]] !== drawn.panels.indexOf(place)) continue;
+      if (panelOf[columns.series[request]] !== own) continue;
       const y = body + laneOf[request] * row;
       const [left, right] = [x(began[request]), x(ended[request])];
       const width = Math.max(right - left - (right - left > 3 ? 0.6 : 0), 1);
@@ -517,9 +520,12 @@ const timeline = (report, tools) => {
   // Moving.
 
   let pending = 0;
-  const redraw = () => {
+  let isOnPaper = false;
+  const redraw = (sheet) => {
     cancelAnimationFrame(pending);
-    pending = requestAnimationFrame(draw);
+    isOnPaper = sheet != null;
+    if (isOnPaper) draw(sheet);
+    else pending = requestAnimationFrame(() => draw());
   };
   const show = (from, until) => {
     const [low, high] = whole();
@@ -591,7 +597,9 @@ const timeline = (report, tools) => {
   };
   canvas.addEventListener("pointerup", lift);
   canvas.addEventListener("pointercancel", lift);
-  canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+  // A finger leaves when it is lifted: what it has touched stays told.
+  canvas.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") tip.hidden = true; });
+  document.addEventListener("pointerdown", (event) => { if (event.target !== canvas) tip.hidden = true; });
   canvas.addEventListener("dblclick", (event) => zoom(event.shiftKey ? 3 : 1 / 3, at(event.offsetX)));
   const failedOnes = (request) => columns.ending[request] === FAILED || columns.ending[request] === RETRIED;
   const keys = {
@@ -641,6 +649,6 @@ const timeline = (report, tools) => {
     el("p", { class: "keys", id: "timeline-keys" }, "Drag to move; zoom with ", el("kbd", {}, "Ctrl"), " and the wheel, by double click, or by pinching. With the keyboard: ",
       hint.map((item) => (Array.isArray(item) ? item.map((key) => el("kbd", {}, key)) : item))));
   canvas.setAttribute("aria-label", `Timeline of ${counted(data.requests, "request", "requests")} at ${counted(panels.length, "endpoint", "endpoints")}`);
-  new ResizeObserver(redraw).observe(plot);
+  new ResizeObserver(() => { if (!isOnPaper) redraw(); }).observe(plot);
   redraws.push(redraw);
 };

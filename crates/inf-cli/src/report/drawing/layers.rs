@@ -120,11 +120,10 @@ fn order(layers: &mut [Vec<usize>], stops: &mut [Stop]) {
     }
     sweep(layers.len(), |layer, downward| {
         let layer = &mut layers[layer];
-        let wanted: Vec<(usize, f64)> = layer
+        let mut wanted: Vec<(usize, f64)> = layer
             .iter()
             .map(|stop| (*stop, mean(*stop, stops, downward)))
             .collect();
-        let mut wanted = wanted;
         wanted.sort_by(|(_, one), (_, other)| one.total_cmp(other));
         *layer = wanted.into_iter().map(|(stop, _)| stop).collect();
         number(layer, stops);

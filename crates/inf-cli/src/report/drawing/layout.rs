@@ -1,5 +1,7 @@
 //! [`Layout`]: where nodes, frames and arrows of a graph are.
 
+use std::collections::HashMap;
+
 use inf_engine::graph::GraphOutline;
 
 use super::layers;
@@ -112,7 +114,10 @@ impl Laying<'_> {
             size: if region.is_none() { PILL } else { (0.0, 0.0) },
             frames: Vec::new(),
         });
-        let place_of = |node: usize| items.iter().position(|item| item.node == node);
+        let places = items.iter().enumerate();
+        let places: HashMap<usize, usize> =
+            places.map(|(place, item)| (item.node, place)).collect();
+        let place_of = |node: usize| places.get(&node).copied();
         let outputs = self.outline.outputs.iter().map(|from| (*from, exit));
         let edges = self.outline.edges.iter();
         let edges = edges.map(|edge| (edge.from, edge.to));
@@ -167,12 +172,8 @@ impl Laying<'_> {
     fn item(&self, node: usize) -> Item {
         let regions = self.outline.regions.iter().enumerate();
         let regions = regions.filter(|(place, region)| {
-            let has_nodes = self
-                .outline
-                .nodes
-                .iter()
-                .any(|node| node.region == Some(*place));
-            region.owner == node && has_nodes
+            let mut nodes = self.outline.nodes.iter();
+            region.owner == node && nodes.any(|node| node.region == Some(*place))
         });
         let frames: Vec<(usize, Block)> = regions
             .map(|(place, _)| (place, self.block(Some(place))))

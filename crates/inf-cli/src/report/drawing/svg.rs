@@ -171,7 +171,14 @@ fn write_arrow(svg: &mut String, arrow: &Arrow) -> std::fmt::Result {
     };
     let mut path = format!("M{x:.1} {y:.1}");
     let mut last = (*x, *y);
-    for (x, y) in rest {
+    let mut rest = rest.iter().peekable();
+    while let Some((x, y)) = rest.next() {
+        // What goes on straight is one line.
+        let next = rest.peek();
+        if (x - last.0).abs() < 0.1 && next.is_some_and(|next| (next.0 - x).abs() < 0.1) {
+            last = (*x, *y);
+            continue;
+        }
         let bend = (y - last.1) / 2.0;
         let _ = if (x - last.0).abs() < 0.1 {
             write!(path, "L{x:.1} {y:.1}")

@@ -204,6 +204,31 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
+    /// Is used by fingers from now on.
+    pub(crate) fn use_touch(&mut self) {
+        let touch = json!({"enabled": true, "maxTouchPoints": 2});
+        self.call("Emulation.setTouchEmulationEnabled", &touch);
+    }
+
+    /// Moves fingers: each point of time has a place for every one of them, and then they are lifted.
+    pub(crate) fn touch(&mut self, moments: &[&[(f64, f64)]]) {
+        for (moment, places) in moments.iter().enumerate() {
+            let kind = if moment == 0 {
+                "touchStart"
+            } else {
+                "touchMove"
+            };
+            let places = places.iter().enumerate();
+            let points: Vec<Json> = places
+                .map(|(id, (x, y))| json!({"x": x, "y": y, "id": id}))
+                .collect();
+            let event = json!({"type": kind, "touchPoints": points});
+            self.call("Input.dispatchTouchEvent", &event);
+        }
+        let end = json!({"type": "touchEnd", "touchPoints": []});
+        self.call("Input.dispatchTouchEvent", &end);
+    }
+
     /// Prefers `light` or `dark` from now on.
     pub(crate) fn prefer(&mut self, scheme: &str) {
         let feature = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});

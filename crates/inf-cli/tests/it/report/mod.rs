@@ -192,6 +192,29 @@ fn contents_are_in_it_only_where_they_are_asked_for() {
     for content in ["Brief.", "Long.", "{\\\"a\\\": "] {
         assert!(!page.contains(content), "{content}");
     }
+    // The engine's own messages quote answers and values.
+    let workplace = Workplace::new();
+    workplace.write(
+        "kind.yaml",
+        "{version: 1, name: kind, input: string, nodes: {n: {llm: fast, prompt: '{input}', output: {kind: integer}}}, output: n}",
+    );
+    workplace.write(
+        "resources.yaml",
+        "endpoints: {fast: {provider: simulated, model: m, simulated: {answer: {script: {rules: [{contains: x, answer: '{\"kind\": \"secret\"}'}]}}}}}",
+    );
+    workplace.write("one.jsonl", "\"x\"\n");
+    let run = "run kind.yaml --input one.jsonl --resources resources.yaml --max-reasks 0 --checkpoint-dir night";
+    let ended = workplace.inf(run);
+    assert!(ended.stdout.contains("secret"), "{ended:?}");
+    workplace.inf("report night --output without.html");
+    workplace.inf("report night --output with.html --contents");
+    assert!(!workplace.read("without.html").contains("secret"));
+    let cause = &data_of(&workplace, "without.html")["failures"][0];
+    assert_eq!(
+        (&cause["kind"], &cause["inputs"]),
+        (&"invalid_output".into(), &1.into())
+    );
+    assert!(workplace.read("with.html").contains("secret"));
     let workplace = with_run(10);
     for source in ["night", "trace.json"] {
         workplace.inf(&format!("report {source} --output page.html"));
@@ -215,6 +238,37 @@ fn names_are_no_markup() {
     assert_eq!(page.matches("</script>").count(), 2);
     assert!(!page.contains("<b>&") && !page.contains("<i>\""));
     assert_eq!(data_of(&workplace, "report.html")["title"], "</script><b>&");
+}
+
+/// Sources are files: what no graph can be is not drawn.
+#[test]
+fn a_damaged_graph_is_left_out() {
+    let workplace = Workplace::new();
+    let nested = |deep: usize| {
+        let map = |place: usize| serde_json::json!({"name": "m", "does": "map", "region": place.checked_sub(1)});
+        serde_json::json!({
+            "nodes": (0..deep).map(map).collect::<Vec<_>>(),
+            "regions": (0..deep).map(|owner| serde_json::json!({"owner": owner, "label": "body"})).collect::<Vec<_>>(),
+            "edges": [], "outputs": [0],
+        })
+    };
+    let circle = serde_json::json!({
+        "nodes": [{"name": "m", "does": "map", "region": 0}], "edges": [], "outputs": [0],
+        "regions": [{"owner": 0, "label": "body"}],
+    });
+    for (outline, drawn) in [(nested(12), 12), (nested(3000), 0), (circle, 0)] {
+        let trace = serde_json::json!({
+            "otherData": {"engine": "inf-engine", "graphs": ["a"], "outlines": [outline]},
+            "traceEvents": [],
+        });
+        workplace.write("trace.json", trace.to_string());
+        let ended = workplace.inf("report trace.json");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(
+            workplace.read("report.html").matches("data-node=").count(),
+            drawn
+        );
+    }
 }
 
 #[test]

@@ -163,13 +163,147 @@ fn a_narrow_window_is_not_scrolled_sideways() {
     let Some(mut browser) = Browser::start() else {
         return;
     };
-    let workplace = with_run(20);
-    workplace.inf("report night");
-    browser.resize(400, 800);
+    browser.resize(380, 800);
+    for workplace in [with_run(20), with_old_journal()] {
+        workplace.inf("report night");
+        browser.open(&workplace.path("report.html"));
+        let width = browser.evaluate("document.documentElement.scrollWidth");
+        assert_eq!(width, 380);
+        browser.check_quiet();
+    }
+}
+
+/// What a page looks like where it is printed.
+#[test]
+fn on_paper_it_is_light_and_unfolded_and_has_no_controls() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let workplace = with_old_journal();
+    write_steps(&workplace);
+    workplace.inf("report night --contents");
+    browser.resize(1200, 900);
+    browser.prefer("dark");
     browser.open(&workplace.path("report.html"));
+    let state = "[document.querySelectorAll('details').length > 0, \
+                 [...document.querySelectorAll('details')].every((part) => part.open), \
+                 document.getElementById('timeline-canvas').width, \
+                 getComputedStyle(document.querySelector('h1')).color]";
+    let before = browser.evaluate(state);
+    browser.evaluate(&format!(
+        "addEventListener('beforeprint', () => {{ window.printed = {state}; }})"
+    ));
+    browser.call("Page.printToPDF", &serde_json::json!({}));
+    let [dark, light] = ["rgb(231, 232, 234)", "rgb(27, 29, 33)"];
+    let printed = browser.evaluate("window.printed");
+    assert_eq!(printed, serde_json::json!([true, true, 2160, light]));
+    // And afterwards it is as it was.
+    assert_eq!((&before[1], &before[3]), (&false.into(), &dark.into()));
+    browser.wait_for(&format!("JSON.stringify({state}) === '{before}'"));
+
+    let print = serde_json::json!({"media": "print"});
+    browser.call("Emulation.setEmulatedMedia", &print);
+    browser.resize(720, 900);
+    let shown = browser.evaluate(
+        "[...document.querySelectorAll('button:not(thead button), select, nav, input, .keys')]\
+         .filter((part) => part.getClientRects().length).map((part) => part.outerHTML)",
+    );
+    assert_eq!(shown, serde_json::json!([]));
     let width = browser.evaluate("document.documentElement.scrollWidth");
-    assert_eq!(width, 400);
+    assert_eq!(width, 720);
     browser.check_quiet();
+}
+
+/// Adds an optimization that changed a text.
+fn write_steps(workplace: &Workplace) {
+    let steps = r#"{"sum":"0efee272","kind":"step","optimizer":"trainer","step":0,"outcome":"start","score":0.1,"texts":{"p":"Brief."},"calls":10,"cost":{"usd":0.1},"at":1795666220000}
+{"sum":"44330423","kind":"step","optimizer":"trainer","step":1,"outcome":"accepted","score":0.5,"texts":{"p":"Long."},"calls":20,"cost":{"usd":0.2},"at":1795666221000}
+"#;
+    let journal = workplace.read("night/journal.jsonl");
+    workplace.write("night/journal.jsonl", journal + steps);
+}
+
+#[test]
+fn fingers_move_and_zoom_the_timeline_and_are_not_caught_in_it() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let workplace = Workplace::new();
+    write_trace(&workplace, 7_000);
+    workplace.inf("report many.json");
+    browser.resize(380, 800);
+    browser.use_touch();
+    browser.open(&workplace.path("report.html"));
+    wait_for_sentence(&mut browser, "7,000 requests");
+    browser.evaluate("document.getElementById('timeline-canvas').scrollIntoView({block: 'center', behavior: 'instant'})");
+    let place = browser.evaluate(
+        "(() => { const box = document.getElementById('timeline-canvas').getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()",
+    );
+    let at = |index: usize| place[index].as_f64().expect("a number");
+    let (x, y) = (at(0), at(1));
+    let is_told = "!document.querySelector('.tip-box').hidden";
+    // A tap tells what is there, also after the finger has left.
+    browser.touch(&[&[(x, y)]]);
+    browser.wait_for(is_told);
+    assert_eq!(browser.evaluate(is_told), true);
+    // Two fingers that part zoom.
+    let apart = |by: f64| [(x - by, y), (x + by, y)];
+    browser.touch(&[&apart(30.0), &apart(60.0), &apart(110.0), &apart(150.0)]);
+    wait_for_sentence(&mut browser, "^[^0].*requests");
+    // One that goes sideways moves it, and one that goes up scrolls the page.
+    let sentence = texts(&mut browser, "#timeline-sentence")[0].clone();
+    browser.touch(&[&[(x, y)], &[(x + 40.0, y)], &[(x + 120.0, y)]]);
+    browser.wait_for(&format!(
+        "document.getElementById('timeline-sentence').textContent !== {}",
+        Json::from(sentence)
+    ));
+    let before = browser.evaluate("scrollY").as_f64().expect("a number");
+    browser.touch(&[
+        &[(x, y)],
+        &[(x, y - 20.0)],
+        &[(x, y - 80.0)],
+        &[(x, y - 200.0)],
+    ]);
+    browser.wait_for(&format!("scrollY > {before} + 50"));
+    // What a finger hits is large enough.
+    let small = browser.evaluate(
+        "[...document.querySelectorAll('button:not(thead button), select')]\
+         .filter((part) => part.offsetHeight < 40).map((part) => part.textContent)",
+    );
+    assert_eq!(small, serde_json::json!([]));
+    browser.check_quiet();
+}
+
+#[test]
+fn a_run_without_calls_has_no_empty_tables() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let workplace = Workplace::new();
+    workplace.write(
+        "none.yaml",
+        "{version: 1, name: none, input: string, nodes: {n: {prompt: 'x {input}'}}, output: n}",
+    );
+    workplace.write("one.jsonl", "\"x\"\n");
+    let ran = workplace.inf(
+        "run none.yaml --input one.jsonl --output out.jsonl --checkpoint-dir night --profile trace.json",
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for source in ["night", "trace.json"] {
+        workplace.inf(&format!("report {source}"));
+        browser.open(&workplace.path("report.html"));
+        let empty = browser.evaluate("[...document.querySelectorAll('table')].filter((found) => !found.tBodies[0].rows.length).length");
+        assert_eq!(empty, 0, "{source}");
+        assert_eq!(
+            texts(&mut browser, "#latency .said"),
+            ["No request was sent."]
+        );
+        assert_eq!(
+            texts(&mut browser, "#spending .said"),
+            ["No request was sent."]
+        );
+        browser.check_quiet();
+    }
 }
 
 /// A trace with so many calls, of which a few failed.

@@ -1,9 +1,10 @@
 //! Messages: Anthropic's wire format, for Claude.
 //!
 //! [`AnthropicClient`] is the [`LlmClient`](super::LlmClient) of a model that
-//! [`HttpSettings`](super::HttpSettings) name. Reading on: `request` writes the
-//! JSON, `response` reads it back, `stream` puts it together from pieces,
-//! `error` says what types of errors mean, and `model` what older ones can't do.
+//! [`HttpSettings`](super::HttpSettings) name, and shows how it is made. In the
+//! source, `request` writes the JSON, `response` reads it back, `stream` puts
+//! it together from pieces, `error` says what types of errors mean, and `model`
+//! what older ones can't do.
 //!
 //! * The format has to have a bound on the answer: 8,192 tokens unless the
 //!   request or the endpoint's `extra_body` says otherwise

@@ -1,9 +1,10 @@
 //! Ollama's own wire format, for models on one's own machine.
 //!
 //! [`OllamaClient`] is the [`LlmClient`](super::LlmClient) of a model that
-//! [`HttpSettings`](super::HttpSettings) name. Reading on: `request` writes the
-//! JSON, `response` reads it back, `stream` puts it together from pieces, and
-//! `error` says what a server that fails in the middle means.
+//! [`HttpSettings`](super::HttpSettings) name, and shows how it is made. In the
+//! source, `request` writes the JSON, `response` reads it back, `stream` puts
+//! it together from pieces, and `error` says what a server that fails in the
+//! middle means.
 //!
 //! * Pictures have to be bytes: the server fetches none.
 //! * It can't be told to call a tool. A tool choice other than "as it sees fit"

@@ -1,9 +1,10 @@
 //! Chat completions: `OpenAI`'s wire format and everyone who speaks it.
 //!
-//! [`OpenAiClient`] is the [`LlmClient`](super::LlmClient) of a server and model
-//! that [`HttpSettings`](super::HttpSettings) name. Reading on: `request` writes
-//! the JSON, `response` reads it back, `stream` puts it together from pieces,
-//! and `error` says what codes of errors mean.
+//! [`OpenAiClient`] is the [`LlmClient`](super::LlmClient) of a server and
+//! model that [`HttpSettings`](super::HttpSettings) name, and shows how it is
+//! made. In the source, `request` writes the JSON, `response` reads it back,
+//! `stream` puts it together from pieces, and `error` says what codes of errors
+//! mean.
 //!
 //! Thoughts of an earlier turn go back only if they came in this format, with an
 //! answer that called tools: servers that want them at all want them then.

@@ -1,9 +1,10 @@
 //! The Responses API: `OpenAI`'s newer wire format, for its reasoning models.
 //!
 //! [`ResponsesClient`] is the [`LlmClient`](super::LlmClient) of a server and
-//! model that [`HttpSettings`](super::HttpSettings) name. Reading on: `request`
-//! writes the JSON, `response` reads it back, `stream` puts it together from
-//! pieces, and `error` says what codes of errors mean.
+//! model that [`HttpSettings`](super::HttpSettings) name, and shows how it is
+//! made. In the source, `request` writes the JSON, `response` reads it back,
+//! `stream` puts it together from pieces, and `error` says what codes of errors
+//! mean.
 //!
 //! * Nothing is stored at the provider (`store: false`): each request holds the
 //!   whole conversation. Reasoning models give their thoughts encrypted for that,

@@ -10,6 +10,21 @@
 //! [`Answer`], which [`Latency`], which [`Quota`] and [`TokenQuota`], how many
 //! calls at once, which [`Faults`].
 //!
+//! ```
+//! use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+//! use inf_engine::prelude::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A test of a pipeline, without a network: what models would say is written down.
+//! let script = Script::new([ScriptRule::containing("great", "positive")]).with_otherwise("negative");
+//! let settings = SimulatedSettings::default().with_answer(script);
+//! let classify = LlmInference::new("fast").system_prompt("Positive or negative?");
+//! let pipeline = classify.bind(ResourceConfig::simulated(["fast"], &settings))?;
+//! assert_eq!(pipeline.run_blocking("It is great!".to_owned())?, "positive");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What a seed promises
 //!
 //! The *answer* to a request depends on the seed, the model's name and the
@@ -20,8 +35,8 @@
 //! the time or on the machine. Only quotas and the line of those who wait for a
 //! place look at the clock.
 //!
-//! Where to read next: `client.rs` is one call from start to end, `answer.rs`
-//! what it says, `schema_value.rs` how it fits a JSON schema.
+//! In the source, `client.rs` is one call from start to end, `answer.rs` what it
+//! says, `schema_value.rs` how it fits a JSON schema.
 
 mod answer;
 mod bucket;

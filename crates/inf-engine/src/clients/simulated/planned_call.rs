@@ -8,6 +8,8 @@ use super::super::{ClientError, Delta, DeltaSink, LlmResponse};
 
 /// What becomes of one call and when: all that a server needs that keeps the
 /// time by itself, such as one that streams.
+///
+/// [`SimulatedClient::plan`](super::SimulatedClient::plan) makes it, and shows how.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PlannedCall {

@@ -13,7 +13,7 @@ use crate::value::{Schema, Value};
 const DEEPEST: usize = 8;
 const MOST_PARTS: usize = 1_000;
 
-/// The tokens of a number whose bounds are not known.
+/// The tokens of a number, if its digits are not bounded.
 const TOKENS_PER_NUMBER: u64 = 4;
 
 /// How much of a value of some schema its parts are.
@@ -106,10 +106,12 @@ impl Reader<'_> {
         match schema.get("type").and_then(Json::as_str) {
             Some("boolean") => self.longest(&[true.into(), false.into()]),
             Some("null") => self.longest(&[Json::Null]),
-            Some("integer" | "number") => match (schema.get("minimum"), schema.get("maximum")) {
+            Some("integer") => match (schema.get("minimum"), schema.get("maximum")) {
                 (Some(least), Some(most)) => self.longest(&[least.clone(), most.clone()]),
                 _ => PartSize::bounded(TOKENS_PER_NUMBER),
             },
+            // Between two bounds there may be more digits than they have.
+            Some("number") => PartSize::bounded(TOKENS_PER_NUMBER),
             Some("object") => self.object(schema, depth),
             _ => PartSize::free(),
         }
@@ -205,6 +207,8 @@ mod tests {
         let flags = json!({"type": "boolean"});
         let flags = json!({"type": "object", "properties": {"a": flags, "b": flags}});
         assert_eq!(size(flags).most(), Some(2 * (2 + 2)));
+        let share = json!({"type": "number", "minimum": 0, "maximum": 1});
+        assert_eq!(size(share).most(), Some(TOKENS_PER_NUMBER));
         assert_eq!(
             size(json!({"type": "array", "items": {"type": "boolean"}})).most(),
             None

@@ -71,6 +71,30 @@ pub(crate) struct FailedNode {
 }
 
 /// A parameter as a run read it.
+///
+/// ```
+/// use inf_engine::execution::{ExecutionSettings, Overlay};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tone = Parameter::new("Be brief.").described("The tone.");
+/// let ask = LlmInference::new("fast").system_prompt(&tone);
+/// let pipeline = ask.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+/// pipeline.train();
+/// let other = Overlay::new().with("system_prompt", "Be friendly.");
+/// let candidate = pipeline.with_settings(ExecutionSettings::default().with_overlay(&other));
+/// for (pipeline, text, version) in
+///     [(&pipeline, "Be brief.", Some(0)), (&candidate, "Be friendly.", None)]
+/// {
+///     let results = pipeline.run_batch(["Hi".to_owned()]).await;
+///     let record = results[0].record.as_ref().expect("the pipeline trains");
+///     let read = &record.parameters()[0];
+///     assert_eq!((read.path.as_str(), &*read.text, read.version), ("system_prompt", text, version));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedParameter {
@@ -84,6 +108,8 @@ pub struct RecordedParameter {
 }
 
 /// A node that has its value.
+///
+/// [`ForwardRecord::nodes`] gives them; [`ForwardRecord`] shows one, and [`ForwardRecord::at`] those of a map.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct NodeRecord {
@@ -209,6 +235,8 @@ impl ForwardRecord {
 
 /// What ran in one region, and what that could read; made by
 /// [`ForwardRecord::at`].
+///
+/// That function shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct RegionView<'r> {
     record: &'r ForwardRecord,

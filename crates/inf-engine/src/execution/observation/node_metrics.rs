@@ -39,6 +39,8 @@ use crate::resources::ResourceMetrics;
 pub struct NodeMetrics(Arc<Tally>);
 
 /// What the calls of one node came to.
+///
+/// [`NodeMetrics`] shows one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NodeReport {

@@ -99,6 +99,36 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// One run: of one input, a batch or a stream.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::{Arc, Mutex};
+///
+/// use inf_engine::execution::{ExecutionSettings, InputReport, Observer, RunId};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// How many inputs each run had, of runs that go on at the same time.
+/// #[derive(Default)]
+/// struct Counts(Mutex<BTreeMap<RunId, usize>>);
+///
+/// impl Observer for Counts {
+///     fn input_ended(&self, input: &InputReport<'_>) {
+///         *self.0.lock().expect("nobody panics").entry(input.run).or_default() += 1;
+///     }
+/// }
+///
+/// let counts = Arc::new(Counts::default());
+/// let settings = ExecutionSettings::default().with_observer(counts.clone());
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run("One?".to_owned()).await?;
+/// pipeline.run_batch(["Two?".to_owned(), "Three?".to_owned()]).await;
+/// assert!(counts.0.lock().expect("nobody panics").values().eq(&[1, 2]));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub(crate) u64);
 
@@ -110,6 +140,50 @@ impl RunId {
 }
 
 /// A run that begins or ends.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use inf_engine::execution::{ExecutionSettings, InputReport, Observer, RunReport};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// A log of runs, a line for each thing that happens.
+/// #[derive(Default)]
+/// struct Log(Mutex<Vec<String>>);
+///
+/// impl Log {
+///     fn write(&self, line: String) {
+///         self.0.lock().expect("nobody panics").push(line);
+///     }
+/// }
+///
+/// impl Observer for Log {
+///     fn run_started(&self, run: &RunReport<'_>) {
+///         self.write(format!("`{}` begins", run.graph.name()));
+///     }
+///
+///     fn input_ended(&self, input: &InputReport<'_>) {
+///         let what = input.error.map_or("done".to_owned(), ToString::to_string);
+///         self.write(format!("input {}: {what}", input.input));
+///     }
+///
+///     fn run_ended(&self, run: &RunReport<'_>) {
+///         self.write(format!("the end, after {} calls", run.progress().calls));
+///     }
+/// }
+///
+/// let log = Arc::new(Log::default());
+/// let settings = ExecutionSettings::default().with_observer(log.clone());
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run("Why is the sky blue?".to_owned()).await?;
+/// let lines = log.0.lock().expect("nobody panics");
+/// assert_eq!(lines[..], ["`llm_inference` begins", "input 0: done", "the end, after 1 calls"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RunReport<'r> {
@@ -130,6 +204,44 @@ impl RunReport<'_> {
 }
 
 /// An attempt of a node that begins.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use inf_engine::execution::{ExecutionSettings, Observer, TaskReport, TaskStart};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// The calls that are under way.
+/// #[derive(Default)]
+/// struct UnderWay(AtomicUsize);
+///
+/// impl Observer for UnderWay {
+///     fn task_started(&self, task: &TaskStart<'_>) {
+///         let waited = task.started - task.queued;
+///         println!("input {} calls {:?}, after {waited:?}", task.input, task.alias);
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+///
+///     fn task_ended(&self, task: &TaskReport<'_>) {
+///         // Of what is done on the spot no start is told.
+///         if !task.is_inline {
+///             self.0.fetch_sub(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let under_way = Arc::new(UnderWay::default());
+/// let settings = ExecutionSettings::default().with_observer(under_way.clone());
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run("Why is the sky blue?".to_owned()).await?;
+/// assert_eq!(under_way.0.load(Ordering::Relaxed), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TaskStart<'r> {
@@ -252,6 +364,37 @@ impl<'r> TaskReport<'r> {
 }
 
 /// A region that begins to run: an arm, the body of a map, a fold or a loop.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use inf_engine::execution::{ExecutionSettings, Observer, RegionReport};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// Which element of which list begins.
+/// #[derive(Default)]
+/// struct Elements(Mutex<Vec<String>>);
+///
+/// impl Observer for Elements {
+///     fn region_started(&self, region: &RegionReport<'_>) {
+///         let line = format!("{}: {}", region.path, region.arguments[0]);
+///         self.0.lock().expect("nobody panics").push(line);
+///     }
+/// }
+///
+/// let shout = Tracer::new("shout").trace(|words: Proxy<Vec<String>>| {
+///     map(words, |word| word.then("shout", |word: String| word.to_uppercase()))
+/// })?;
+/// let elements = Arc::new(Elements::default());
+/// let settings = ExecutionSettings::default().with_observer(elements.clone());
+/// let pipeline = shout.bind_as::<Vec<String>, Vec<String>>(ResourceConfig::new())?;
+/// pipeline.with_settings(settings).run(vec!["one".to_owned(), "two".to_owned()]).await?;
+/// assert_eq!(elements.0.lock().expect("nobody panics")[..], ["map[0]: one", "map[1]: two"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RegionReport<'r> {
@@ -321,6 +464,41 @@ pub enum TaskOutcome<'r> {
 }
 
 /// A tool that a model had called, and that ended.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use inf_engine::clients::simulated::SimulatedSettings;
+/// use inf_engine::conversation::ToolChoice;
+/// use inf_engine::execution::{ExecutionSettings, Observer, ToolOutcome, ToolReport};
+/// use inf_engine::graph::Tool;
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What went wrong in tools: models are told, and nobody else is.
+/// #[derive(Default)]
+/// struct ToolTrouble(Mutex<Vec<String>>);
+///
+/// impl Observer for ToolTrouble {
+///     fn tool_ended(&self, tool: &ToolReport<'_>) {
+///         if let ToolOutcome::Failed(why) = tool.outcome {
+///             let line = format!("{} in turn {}: {why}", tool.tool, tool.turn);
+///             self.0.lock().expect("nobody panics").push(line);
+///         }
+///     }
+/// }
+///
+/// let now = Tool::fallible("now", "The time.", |(): ()| async { Err::<String, _>("no clock") });
+/// let ask = LlmInference::new("smart").tools([now]).tool_choice(ToolChoice::Required);
+/// let resources = ResourceConfig::simulated(["smart"], &SimulatedSettings::default());
+/// let trouble = Arc::new(ToolTrouble::default());
+/// let settings = ExecutionSettings::default().with_observer(trouble.clone());
+/// ask.bind(resources)?.with_settings(settings).run("What time is it?".to_owned()).await?;
+/// assert_eq!(trouble.0.lock().expect("nobody panics")[..], ["now in turn 1: no clock"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ToolReport<'r> {
@@ -361,6 +539,8 @@ impl ToolReport<'_> {
 }
 
 /// What became of a tool that a model had called.
+///
+/// [`ToolReport`] shows an observer that looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ToolOutcome<'r> {
@@ -373,6 +553,8 @@ pub enum ToolOutcome<'r> {
 }
 
 /// An input that has its result.
+///
+/// [`RunReport`] shows an observer of inputs and runs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct InputReport<'r> {
@@ -397,6 +579,40 @@ impl InputReport<'_> {
 }
 
 /// An endpoint that is left alone for a while, or until the next call.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use inf_engine::clients::simulated::{Quota, SimulatedSettings};
+/// use inf_engine::execution::{ExecutionSettings, Observer, PauseReport};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// Tells when a provider has had enough.
+/// #[derive(Default)]
+/// struct Pauses(AtomicUsize);
+///
+/// impl Observer for Pauses {
+///     fn endpoint_paused(&self, pause: &PauseReport<'_>) {
+///         println!("{} is left alone for {:?}", pause.alias, pause.until - pause.from);
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// // Two calls at once, then one in a second; what is more is refused, without a word of when.
+/// let quota = Quota { requests_per_second: 1.0, burst: 2, hint: false };
+/// let strict = SimulatedSettings { quota: Some(quota), ..Default::default() };
+/// let pauses = Arc::new(Pauses::default());
+/// let settings = ExecutionSettings::default().with_observer(pauses.clone());
+/// let pipeline = LlmInference::new("fast").bind(ResourceConfig::simulated(["fast"], &strict))?;
+/// let results = pipeline.with_settings(settings).run_batch((0..5).map(|n| n.to_string())).await;
+/// assert!(results.iter().all(|result| result.output.is_ok())); // waiting is no failure
+/// assert!(pauses.0.load(Ordering::Relaxed) > 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PauseReport<'r> {

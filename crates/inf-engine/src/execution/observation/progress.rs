@@ -81,6 +81,8 @@ impl Progress {
 }
 
 /// What a run does at one endpoint.
+///
+/// [`Progress`] has one for each alias that a run calls, and shows it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct EndpointProgress {

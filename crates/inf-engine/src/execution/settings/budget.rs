@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::document::counted;
 use crate::journal::{CallRecord, Charged, JournalError, JournalErrorKind, JournalReader, Record};
 use crate::resources::{Cost, Dollars, Waiter};
 
@@ -172,6 +173,8 @@ impl Spent {
 }
 
 /// What a budget has left; nothing is said of what it does not limit.
+///
+/// [`Budget::remaining`] gives it; [`Budget`] shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remaining {
@@ -465,12 +468,6 @@ impl Inner {
              one {may_take} {next}"
         )
     }
-}
-
-/// A number with its word.
-fn counted(count: u64, word: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{plural}")
 }
 
 /// What a budget may lack.

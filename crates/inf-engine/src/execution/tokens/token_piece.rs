@@ -6,6 +6,8 @@ use crate::execution::RunId;
 use crate::graph::{NodePath, RegionPath};
 
 /// A piece of an answer, or what became of it.
+///
+/// [`TokenStream`](super::TokenStream) gives them, and shows how they are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenPiece {

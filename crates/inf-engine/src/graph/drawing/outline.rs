@@ -36,6 +36,8 @@ pub struct GraphOutline {
 }
 
 /// A node of a [`GraphOutline`].
+///
+/// [`GraphOutline`] shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutlineNode {
@@ -52,6 +54,20 @@ pub struct OutlineNode {
 }
 
 /// A frame of a [`GraphOutline`].
+///
+/// ```
+/// use inf_engine::prelude::*;
+///
+/// let sum_up = LlmInference::new("fast");
+/// let graph = Tracer::new("summaries")
+///     .trace(|texts: Proxy<Vec<String>>| map(texts, |text| sum_up.call(text)))?;
+/// let outline = graph.outline();
+/// let body = &outline.regions[0];
+/// assert_eq!((body.label.as_str(), &*outline.nodes[body.owner].name), ("body", "map"));
+/// let inside = outline.nodes.iter().filter(|node| node.region == Some(0));
+/// assert!(inside.into_iter().any(|node| node.alias.as_deref() == Some("fast")));
+/// # Ok::<(), inf_engine::graph::GraphError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutlineRegion {
@@ -62,6 +78,8 @@ pub struct OutlineRegion {
 }
 
 /// An arrow of a [`GraphOutline`]: the second node reads what the first gives.
+///
+/// [`GraphOutline`] shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutlineEdge {
@@ -77,21 +95,17 @@ pub struct OutlineEdge {
 impl InferenceGraph {
     /// This graph as a drawing shows it.
     pub fn outline(&self) -> GraphOutline {
-        // The whole graph is the first of its regions, and no frame.
-        let frames = || self.regions().iter().enumerate().skip(1);
-        let nodes = self.enumerate().map(|(place, node)| OutlineNode {
+        let nodes = self.enumerate().map(|(_, node)| OutlineNode {
             name: node.name().to_owned(),
             does: labels::does(node.operation()),
             alias: match node.operation() {
                 Operation::Llm(call) => Some(call.alias.as_str().to_owned()),
                 _ => None,
             },
-            // Of those around it, the innermost begins last.
-            region: frames()
-                .rfind(|(_, region)| region.contains(place))
-                .map(|(index, _)| index - 1),
+            // The whole graph is the first of its regions, and no frame.
+            region: node.region().index().checked_sub(1),
         });
-        let regions = frames().map(|(_, region)| OutlineRegion {
+        let regions = self.regions().iter().skip(1).map(|region| OutlineRegion {
             owner: region.owner().map_or(0, NodeRef::index),
             label: region.label().to_string(),
         });

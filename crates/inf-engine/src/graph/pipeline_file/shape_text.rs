@@ -63,17 +63,11 @@ pub(super) fn parse(json: &Json, names: &Names<'_>) -> Result<Shape, String> {
 
 /// Whether there is a name in braces in a text, as in `Answer: {a}`.
 fn has_hole(text: &str) -> bool {
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once('{') {
-        let name = after
-            .split_once('}')
-            .and_then(|(name, _)| name.split('.').next());
-        if name.is_some_and(is_identifier) {
-            return true;
-        }
-        rest = after;
-    }
-    false
+    text.split('{').skip(1).any(|after| {
+        let name = after.split_once('}').map(|(name, _)| name);
+        name.and_then(|name| name.split('.').next())
+            .is_some_and(is_identifier)
+    })
 }
 
 impl InferenceGraph {

@@ -10,6 +10,8 @@ use super::super::record::{NodeFingerprint, ParameterVersion, PipelineRecord};
 use crate::graph::InferenceGraph;
 
 /// What of a pipeline is not as it was in an earlier run.
+///
+/// [`Compatibility`](crate::journal::Compatibility) has them, and shows one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {

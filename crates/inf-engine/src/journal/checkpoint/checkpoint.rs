@@ -55,6 +55,8 @@ pub(super) enum InputState {
 }
 
 /// An input without an output.
+///
+/// [`Checkpoint::failed`] gives them; [`Checkpoint`] shows one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedInput {
@@ -69,6 +71,8 @@ pub struct FailedInput {
 }
 
 /// How many inputs are where.
+///
+/// [`Checkpoint::counts`] gives them; [`Checkpoint`] shows them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckpointCounts {

@@ -48,7 +48,6 @@ impl Shared {
                     length,
                     tail,
                     outcome: Err(error),
-                    used_reserve: false,
                 },
             };
             self.note_written(&mut batch, written);
@@ -63,18 +62,14 @@ impl Shared {
             Tail::Torn | Tail::Unbroken => {}
         }
         // Half a line is then a damaged one.
-        write_all(&*self.disk, b"\n").outcome?;
+        write_all(&*self.disk, b"\n").1?;
         Ok(self.disk_length(length + 1))
     }
 
     /// Writes what it can of `batch` to the file, which is `length` bytes long.
     fn write_batch(&self, batch: &mut Batch, length: u64) -> Written {
         batch.lay_out(length);
-        let Wrote {
-            bytes,
-            outcome,
-            used_reserve,
-        } = write_all(&*self.disk, &batch.lines);
+        let (bytes, outcome) = write_all(&*self.disk, &batch.lines);
         let end = length + bytes;
         let mut whole = batch.whole(end);
         let mut good = batch.end(length, whole);
@@ -93,7 +88,6 @@ impl Shared {
             length: good,
             tail,
             outcome,
-            used_reserve,
         }
     }
 
@@ -108,7 +102,6 @@ impl Shared {
             length,
             tail,
             outcome,
-            used_reserve,
         } = written;
         let mut state = self.state();
         let mut calls = 0;
@@ -136,11 +129,8 @@ impl Shared {
         }
         match outcome {
             // What is in flight is still kept, and nothing more is begun.
-            Ok(()) if used_reserve => {
-                let full = io::Error::from(io::ErrorKind::StorageFull);
-                self.fail(state, write_failure(&full, 0));
-            }
-            Ok(()) => {
+            Ok(Some(full)) => self.fail(state, write_failure(&full, 0)),
+            Ok(None) => {
                 drop(state);
                 self.settled.notify_all();
                 if lag_was_told {
@@ -159,40 +149,36 @@ struct Written {
     /// Where the last of them ends.
     length: u64,
     tail: Tail,
-    outcome: io::Result<()>,
-    /// Whether it is the room for what is in flight that it is in.
-    used_reserve: bool,
+    outcome: Outcome,
 }
 
-/// What became of bytes.
-struct Wrote {
-    /// How many of them are written.
-    bytes: u64,
-    outcome: io::Result<()>,
-    used_reserve: bool,
-}
+/// How writing ended. What made it use the room for what is in flight is told as well, and nothing
+/// is lost by it.
+type Outcome = io::Result<Option<io::Error>>;
 
-/// Writes as much of `bytes` as can be.
-fn write_all(disk: &dyn Disk, bytes: &[u8]) -> Wrote {
+/// Writes as much of `bytes` as can be: how many that are, and how it ended.
+fn write_all(disk: &dyn Disk, bytes: &[u8]) -> (u64, Outcome) {
     let mut written = 0;
-    let mut used_reserve = false;
+    let mut full = None;
     let outcome = loop {
         if written == bytes.len() {
-            break Ok(());
+            break Ok(full);
         }
         match disk.write(&bytes[written..]) {
             Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && disk.make_room() => {
-                used_reserve = true;
-            }
+            Err(error) if may_get_room(&error) && disk.make_room() => full = Some(error),
             Err(error) => break Err(error),
         }
     };
-    Wrote {
-        bytes: written as u64,
-        outcome,
-        used_reserve,
-    }
+    (written as u64, outcome)
+}
+
+/// Whether there is room again once a file of the same user is gone.
+fn may_get_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }

@@ -13,6 +13,37 @@ use crate::resources::Cost;
 
 /// A call of a model that ended: one turn of a node, with the attempts that
 /// failed before.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{JournalReader, Record};
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+///
+/// let resources = ResourceConfig::from_text(
+///     "endpoints: {fast: {provider: simulated, model: tiny, price: {input: 100, output: 400}}}",
+/// )?;
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder);
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run_batch_blocking(["Why?", "How?"].map(str::to_owned))?;
+///
+/// // What was paid for which model.
+/// let mut paid: BTreeMap<String, f64> = BTreeMap::new();
+/// JournalReader::open(folder)?.read(|record| {
+///     if let Record::Call(call) = record {
+///         assert!(call.outcome.is_ok() && call.attempts.is_empty());
+///         *paid.entry(call.model.to_string()).or_default() += call.cost.known.as_f64();
+///     }
+/// })?;
+/// assert!(paid["tiny"] > 0.0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CallRecord {

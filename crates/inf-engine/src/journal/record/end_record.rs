@@ -8,6 +8,8 @@ use super::super::timestamp::Timestamp;
 use super::RunNumber;
 
 /// A run that ended. There is none of a run that was killed.
+///
+/// [`RunRecord`](super::RunRecord) shows a run with its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EndRecord {
@@ -22,6 +24,8 @@ pub struct EndRecord {
 }
 
 /// How the inputs of a run ended.
+///
+/// [`RunRecord`](super::RunRecord) shows those of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

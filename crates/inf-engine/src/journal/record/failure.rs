@@ -5,6 +5,40 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 /// Why a call or a host function failed.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Faults, SimulatedSettings};
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{JournalReader, Record};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+///
+/// // A server that always fails, and one retry.
+/// let faults = Faults { error_ratio: 1.0, ..Faults::default() };
+/// let broken = SimulatedSettings::default().with_faults(faults);
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder).with_max_retries(1);
+/// let pipeline = LlmInference::new("fast").bind(ResourceConfig::simulated(["fast"], &broken))?;
+/// let pipeline = pipeline.with_settings(settings);
+/// assert!(pipeline.run("Why?".to_owned()).await.is_err());
+/// # drop(pipeline);
+///
+/// let mut failed = Vec::new();
+/// JournalReader::open(folder)?.read(|record| {
+///     if let Record::Call(call) = record
+///         && let Err(failure) = &call.outcome
+///     {
+///         println!("{}: {}", call.path, failure.message);
+///         failed.push((failure.kind.to_string(), call.attempts.len()));
+///     }
+/// })?;
+/// assert_eq!(failed, [("server".to_owned(), 1)]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedFailure {
@@ -15,6 +49,8 @@ pub struct RecordedFailure {
 }
 
 /// Why an input has no output.
+///
+/// [`Checkpoint::failed`](crate::journal::Checkpoint::failed) gives them, and [`Checkpoint`](crate::journal::Checkpoint) shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InputFailure {

@@ -12,6 +12,34 @@ use crate::resources::Cost;
 use crate::value::Value;
 
 /// How an input ended.
+///
+/// ```
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{JournalReader, Record};
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+///
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder);
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run_batch_blocking(["Why?", "How?"].map(str::to_owned))?;
+///
+/// // The outputs of a run that is over, or was killed.
+/// let mut outputs = Vec::new();
+/// JournalReader::open(folder)?.read(|record| {
+///     if let Record::Input(input) = record {
+///         assert!(input.timings.calling <= input.timings.total);
+///         outputs.push((input.index, input.outcome.is_ok()));
+///     }
+/// })?;
+/// outputs.sort();
+/// assert_eq!(outputs, [(0, true), (1, true)]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InputRecord {
@@ -42,6 +70,8 @@ pub struct InputRecord {
 }
 
 /// How long an input took; in files to a microsecond.
+///
+/// [`InputRecord`] has it, and shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InputTimings {

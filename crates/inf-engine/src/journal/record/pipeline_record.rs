@@ -10,6 +10,8 @@ use super::ParameterVersion;
 use crate::graph::GraphOutline;
 
 /// The number of a [`PipelineRecord`] in its journal, from 1.
+///
+/// [`PipelineRecord`] shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PipelineNumber(pub(in crate::journal) u64);
@@ -21,6 +23,33 @@ impl fmt::Display for PipelineNumber {
 }
 
 /// What a pipeline does: written once, and again when something of it changed.
+///
+/// ```
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{CheckpointManager, ModelIdentity};
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+///
+/// let resources = ResourceConfig::from_text("endpoints: {fast: {provider: simulated, model: tiny}}")?;
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder);
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run_blocking("Why?".to_owned())?;
+///
+/// let manager = CheckpointManager::open(folder)?;
+/// let checkpoint = manager.latest().expect("there was a run");
+/// let pipeline = checkpoint.pipeline();
+/// assert_eq!((&*pipeline.name, pipeline.number.to_string().as_str()), ("llm_inference", "1"));
+/// assert_eq!(pipeline.models["fast"], [ModelIdentity::new("simulated", "tiny")]);
+/// // Of each setting of each node a hash: what differs has changed.
+/// assert!(pipeline.nodes["llm"].contains_key("prompt"));
+/// let graph = pipeline.graph.as_ref().expect("this version writes it");
+/// assert_eq!(graph.nodes[1].name, "llm");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PipelineRecord {
@@ -45,9 +74,13 @@ pub struct PipelineRecord {
 
 /// What a node does: the hash of each of its settings, by its name in
 /// pipeline files, texts of parameters left out.
+///
+/// [`PipelineRecord`] has one for each node, and shows it.
 pub type NodeFingerprint = IndexMap<String, String>;
 
 /// A model, wherever it is served.
+///
+/// [`PipelineRecord`] has those of each alias, and shows one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ModelIdentity {

@@ -45,6 +45,32 @@ impl fmt::Display for RunNumber {
 }
 
 /// A run that began.
+///
+/// ```
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::CheckpointManager;
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+///
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder);
+/// let pipeline = LlmInference::new("fast").bind(resources)?.with_settings(settings);
+/// pipeline.run_batch_blocking(["Why?", "How?"].map(str::to_owned))?;
+///
+/// let manager = CheckpointManager::open(folder)?;
+/// let checkpoint = manager.latest().expect("there was a run");
+/// let (run, pipeline) = (checkpoint.record(), checkpoint.pipeline());
+/// assert_eq!((run.number.get(), run.pipeline), (1, pipeline.number));
+/// let end = checkpoint.end().expect("nobody killed it");
+/// assert_eq!((end.run, &*end.why), (run.number, "done"));
+/// assert_eq!((end.counts.completed, end.counts.calls, end.counts.recalled), (2, 2, 0));
+/// assert!(run.at <= end.at);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunRecord {

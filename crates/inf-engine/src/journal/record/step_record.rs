@@ -14,6 +14,47 @@ use crate::resources::Cost;
 /// continued from it.
 ///
 /// An optimization that is begun anew writes its steps anew, from the first one on.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+/// use inf_engine::execution::ExecutionSettings;
+/// use inf_engine::journal::{JournalReader, Record, StepOutcome};
+/// use inf_engine::optimization::{Dataset, Example, LlmOptimizer, MatchLoss, Reasoner, Trainer};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+///
+/// // A model that is right as soon as it is told anything but to guess.
+/// let script = Script::new([ScriptRule::for_system("Guess.", "no")]).with_otherwise("yes");
+/// let settings = SimulatedSettings::default().with_answer(script);
+/// let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+/// let rule = Parameter::new("Guess.").described("How to answer.");
+/// let settings = ExecutionSettings::default().with_checkpoint_dir(folder);
+/// let ask = LlmInference::new("fast").system_prompt(&rule);
+/// let pipeline = ask.bind(resources)?.with_settings(settings);
+/// let examples = (0..6).map(|n| Example::new(format!("Question {n}")).expecting("yes"));
+/// let [training, validation] = Dataset::from_iter(examples).split([0.5, 0.5], 0);
+/// let mut optimizer =
+///     LlmOptimizer::new(&pipeline, Reasoner::new("smart", pipeline.resources().clone())?);
+/// let loss = MatchLoss::exact();
+/// let trainer = Trainer::new(&loss, &training, &validation).with_target(1.0);
+/// trainer.train(&pipeline, &mut optimizer).await;
+/// # drop((trainer, optimizer, pipeline));
+///
+/// let mut steps = Vec::new();
+/// JournalReader::open(folder)?.read(|record| {
+///     if let Record::Step(step) = record {
+///         println!("step {}: {:?}, {:?}", step.step, step.score, step.texts);
+///         steps.push((step.outcome, step.score));
+///     }
+/// })?;
+/// assert_eq!(steps, [(StepOutcome::Start, Some(0.0)), (StepOutcome::Accepted, Some(1.0))]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepRecord {
@@ -52,6 +93,8 @@ pub struct StepRecord {
 }
 
 /// What became of a step.
+///
+/// [`StepRecord`] has it, and shows two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

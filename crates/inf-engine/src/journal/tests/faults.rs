@@ -329,10 +329,9 @@ fn calls_that_are_not_written_are_in_flight() {
     let run = begin(&journal);
     journal.flushed_blocking().unwrap();
     assert!(journal.has_room_beside(3, 4) && !journal.has_room_beside(4, 4));
-    let told = Arc::new(AtomicUsize::new(0));
-    let tells = Arc::clone(&told);
+    let (tells, told) = mpsc::channel();
     let _told = journal.on_change(move || {
-        tells.fetch_add(1, Ordering::SeqCst);
+        let _ = tells.send(());
     });
     // Nothing is written while this is held.
     let gate = faults.writes.lock().unwrap();
@@ -341,8 +340,6 @@ fn calls_that_are_not_written_are_in_flight() {
     drop(gate);
     journal.flushed_blocking().unwrap();
     // The thread that writes tells it, in its own time.
-    while told.load(Ordering::SeqCst) == 0 {
-        std::thread::yield_now();
-    }
+    told.recv_timeout(Duration::from_mins(1)).unwrap();
     assert!(journal.has_room_beside(3, 4));
 }

@@ -2,12 +2,37 @@
 
 use std::fmt;
 
-use crate::document::shorten;
+use crate::document::{counted, shorten};
 use crate::execution::ExecutionError;
 use crate::parameter::{Feedback, ParameterPath};
 
 /// Which way feedback took; made by [`backward`](super::backward). As text it is
 /// one line for each that got some.
+///
+/// ```
+/// use inf_engine::optimization::{Dataset, Example, MatchLoss, backward, evaluate};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rule = Parameter::new("Yes or no?").described("What to answer.");
+/// let ask = LlmInference::new("fast").system_prompt(&rule);
+/// let pipeline = ask.bind(ResourceConfig::simulated(["fast"], &Default::default()))?;
+/// let batch: Dataset = [Example::new("Is it blue?").expecting("yes")].into_iter().collect();
+/// pipeline.train();
+/// let outputs = evaluate(&pipeline, &batch, &MatchLoss::exact()).await;
+///
+/// let report = backward(&pipeline, &outputs, None).await;
+/// println!("{report}"); // all of it, for people
+/// assert_eq!((report.unrecorded, report.unanswered.len()), (0, 0));
+/// let flow = &report.examples[0];
+/// assert_eq!((&*flow.steps[0].node, &flow.steps[0].to[..]), ("llm", &["system_prompt".to_owned()][..]));
+/// let (path, feedback) = &flow.parameters[0];
+/// assert_eq!(path.as_str(), "system_prompt");
+/// assert!(feedback.text.contains("expected `yes`"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct BackwardReport {
@@ -21,6 +46,8 @@ pub struct BackwardReport {
 }
 
 /// The way of the feedback on one example.
+///
+/// [`BackwardReport::examples`] has them; [`BackwardReport`] shows one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ExampleFlow {
@@ -33,6 +60,8 @@ pub struct ExampleFlow {
 }
 
 /// One node on the way.
+///
+/// [`ExampleFlow::steps`] has them; [`BackwardReport`] shows one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BackwardStep {
@@ -58,10 +87,10 @@ impl fmt::Display for BackwardReport {
             )?;
         }
         if let Some(first) = self.unanswered.first() {
-            let count = self.unanswered.len();
+            let attributions = counted(self.unanswered.len() as u64, "attribution");
             writeln!(
                 formatter,
-                "{count} attributions had no answer, the first: {first}"
+                "{attributions} had no answer, the first: {first}"
             )?;
         }
         for (place, example) in self.examples.iter().enumerate() {

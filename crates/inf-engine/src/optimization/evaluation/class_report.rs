@@ -15,6 +15,31 @@ use crate::value::Value;
 /// is taken for is the metadata `found` of its feedback, as
 /// [`MatchLoss::exact`](crate::optimization::MatchLoss::exact) gives it, or else the
 /// output, if that is a text, a number or a yes or no.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Answer, SimulatedSettings};
+/// use inf_engine::optimization::{Dataset, Example, MatchLoss, evaluate};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let echo = SimulatedSettings::default().with_answer(Answer::Echo);
+/// let pipeline = LlmInference::new("fast").bind(ResourceConfig::simulated(["fast"], &echo))?;
+/// let dataset: Dataset = [("bug", "bug"), ("bug", "bug"), ("bug", "praise"), ("praise", "praise")]
+///     .map(|(input, expected)| Example::new(input).expecting(expected))
+///     .into_iter()
+///     .collect();
+/// let evaluation = evaluate(&pipeline, &dataset, &MatchLoss::exact()).await;
+/// for class in evaluation.classes() {
+///     println!("{}: {:.2} of {} examples, F1 {:?}", class.class, class.mean, class.examples, class.f1);
+/// }
+/// let praise = &evaluation.classes()[1];
+/// assert_eq!((&*praise.class, praise.examples), ("praise", 2));
+/// assert_eq!((praise.precision, praise.recall), (Some(1.0), Some(0.5)));
+/// assert_eq!(praise.instead, [("bug".to_owned(), 1)]); // what was said in its place
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ClassReport {

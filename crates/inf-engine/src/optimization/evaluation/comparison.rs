@@ -1,16 +1,35 @@
 //! [`Comparison`]: two evaluations on the same examples.
 
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+
 use super::interval::mean;
-use super::{Evaluation, Interval, Scored};
+use super::{Evaluation, Interval};
+use crate::document::counted;
 
 /// Two evaluations on the same examples, example by example: pairs show much
-/// smaller differences than two means with their intervals.
+/// smaller differences than two means with their intervals. As text it is a summary for
+/// people.
 ///
-/// ```no_run
-/// # use inf_engine::optimization::{Comparison, Evaluation};
-/// # fn show(before: &Evaluation, after: &Evaluation) {
-/// let change = Comparison::of(before, after);
-/// println!("{:+.3} on {} examples", change.mean, change.pairs);
+/// ```
+/// use inf_engine::clients::simulated::{Answer, SimulatedSettings};
+/// use inf_engine::optimization::{Comparison, Dataset, Example, MatchLoss, evaluate};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let echo = SimulatedSettings::default().with_answer(Answer::Echo);
+/// let pipeline = LlmInference::new("fast").bind(ResourceConfig::simulated(["fast"], &echo))?;
+/// let dataset: Dataset = ["yes", "no", "YES"]
+///     .map(|input| Example::new(input).expecting("yes"))
+///     .into_iter()
+///     .collect();
+/// let strict = evaluate(&pipeline, &dataset, &MatchLoss::exact()).await;
+/// let lenient = evaluate(&pipeline, &dataset, &MatchLoss::exact().ignoring_case()).await;
+/// let change = Comparison::of(&strict, &lenient);
+/// assert_eq!((change.pairs, change.better, change.worse), (3, 1, 0));
+/// println!("{change}"); // +0.333 (95 % confidence: …) on 3 pairs
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,19 +48,24 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// What changed from one evaluation to another of the same dataset.
+    /// What changed from one evaluation to another of the same dataset. Examples are
+    /// paired by their place in it; where one has several outputs, in their order.
     pub fn of(before: &Evaluation, after: &Evaluation) -> Self {
-        Self::of_scored(&before.examples, &after.examples)
+        let mut later: HashMap<usize, VecDeque<Option<f64>>> = HashMap::new();
+        for scored in &after.examples {
+            let scores = later.entry(scored.index).or_default();
+            scores.push_back(scored.score());
+        }
+        let pairs = before.examples.iter().map(|scored| {
+            let same = later.get_mut(&scored.index);
+            let after = same.and_then(VecDeque::pop_front).flatten();
+            (scored.score(), after)
+        });
+        let (before, after): (Vec<_>, Vec<_>) = pairs.unzip();
+        Self::of_scores(&before, &after)
     }
 
-    /// The same for examples in the same order.
-    pub(crate) fn of_scored(before: &[Scored], after: &[Scored]) -> Self {
-        let scores = |examples: &[Scored]| -> Vec<Option<f64>> {
-            examples.iter().map(Scored::score).collect()
-        };
-        Self::of_scores(&scores(before), &scores(after))
-    }
-
+    /// The same for scores in the same order.
     pub(crate) fn of_scores(before: &[Option<f64>], after: &[Option<f64>]) -> Self {
         let pairs = before.iter().zip(after);
         let differences = pairs.filter_map(|(before, after)| Some((*after)? - (*before)?));
@@ -54,6 +78,21 @@ impl Comparison {
             mean: mean_difference(&differences),
             interval: (!differences.is_empty()).then(|| Interval::bootstrap(&differences)),
         }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(interval) = self.interval else {
+            return formatter.write_str("no example has a score in both");
+        };
+        let (low, high) = (interval.low, interval.high);
+        write!(
+            formatter,
+            "{:+.3} (95 % confidence: {low:+.3} to {high:+.3}) on {}",
+            self.mean,
+            counted(self.pairs as u64, "pair")
+        )
     }
 }
 
@@ -71,6 +110,8 @@ fn mean_difference(differences: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimization::{Dataset, Example, MatchLoss, evaluate};
+    use crate::prelude::{Proxy, ResourceConfig, Tracer};
 
     #[test]
     fn only_examples_with_both_scores_are_pairs() {
@@ -84,5 +125,26 @@ mod tests {
         assert_eq!((level.better, level.worse, level.mean), (1, 1, 0.0));
         let nothing = Comparison::of_scores(&[None], &[Some(1.0)]);
         assert_eq!((nothing.pairs, nothing.interval), (0, None));
+    }
+
+    #[tokio::test]
+    async fn examples_are_paired_by_their_place() {
+        let graph = Tracer::new("same")
+            .trace(|text: Proxy<String>| text)
+            .unwrap();
+        let pipeline = graph
+            .bind_as::<String, String>(ResourceConfig::new())
+            .unwrap();
+        let all: Dataset = ["no", "yes", "no"]
+            .map(|input| Example::new(input).expecting("yes"))
+            .into_iter()
+            .collect();
+        let loss = MatchLoss::exact();
+        let before = evaluate(&pipeline, &all, &loss).await;
+        // As of a run that did not come to the first one.
+        let mut after = before.clone();
+        after.examples.remove(0);
+        let compared = Comparison::of(&before, &after);
+        assert_eq!((compared.pairs, compared.better, compared.worse), (2, 0, 0));
     }
 }

@@ -141,22 +141,24 @@ impl Evaluation {
 impl fmt::Display for Evaluation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scores = self.scores();
-        match (self.mean(), self.interval()) {
-            (Some(mean), Some(interval)) => write!(
-                formatter,
-                "{mean:.3} (95 % confidence: {interval}, {}) of {} examples",
-                interval.method.name(),
-                scores.len()
-            )?,
-            _ => formatter.write_str("no score")?,
-        }
         let unscored = self.examples.len() - scores.len();
+        let (Some(mean), Some(interval)) = (self.mean(), self.interval()) else {
+            match unscored {
+                0 => formatter.write_str("there are no examples")?,
+                1 => formatter.write_str("the only example has no score")?,
+                _ => write!(formatter, "none of {unscored} examples has a score")?,
+            }
+            let why = self.unscored().next().and_then(Scored::why_unscored);
+            return why.map_or(Ok(()), |why| write!(formatter, ": {why}"));
+        };
+        write!(
+            formatter,
+            "{mean:.3} (95 % confidence: {interval}, {}) of {} examples",
+            interval.method.name(),
+            scores.len()
+        )?;
         if unscored > 0 {
             write!(formatter, ", {unscored} without a score")?;
-        }
-        let first = self.unscored().next().filter(|_| scores.is_empty());
-        if let Some(why) = first.and_then(Scored::why_unscored) {
-            write!(formatter, ": {why}")?;
         }
         Ok(())
     }

@@ -19,6 +19,14 @@ pub struct Interval {
 }
 
 /// How an [`Interval`] was found.
+///
+/// ```
+/// use inf_engine::optimization::{Interval, IntervalMethod};
+///
+/// let method = |scores: &[f64]| Interval::of(scores).map(|interval| interval.method);
+/// assert_eq!(method(&[0.0, 1.0, 1.0]), Some(IntervalMethod::Wilson));
+/// assert_eq!(method(&[0.0, 0.5, 1.0]), Some(IntervalMethod::Bootstrap));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IntervalMethod {

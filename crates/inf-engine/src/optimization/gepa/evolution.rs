@@ -18,7 +18,7 @@ use crate::optimization::{Attempt, AttemptOutcome, Scored, StopReason, TextChang
 
 /// For each child of a round, the times that the calls that are left are enough for
 /// all validation examples.
-const VALIDATIONS_LEFT: u64 = 8;
+const VALIDATIONS_LEFT: u64 = 15;
 
 /// The validation examples on which a merge is tried first.
 const TRIED: usize = 5;
@@ -185,11 +185,13 @@ impl<'e> Evolution<'e> {
         // Parent and child on the minibatch.
         let slot = 2 * self.calls.for_examples(batch) + parameters * proposal + attributions;
         // Wide rounds are quick, and their children know nothing of each other: with few
-        // calls left there have to be enough rounds to build on what was found.
+        // calls left there have to be enough rounds to build on what was found, and more
+        // children than there are parents find the same.
         let validation = self.calls.for_examples(self.gepa.validation.len()).max(1);
-        let env = |name: &str, or: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(or);
-        let most = (left / (env("VL", VALIDATIONS_LEFT) * validation))
-            .clamp(1, self.pool.candidates.len().max(1) as u64)
+        let parents = self.pool.candidates.len() as u64;
+        let most = (left / (VALIDATIONS_LEFT * validation))
+            .min(parents)
+            .max(1)
             .min(left / slot.max(1));
         usize::try_from(most)
             .unwrap_or(usize::MAX)

@@ -13,7 +13,21 @@ use crate::optimization::{Constraints, Dataset, Loss, Reasoner, planning};
 use crate::value::Data;
 
 /// Which parameters a child changes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+///
+/// ```
+/// use inf_engine::optimization::{Components, Dataset, Gepa, MatchLoss, Reasoner};
+/// use inf_engine::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceConfig::simulated(["smart"], &Default::default());
+/// let (loss, examples) = (MatchLoss::exact(), Dataset::default());
+/// let gepa = Gepa::new(&loss, &examples, &examples, Reasoner::new("smart", resources)?)
+///     .with_components(Components::RoundRobin);
+/// # let _ = gepa;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Components {
     /// All for which there is feedback, those that others depend on first. With few
@@ -124,7 +138,7 @@ impl<'g> Gepa<'g> {
         self
     }
 
-    /// Sets what new texts have to keep to.
+    /// Sets what new texts have to keep to; by default what [`Constraints::default`] says.
     #[must_use]
     pub fn with_constraints(mut self, constraints: Constraints) -> Self {
         self.proposer.constraints = constraints;
@@ -147,7 +161,7 @@ impl<'g> Gepa<'g> {
         self
     }
 
-    /// Sets which parameters a child changes.
+    /// Sets which parameters a child changes; by default all that there is feedback for.
     #[must_use]
     pub fn with_components(mut self, components: Components) -> Self {
         self.components = components;
@@ -162,8 +176,9 @@ impl<'g> Gepa<'g> {
     }
 
     /// Sets the most children of a round, 8 by default. More are quicker, and each
-    /// knows less of the others: a round has one for every eight times that the calls
-    /// that are left are enough for all validation examples.
+    /// knows less of the others: where a budget bounds the calls, a round has one for
+    /// every fifteen times that those left are enough for all validation examples, and
+    /// no more than there are candidates.
     #[must_use]
     pub fn with_width(mut self, width: usize) -> Self {
         self.width = width.max(1);
@@ -206,7 +221,7 @@ impl<'g> Gepa<'g> {
         self
     }
 
-    /// Sets what it may spend. What a round may take is set against the calls that
+    /// Sets what it may spend, which nothing bounds by default. What a round may take is set against the calls that
     /// are left before it begins; of tokens and dollars as many are counted for a call
     /// as calls took so far.
     #[must_use]

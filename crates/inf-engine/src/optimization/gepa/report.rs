@@ -7,7 +7,40 @@ use crate::execution::{Overlay, Spent};
 use crate::optimization::training::told;
 use crate::optimization::{StopReason, TextChange};
 
-/// What an evolution came to. As text it is a summary with what changed.
+/// What an evolution came to; made by [`Gepa::evolve`](super::Gepa::evolve). As text it is a summary with what changed.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+/// use inf_engine::optimization::{Dataset, Example, Gepa, MatchLoss, Reasoner, StopReason};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A model that is right as soon as it is told anything but to guess.
+/// let script = Script::new([ScriptRule::for_system("Guess.", "no")]).with_otherwise("yes");
+/// let settings = SimulatedSettings::default().with_answer(script);
+/// let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+/// let rule = Parameter::new("Guess.").described("How to answer.");
+/// let pipeline = LlmInference::new("fast").system_prompt(&rule).bind(resources)?;
+/// let examples = (0..12).map(|n| Example::new(format!("Question {n}")).expecting("yes"));
+/// let [training, validation] = Dataset::from_iter(examples).split([0.5, 0.5], 0);
+/// let loss = MatchLoss::exact();
+/// let reasoner = Reasoner::new("smart", pipeline.resources().clone())?;
+/// let gepa = Gepa::new(&loss, &training, &validation, reasoner)
+///     .on_round(|round| println!("{round}"));
+/// let report = gepa.evolve(&pipeline).await;
+///
+/// println!("{report}"); // all of it, for people
+/// assert_eq!((report.score(), report.stopped), (1.0, StopReason::Target));
+/// let (first, best) = (&report.candidates[0], &report.candidates[report.best]);
+/// assert_eq!((first.mean, first.parents.is_empty()), (0.0, true)); // what there was
+/// assert_eq!((best.mean, &best.parents[..]), (1.0, &[0][..]));
+/// assert_eq!(best.scores, [Some(1.0); 6]); // of each validation example
+/// assert_eq!(best.texts.get("system_prompt"), Some(&rule.value())); // the pipeline has it
+/// assert_eq!(report.changes[0].before, "Guess.");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct GepaReport {
@@ -33,6 +66,8 @@ pub struct GepaReport {
 }
 
 /// What a round came to. As text it is a line.
+///
+/// [`Gepa::on_round`](super::Gepa::on_round) tells it; [`GepaReport`] shows how.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct GepaRound {
@@ -66,6 +101,8 @@ impl fmt::Display for GepaRound {
 }
 
 /// One candidate.
+///
+/// [`GepaReport::candidates`] has all of them; [`GepaReport`] shows two.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CandidateReport {

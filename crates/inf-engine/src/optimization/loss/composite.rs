@@ -16,11 +16,17 @@ use crate::parameter::{Feedback, FeedbackType};
 /// that sometimes leaves a part out can't be compared.
 ///
 /// ```
-/// use inf_engine::optimization::{CompositeLoss, MatchLoss, VerifierLoss};
+/// use inf_engine::optimization::{CompositeLoss, Example, Loss, MatchLoss, Sample, VerifierLoss};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let short = VerifierLoss::of_output("short", |output: String| output.len() < 200);
 /// let loss = CompositeLoss::new().with(3.0, MatchLoss::contains()).with(1.0, short);
-/// # let _ = loss;
+/// let example = Example::new("What is the capital of France?").expecting("Paris");
+/// let said = loss.evaluate(&Sample::new(&example, "It is London.")).await?;
+/// assert_eq!(said.score, Some(0.25)); // three parts of four are wrong
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Default)]
 pub struct CompositeLoss {

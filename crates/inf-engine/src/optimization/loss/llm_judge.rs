@@ -16,16 +16,26 @@ use crate::value::{Data, Schema, Value};
 /// typed; one that is not of the type is asked for again like any other.
 ///
 /// ```
-/// use inf_engine::optimization::{Criterion, LlmJudge, Reasoner, Rubric};
+/// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+/// use inf_engine::optimization::{Criterion, Example, LlmJudge, Loss, Reasoner, Rubric, Sample};
 /// use inf_engine::prelude::*;
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let resources = ResourceConfig::simulated(["judge"], &Default::default());
-/// let model = Reasoner::new("judge", resources)?;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // What a model would answer; yours does it by itself.
+/// let answer = r#"{"critique": "It names no date.", "score": 6}"#;
+/// let script = Script::new([ScriptRule::containing("<output>", answer)]);
+/// let settings = SimulatedSettings::default().with_answer(script);
+/// let model = Reasoner::new("judge", ResourceConfig::simulated(["judge"], &settings))?;
+///
 /// let free = LlmJudge::new(model.clone(), "Is the summary faithful to the text?");
+/// let sample = Sample::new(&Example::new("A long text."), "Its summary.");
+/// let said = free.evaluate(&sample).await?;
+/// assert_eq!((said.score, &*said.text), (Some(0.6), "It names no date."));
+///
 /// let rubric = Rubric::new([Criterion::new("short", "At most two sentences.")]);
 /// let by_rubric = LlmJudge::by_rubric(model, rubric);
-/// # let _ = (free, by_rubric);
+/// # let _ = by_rubric;
 /// # Ok(())
 /// # }
 /// ```

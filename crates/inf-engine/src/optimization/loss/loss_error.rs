@@ -4,7 +4,19 @@ use crate::execution::ExecutionError;
 
 /// Why an output has no verdict. That is no verdict against it: it is left out
 /// of averages, and said to be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// ```
+/// use inf_engine::optimization::{Example, Loss, LossError, MatchLoss, Sample};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let sample = Sample::new(&Example::new("2 + 2"), "4"); // nothing is expected
+/// let error = MatchLoss::exact().evaluate(&sample).await.unwrap_err();
+/// assert!(matches!(error, LossError::NothingExpected { .. }));
+/// println!("{error}"); // with what to do
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LossError {
     /// The loss compares with what is expected, and nothing is.
@@ -16,11 +28,11 @@ pub enum LossError {
         loss: String,
     },
     /// A value is not of the type that the loss takes.
-    #[error("`{loss}` takes another {what}: {problem}")]
+    #[error("`{loss}` can't take the {what}: {problem}")]
     WrongType {
         /// Which loss.
         loss: String,
-        /// Which value: `output` or `expected`.
+        /// Which value: `output`, `expected answer`, or the `answer` of a model that judges.
         what: &'static str,
         /// Where it differs.
         problem: String,
@@ -42,3 +54,5 @@ pub enum LossError {
         error: Box<ExecutionError>,
     },
 }
+
+crate::document::debug_as_display!(LossError);

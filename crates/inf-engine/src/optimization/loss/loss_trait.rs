@@ -10,13 +10,30 @@ use crate::parameter::Feedback;
 use crate::value::Value;
 
 /// The verdict of [`Loss::evaluate`], as it is being waited for.
+///
+/// [`Loss`] shows how to make one: `Box::pin(async move { … })`.
 pub type LossFuture<'a> = Pin<Box<dyn Future<Output = Result<Feedback, LossError>> + Send + 'a>>;
 
 /// The verdicts of [`Loss::evaluate_batch`], as they are being waited for.
+///
+/// It is made as [`LossFuture`] is; [`Loss::evaluate_batch`] is for losses that compare outputs.
 pub type BatchLossFuture<'a> =
     Pin<Box<dyn Future<Output = Vec<Result<Feedback, LossError>>> + Send + 'a>>;
 
 /// An output, what it is for, and what was expected.
+///
+/// ```
+/// use inf_engine::optimization::{Example, Loss, MatchLoss, Sample};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // What a loss says of one output, without a pipeline: how a loss is tried.
+/// let example = Example::new("2 + 2").expecting(4);
+/// let said = MatchLoss::exact().evaluate(&Sample::new(&example, "five")).await?;
+/// assert_eq!((said.score, &*said.text), (Some(0.0), "expected `4`, and the output is `five`"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {

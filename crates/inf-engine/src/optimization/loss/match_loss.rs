@@ -19,11 +19,24 @@ const FOUND: &str = "found";
 /// without the space around them; a text and something else by their texts.
 ///
 /// ```
-/// use inf_engine::optimization::MatchLoss;
+/// use inf_engine::optimization::{Example, Loss, MatchLoss, Sample};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let example = Example::new("It crashes.").expecting("bug");
 /// let label = MatchLoss::exact().at("label").ignoring_case();
+/// let said = label.evaluate(&Sample::new(&example, r#"{"label": "Bug"}"#)).await?;
+/// assert_eq!(said.score, Some(1.0));
+///
 /// let mentions = MatchLoss::contains();
-/// # let _ = (label, mentions);
+/// let said = mentions.evaluate(&Sample::new(&example, "It is a question.")).await?;
+/// assert_eq!(said.score, Some(0.0));
+/// assert_eq!(
+///     said.text,
+///     "expected a text that contains `bug`, and the output is `It is a question.`",
+/// );
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct MatchLoss {

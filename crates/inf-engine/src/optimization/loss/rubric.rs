@@ -29,6 +29,8 @@ pub struct Rubric {
 }
 
 /// One thing that is judged.
+///
+/// [`Rubric`] shows two.
 #[derive(Debug, Clone)]
 pub struct Criterion {
     name: String,

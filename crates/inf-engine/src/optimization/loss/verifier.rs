@@ -72,14 +72,21 @@ type Check = dyn Fn(&Sample) -> Result<Verdict, LossError> + Send + Sync;
 /// name was not passed: give the message, and what is improved from it knows why.
 ///
 /// ```
-/// use inf_engine::optimization::VerifierLoss;
+/// use inf_engine::optimization::{Example, Loss, Sample, VerifierLoss};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let exact = VerifierLoss::new("exact", |output: String, expected: String| output == expected);
 /// let short = VerifierLoss::of_output("short", |output: String| {
 ///     let words = output.split_whitespace().count();
 ///     if words <= 20 { Ok(()) } else { Err(format!("{words} words; at most 20 are wanted")) }
 /// });
-/// # let _ = (exact, short);
+/// let sample = Sample::new(&Example::new("Hi").expecting("Hello"), "Hello");
+/// assert_eq!(exact.evaluate(&sample).await?.score, Some(1.0));
+/// let sample = Sample::new(&Example::new("Hi"), "blah ".repeat(30));
+/// assert_eq!(short.evaluate(&sample).await?.text, "30 words; at most 20 are wanted");
+/// # Ok(())
+/// # }
 /// ```
 pub struct VerifierLoss {
     name: String,
@@ -98,7 +105,7 @@ impl VerifierLoss {
             let expected = sample.expected.as_ref();
             let expected =
                 expected.ok_or_else(|| LossError::NothingExpected { loss: loss.clone() })?;
-            let expected = read(&loss, "expected", expected)?;
+            let expected = read(&loss, "expected answer", expected)?;
             Ok(check(read(&loss, "output", &sample.output)?, expected).into())
         };
         Self {

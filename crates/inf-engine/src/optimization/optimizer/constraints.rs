@@ -42,7 +42,7 @@ impl Constraints {
     /// The most characters of a text, unless something else is said.
     pub const DEFAULT_MAX_CHARACTERS: usize = 8_000;
 
-    /// Sets the most characters of a text.
+    /// Sets the most characters of a text; 8,000 by default.
     #[must_use]
     pub fn with_max_characters(mut self, max_characters: usize) -> Self {
         self.max_characters = max_characters;

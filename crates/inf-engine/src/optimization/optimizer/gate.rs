@@ -9,6 +9,42 @@ use crate::value::Data;
 ///
 /// Without a gate updates hurt as often as they help; switching it off has to be
 /// said.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+/// use inf_engine::execution::Overlay;
+/// use inf_engine::optimization::{Dataset, Decision, Example, Gate, MatchLoss, evaluate};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A model that is right as soon as it is told anything but to guess.
+/// let script = Script::new([ScriptRule::for_system("Guess.", "no")]).with_otherwise("yes");
+/// let settings = SimulatedSettings::default().with_answer(script);
+/// let resources = ResourceConfig::simulated(["fast"], &settings);
+/// let rule = Parameter::new("Guess.").described("How to answer.");
+/// let pipeline = LlmInference::new("fast").system_prompt(&rule).bind(resources)?;
+/// let examples = (0..12).map(|n| Example::new(format!("Question {n}")).expecting("yes"));
+/// let [training, validation] = Dataset::from_iter(examples).split([0.5, 0.5], 0);
+/// let loss = MatchLoss::exact();
+/// let before = evaluate(&pipeline, &training, &loss).await;
+/// let gate = Gate::minibatch(&loss, &training, &before).and_validation(&validation, None);
+///
+/// let better = Overlay::new().with("system_prompt", "Say yes.");
+/// let report = gate.decide(&pipeline, &better).await;
+/// assert_eq!(report.decision, Decision::Accepted);
+/// assert_eq!(report.why, "+1.000 on 6 validation examples (6 better, 0 worse)");
+/// assert_eq!(report.minibatch.map(|compared| compared.mean), Some(1.0));
+/// assert_eq!(report.evaluation.and_then(|with_it| with_it.mean()), Some(1.0));
+///
+/// let no_better = Overlay::new().with("system_prompt", "Guess. Guess again.");
+/// let report = gate.decide(&pipeline, &no_better).await;
+/// assert_eq!(report.decision, Decision::Undecided); // as bad, and that is not tried on more
+/// assert!(report.validation.is_none());
+/// assert_eq!(&*rule.value(), "Guess."); // a gate changes nothing
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Gate<'g> {
@@ -26,6 +62,8 @@ pub enum Gate<'g> {
 }
 
 /// Examples on which a proposal is tried.
+///
+/// [`Gate::minibatch`] and [`Gate::and_validation`] make it; [`Gate`] shows both.
 #[derive(Clone, Copy)]
 pub struct Trial<'g> {
     loss: &'g dyn Loss,
@@ -64,6 +102,16 @@ impl<'g> Gate<'g> {
     }
 }
 
+impl std::fmt::Debug for Trial<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Trial")
+            .field("examples", &self.examples.len())
+            .field("is_measured", &self.before.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Gate<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
@@ -75,6 +123,8 @@ impl std::fmt::Debug for Gate<'_> {
 }
 
 /// What became of a proposal.
+///
+/// [`Gate`] shows two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Decision {
@@ -87,6 +137,8 @@ pub enum Decision {
 }
 
 /// Why a proposal was applied or not.
+///
+/// [`Gate::decide`] gives it, and [`Update::gate`](super::Update::gate) has it; [`Gate`] shows it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct GateReport {

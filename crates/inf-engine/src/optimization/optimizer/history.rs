@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A text that was tried for a parameter.
+///
+/// [`LlmOptimizer::history`](super::LlmOptimizer::history) gives them; [`Update`](super::Update) shows one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -24,6 +26,8 @@ pub struct Attempt {
 }
 
 /// What became of a text that was tried.
+///
+/// [`Update`](super::Update) shows one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptOutcome {

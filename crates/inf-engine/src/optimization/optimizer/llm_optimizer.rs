@@ -82,7 +82,7 @@ impl LlmOptimizer {
         }
     }
 
-    /// Sets what new texts have to keep to.
+    /// Sets what new texts have to keep to; by default what [`Constraints::default`] says.
     #[must_use]
     pub fn with_constraints(mut self, constraints: Constraints) -> Self {
         self.proposer.constraints = constraints;
@@ -105,7 +105,7 @@ impl LlmOptimizer {
         self
     }
 
-    /// Sets how many of the last attempts a model is shown.
+    /// Sets how many of the last attempts a model is shown; 5 by default.
     #[must_use]
     pub fn with_shown_attempts(mut self, most: usize) -> Self {
         self.shown_attempts = most;

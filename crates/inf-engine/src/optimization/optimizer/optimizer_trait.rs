@@ -9,6 +9,8 @@ use crate::parameter::{Feedback, Parameter, ParameterPath};
 use crate::value::Data;
 
 /// What a step of an optimizer came to, as it is being waited for.
+///
+/// [`Optimizer`] shows how to make one: `Box::pin(async move { … })`.
 pub type StepFuture<'a> = Pin<Box<dyn Future<Output = Update> + Send + 'a>>;
 
 /// Makes other texts of the feedback that parameters have gathered, as in PyTorch:
@@ -77,6 +79,45 @@ pub trait Optimizer: Send + Sync {
 }
 
 /// What a step of an optimizer came to.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+/// use inf_engine::optimization::{
+///     AttemptOutcome, Dataset, Example, Gate, LlmOptimizer, MatchLoss, Optimizer, Reasoner,
+///     backward, evaluate,
+/// };
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A model that is right as soon as it is told anything but to guess.
+/// let script = Script::new([ScriptRule::for_system("Guess.", "no")]).with_otherwise("yes");
+/// let settings = SimulatedSettings::default().with_answer(script);
+/// let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+/// let rule = Parameter::new("Guess.").described("How to answer.");
+/// let pipeline = LlmInference::new("fast").system_prompt(&rule).bind(resources)?;
+/// let examples = (0..12).map(|n| Example::new(format!("Question {n}")).expecting("yes"));
+/// let batch = Dataset::from_iter(examples);
+/// let loss = MatchLoss::exact();
+/// let reasoner = Reasoner::new("smart", pipeline.resources().clone())?;
+/// let mut optimizer = LlmOptimizer::new(&pipeline, reasoner);
+/// pipeline.train();
+/// let outputs = evaluate(&pipeline, &batch, &loss).await;
+/// backward(&pipeline, &outputs, None).await;
+///
+/// let update = optimizer.step(&Gate::minibatch(&loss, &batch, &outputs)).await;
+/// assert!(update.is_applied() && update.unchanged.is_empty());
+/// let change = &update.changes[0];
+/// assert_eq!((change.path.as_str(), &*change.before), ("system_prompt", "Guess."));
+/// assert_eq!(change.after, rule.value()); // the parameter has it
+///
+/// // What was tried is shown to the model the next time.
+/// let tried = &optimizer.history("system_prompt")[0];
+/// assert_eq!((&tried.text, tried.outcome), (&change.after, AttemptOutcome::Applied));
+/// assert_eq!((tried.change, tried.is_joint), (Some(1.0), false));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Update {
@@ -89,6 +130,8 @@ pub struct Update {
 }
 
 /// Another text for a parameter.
+///
+/// [`Optimizer`] shows how one is proposed, and [`Update`] one that was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
@@ -101,6 +144,8 @@ pub struct Change {
 }
 
 /// A parameter that has feedback and keeps its text.
+///
+/// [`Optimizer`] shows how it is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unchanged {

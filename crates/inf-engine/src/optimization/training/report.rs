@@ -4,13 +4,53 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{TextChange, TextTrial};
-use crate::document::shorten;
+use crate::document::{counted, shorten};
 use crate::execution::Spent;
 use crate::module::StateDict;
 use crate::optimization::{Comparison, Decision, Evaluation, Update};
 
-/// What training came to. As text it is a summary: the scores before and after,
-/// every step, and what changed in each parameter.
+/// What training came to; made by [`Trainer::train`](super::Trainer::train). As text it is
+/// a summary: the scores before and after, every step, and what changed in each parameter.
+///
+/// ```
+/// use inf_engine::clients::simulated::{Script, ScriptRule, SimulatedSettings};
+/// use inf_engine::optimization::{
+///     Dataset, Decision, Example, LlmOptimizer, MatchLoss, Reasoner, StopReason, Trainer,
+/// };
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A model that is right as soon as it is told anything but to guess.
+/// let script = Script::new([ScriptRule::for_system("Guess.", "no")]).with_otherwise("yes");
+/// let settings = SimulatedSettings::default().with_answer(script);
+/// let resources = ResourceConfig::simulated(["fast", "smart"], &settings);
+/// let rule = Parameter::new("Guess.").described("How to answer.");
+/// let pipeline = LlmInference::new("fast").system_prompt(&rule).bind(resources)?;
+/// let examples = (0..12).map(|n| Example::new(format!("Question {n}")).expecting("yes"));
+/// let [training, validation] = Dataset::from_iter(examples).split([0.5, 0.5], 0);
+/// let loss = MatchLoss::exact();
+/// let reasoner = Reasoner::new("smart", pipeline.resources().clone())?;
+/// let mut optimizer = LlmOptimizer::new(&pipeline, reasoner);
+/// let trainer = Trainer::new(&loss, &training, &validation).with_target(1.0);
+/// let report = trainer.train(&pipeline, &mut optimizer).await;
+///
+/// println!("{report}"); // all of it, for people
+/// assert_eq!((report.before.mean(), report.after.mean()), (Some(0.0), Some(1.0)));
+/// assert_eq!(report.stopped, StopReason::Target);
+/// let step = &report.steps[0];
+/// assert_eq!((step.epoch, step.minibatch, step.validation), (0, Some(0.0), Some(1.0)));
+/// let change = &report.changes[0];
+/// assert_eq!((change.path.as_str(), &*change.before), ("system_prompt", "Guess."));
+/// assert_eq!(*change.after, *rule.value()); // the pipeline has it
+/// for tried in report.history() {
+///     println!("{tried}: {}", tried.text);
+/// }
+/// let last = report.history().pop().expect("something was tried");
+/// assert_eq!((last.step, last.decision, last.score), (Some(0), Decision::Accepted, Some(1.0)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TrainReport {
@@ -36,12 +76,15 @@ pub struct TrainReport {
 }
 
 /// One step of training.
+///
+/// As text it is a line. [`TrainReport::steps`] has all of them, and [`Trainer::on_step`](super::Trainer::on_step)
+/// tells each when it ends; [`TrainReport`] shows one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TrainStep {
     /// The epoch, from 0.
     pub epoch: usize,
-    /// The step in all of training, from 0.
+    /// The step in all of training, from 0; the text of a report counts from 1.
     pub step: usize,
     /// The mean on the minibatch before the step.
     pub minibatch: Option<f64>,
@@ -105,6 +148,8 @@ impl TrainReport {
 }
 
 /// Why training ended.
+///
+/// As text it is a sentence. [`TrainReport`] shows one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StopReason {
@@ -149,7 +194,8 @@ pub(crate) fn told(spent: Spent) -> String {
         tokens,
         cost,
     } = spent;
-    format!("{calls} calls, {tokens} tokens, cost: {cost}")
+    let (calls, tokens) = (counted(calls, "call"), counted(tokens, "token"));
+    format!("{calls}, {tokens}, cost: {cost}")
 }
 
 impl fmt::Display for TrainReport {
@@ -157,25 +203,17 @@ impl fmt::Display for TrainReport {
         writeln!(formatter, "before   {}", self.before)?;
         writeln!(formatter, "after    {}", self.after)?;
         let change = Comparison::of(&self.before, &self.after);
-        let interval = change.interval.map_or_else(String::new, |interval| {
-            format!(
-                " (95 % confidence: {:+.3} to {:+.3})",
-                interval.low, interval.high
-            )
-        });
-        writeln!(
-            formatter,
-            "change   {:+.3}{interval} on {} pairs",
-            change.mean, change.pairs
-        )?;
+        writeln!(formatter, "change   {change}")?;
         writeln!(formatter, "spent    {}", told(self.spent))?;
         writeln!(
             formatter,
-            "ended    after {} steps: {}",
-            self.steps.len(),
+            "ended    after {}: {}",
+            counted(self.steps.len() as u64, "step"),
             self.stopped
         )?;
-        writeln!(formatter, "\nthe steps")?;
+        if !self.steps.is_empty() {
+            writeln!(formatter, "\nthe steps")?;
+        }
         for step in &self.steps {
             writeln!(formatter, "  {step}")?;
         }
@@ -198,15 +236,14 @@ impl fmt::Display for TrainStep {
         let (minibatch, validation) = (score(self.minibatch), score(self.validation));
         write!(
             formatter,
-            "{:>3}  minibatch {minibatch}, validation {validation}, {} calls: ",
-            self.step, self.took.calls
+            "{:>3}  minibatch {minibatch}, validation {validation}, {}: ",
+            // People count from 1, and so does the journal, whose step 0 is the beginning.
+            self.step + 1,
+            counted(self.took.calls, "call")
         )?;
         if self.unanswered > 0 {
-            write!(
-                formatter,
-                "{} attributions had no answer; ",
-                self.unanswered
-            )?;
+            let attributions = counted(self.unanswered as u64, "attribution");
+            write!(formatter, "{attributions} had no answer; ")?;
         }
         let Some(update) = &self.update else {
             return formatter.write_str(match self.minibatch {

@@ -9,6 +9,9 @@ use crate::parameter::ParameterPath;
 
 /// A text that a parameter had, or nearly: what it was measured as and what that took.
 /// As text it is a line.
+///
+/// [`TrainReport::history`](super::TrainReport::history) gives them; [`TrainReport`](super::TrainReport) shows
+/// one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TextTrial {
@@ -16,7 +19,8 @@ pub struct TextTrial {
     pub path: ParameterPath,
     /// The text.
     pub text: Arc<str>,
-    /// The step in which it was tried; `None` for the one that was there before.
+    /// The step in which it was tried, from 0, and in the text from 1; `None` for the one that was
+    /// there before.
     pub step: Option<usize>,
     /// Whether it was applied.
     pub decision: Decision,
@@ -37,7 +41,8 @@ impl fmt::Display for TextTrial {
         };
         match self.step {
             None => formatter.write_str("before")?,
-            Some(step) => write!(formatter, "step {step}")?,
+            // As the report counts them for people.
+            Some(step) => write!(formatter, "step {}", step + 1)?,
         }
         let decision = match self.decision {
             Decision::Accepted => "applied",

@@ -121,15 +121,15 @@ impl<'t> Trainer<'t> {
         self
     }
 
-    /// Sets the mean on the validation examples with which it ends.
+    /// Sets the mean on the validation examples with which it ends; by default it goes on.
     #[must_use]
     pub fn with_target(mut self, target: f64) -> Self {
         self.target = Some(target);
         self
     }
 
-    /// Sets what it may spend; the calls of losses and of the models that reason
-    /// count, too.
+    /// Sets what it may spend, which nothing bounds by default; the calls of losses and
+    /// of the models that reason count, too.
     #[must_use]
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.budget = Some(budget.clone());

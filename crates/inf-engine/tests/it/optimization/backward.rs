@@ -198,11 +198,16 @@ async fn a_module_may_say_it_in_its_own_way() {
         inner: LlmInference::new("a"),
         own: Parameter::new("own").described("Its own."),
     };
+    check_said(module, "checked").await;
+}
+
+/// Checks what is said to the one parameter of a module of which an output was wrong.
+async fn check_said(module: impl Forward<Input = String, Output = String> + 'static, said: &str) {
     let pipeline = module.bind(resources([("a", &echo())])).unwrap();
     pipeline.train();
     let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
     backward(&pipeline, &outputs, None).await;
-    assert_eq!(texts(&pipeline.parameters()[0]), ["checked"]);
+    assert_eq!(texts(&pipeline.parameters()[0]), [said]);
 }
 
 /// The same, derived but for that.
@@ -236,11 +241,7 @@ async fn a_derived_module_may_say_it_in_its_own_way() {
         inner: LlmInference::new("a"),
         own: Parameter::new("own").described("Its own."),
     };
-    let pipeline = module.bind(resources([("a", &echo())])).unwrap();
-    pipeline.train();
-    let outputs = evaluate(&pipeline, &batch(&["x"]), &wrong()).await;
-    backward(&pipeline, &outputs, None).await;
-    assert_eq!(texts(&pipeline.parameters()[0]), ["checked by `own`"]);
+    check_said(module, "checked by `own`").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,7 +132,7 @@ async fn only_the_pipelines_own_faults_have_the_score_0() {
     let nothing: Dataset = [Example::new("0")].into_iter().collect();
     let evaluation = evaluate(&pipeline, &nothing, &MatchLoss::exact()).await;
     assert_eq!((evaluation.mean(), evaluation.interval()), (None, None));
-    assert_snapshot!(evaluation, @"no score, 1 without a score: `exact match` compares with what is expected, and the example has nothing: give it an `expected`");
+    assert_snapshot!(evaluation, @"the only example has no score: `exact match` compares with what is expected, and the example has nothing: give it an `expected`");
 }
 
 #[tokio::test(start_paused = true)]

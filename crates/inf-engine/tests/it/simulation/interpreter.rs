@@ -275,7 +275,7 @@ impl Interpreter<'_> {
                 self.expected.is_open |= handled < came.failures.len();
                 self.run(node, fallback.otherwise, None, &[], path)
             }
-            _ => unreachable!(),
+            _ => unreachable!("it runs no regions"),
         }
     }
 
@@ -440,7 +440,7 @@ impl Interpreter<'_> {
         let parts = template.parts().iter().map(|part| match part {
             TemplatePart::Text(text) => text.clone(),
             TemplatePart::Reference(reference) => self.read(reference).to_string(),
-            TemplatePart::Parameter(_) => unreachable!(),
+            TemplatePart::Parameter(_) => unreachable!("graphs of scenarios have none"),
         });
         parts.collect()
     }

@@ -27,6 +27,8 @@ pub(crate) struct QuotaServer {
     pub(crate) latency: Duration,
     /// How long a refusal takes.
     pub(crate) refusal: Duration,
+    /// How many of the calls that are let through fail.
+    pub(crate) fails: f64,
     state: Mutex<QuotaState>,
 }
 
@@ -63,6 +65,7 @@ impl QuotaServer {
             tells: false,
             latency,
             refusal: Duration::from_millis(30),
+            fails: 0.0,
             state: Mutex::new(QuotaState {
                 start: now,
                 level: burst,
@@ -81,6 +84,11 @@ impl QuotaServer {
     fn rate(&self, at: Duration) -> f64 {
         let begun = self.steps.iter().rev().find(|(from, _)| *from <= at);
         begun.unwrap().1
+    }
+
+    /// Whether a call that was let through fails.
+    fn fails(&self) -> bool {
+        self.fails > 0.0 && self.state.lock().unwrap().random.random_bool(self.fails)
     }
 
     /// How long an answer takes and what is left, or a refusal and when there would
@@ -127,6 +135,9 @@ impl LlmClient for QuotaServer {
             match self.take(cost) {
                 Ok((latency, left)) => {
                     sleep(latency).await;
+                    if self.fails() {
+                        return Err(ClientError::new(ClientErrorKind::Server, "later"));
+                    }
                     let mut answer = LlmResponse::from_text("answer");
                     answer.rate_limits = self.tells.then(|| left.into());
                     answer.usage = Usage::new(input, ANSWER);

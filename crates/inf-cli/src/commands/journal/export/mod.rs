@@ -7,9 +7,8 @@ mod jsonl;
 mod parquet;
 mod row;
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use inf_engine::journal::Record;
 
@@ -19,7 +18,7 @@ use crate::arguments::{ExportFormat, ExportOptions, Exported, Place};
 use crate::command_error::{CommandError, io_reason};
 use crate::console::{counted, tell};
 use crate::exit_code::Exit;
-use crate::output::check_file;
+use crate::output::{check_file, empty, journal_files, open_alone};
 
 /// Writes rows in one of the formats.
 trait RowWriter {
@@ -45,9 +44,12 @@ pub(super) fn execute(folder: &Path, options: &ExportOptions) -> Result<Exit, Co
     let target: Box<dyn Write + Send> = match &options.output {
         Place::Standard => Box::new(io::stdout()),
         Place::File(path) => {
-            let journal = folder.join("journal.jsonl");
-            check_file("export", path, &[&journal]).map_err(CommandError::new)?;
-            Box::new(File::create(path).map_err(|error| cannot_write(&error))?)
+            let own = journal_files(folder);
+            let own = own.each_ref().map(PathBuf::as_path);
+            check_file("export", path, &own).map_err(CommandError::new)?;
+            let file = open_alone(path).map_err(CommandError::new)?;
+            empty(&file).map_err(|error| cannot_write(&error))?;
+            Box::new(file)
         }
     };
     let columns = match options.of {

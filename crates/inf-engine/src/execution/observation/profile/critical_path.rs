@@ -16,6 +16,8 @@ use crate::graph::{InferenceGraph, NodeRef};
 /// last, before it the one of those it reads that ended last, and so on. Had one
 /// of these been quicker, the input might have ended sooner; had another one
 /// been, it would not.
+///
+/// [`ProfileSummary`](crate::execution::ProfileSummary) has those of the slowest inputs, and shows one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CriticalPath {
@@ -40,6 +42,8 @@ pub struct CriticalPath {
 }
 
 /// A node of a [`CriticalPath`].
+///
+/// [`ProfileSummary`](crate::execution::ProfileSummary) shows a path of two.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CriticalStep {

@@ -12,6 +12,8 @@ use super::waits::Waits;
 use crate::clients::Usage;
 
 /// One of the attempts that took longest.
+///
+/// [`NodeSummary::slowest`](crate::execution::NodeSummary::slowest) has them; [`ProfileSummary`](crate::execution::ProfileSummary) shows one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SlowAttempt {

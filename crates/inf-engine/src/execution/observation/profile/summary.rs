@@ -22,10 +22,40 @@ use crate::resources::LatencySummary;
 /// As text it is a report for people; serialized, all times are seconds.
 ///
 /// ```
-/// use inf_engine::execution::Profile;
+/// use std::time::Duration;
 ///
-/// let summary = Profile::new().summary();
-/// assert_eq!((summary.runs, summary.calls), (0, 0));
+/// use inf_engine::execution::{ExecutionSettings, Profile};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A model that takes a second for an answer, with room for one call.
+/// let resources = ResourceConfig::from_text("
+/// endpoints:
+///   fast: { provider: simulated, model: m, max_concurrent: 1, simulated: { latency: { median_ms: 1000 } } }
+/// ")?;
+/// let profile = Profile::new();
+/// let chain = Sequential::new(LlmInference::new("fast")).then(LlmInference::new("fast"));
+/// let settings = ExecutionSettings::default().with_profile(&profile);
+/// let pipeline = chain.bind(resources)?.with_settings(settings);
+/// pipeline.run_batch(["One?".to_owned(), "Two?".to_owned()]).await;
+///
+/// let second = Duration::from_secs(1);
+/// let summary = profile.summary();
+/// println!("{summary}"); // all of it, for people
+/// assert_eq!((summary.calls, summary.wall), (4, 4 * second));
+/// // Until the first input was done, the second one waited for room.
+/// assert_eq!((summary.bound_by.room, summary.bound_by.chains), (2 * second, 2 * second));
+/// let fast = &summary.endpoints[0];
+/// assert_eq!((fast.busy, fast.idle, fast.longest_idle.len()), (4 * second, Duration::ZERO, 0));
+/// assert_eq!(fast.waits.room, summary.nodes.iter().map(|node| node.waits.room).sum());
+/// assert_eq!(summary.nodes[0].slowest[0].took, second);
+/// // Why the slowest input took as long as it did: two calls, and what they waited for.
+/// let slowest = &summary.critical_paths[0];
+/// assert_eq!(slowest.steps.len(), 2);
+/// assert!(slowest.steps.iter().all(|step| step.calling == second));
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -65,6 +95,8 @@ pub struct ProfileSummary {
 ///
 /// Inputs that were not begun, because their source was slow or
 /// `max_inputs_in_flight` of them were under way, have no calls that wait.
+///
+/// [`ProfileSummary`] has it, and shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BoundBy {
@@ -90,6 +122,8 @@ pub struct BoundBy {
 }
 
 /// What an endpoint did.
+///
+/// [`ProfileSummary`] has one for each endpoint, and shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EndpointSummary {
@@ -137,6 +171,36 @@ pub struct EndpointSummary {
 }
 
 /// A time in which an endpoint had nothing in flight.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use inf_engine::execution::{ExecutionSettings, Profile};
+/// use inf_engine::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Between two calls of the same model something else takes five seconds.
+/// let (first, second) = (LlmInference::new("fast"), LlmInference::new("fast"));
+/// let graph = Tracer::new("slow").trace(|text: Proxy<String>| {
+///     let looked_up = first.call(text).then_async("look_up", |text: String| async {
+///         tokio::time::sleep(Duration::from_secs(5)).await;
+///         text
+///     });
+///     second.call(looked_up)
+/// })?;
+/// let resources = ResourceConfig::simulated(["fast"], &Default::default());
+/// let profile = Profile::new();
+/// let settings = ExecutionSettings::default().with_profile(&profile);
+/// let pipeline = graph.bind_as::<String, String>(resources)?.with_settings(settings);
+/// pipeline.run("Why?".to_owned()).await?;
+///
+/// let summary = profile.summary();
+/// let idle = &summary.endpoints[0].longest_idle[0];
+/// assert_eq!((idle.from, idle.took), (Duration::ZERO, Duration::from_secs(5)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct IdleBubble {
@@ -149,6 +213,8 @@ pub struct IdleBubble {
 }
 
 /// What a node did.
+///
+/// [`ProfileSummary`] has one for each node, and shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct NodeSummary {

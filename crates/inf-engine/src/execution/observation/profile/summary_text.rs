@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::critical_path::CriticalPath;
 use super::summary::{EndpointSummary, NodeSummary, ProfileSummary};
+use crate::document::counted;
 
 use Side::{Left, Right};
 
@@ -326,11 +327,6 @@ impl fmt::Display for Time {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 /// Where the cells of a column stand.

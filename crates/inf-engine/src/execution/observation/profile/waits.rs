@@ -11,6 +11,8 @@ use super::summary::seconds;
 
 /// How long calls waited that were ready to be made, by what for. Sums over
 /// calls, so that they can be longer than the time that passed.
+///
+/// [`ProfileSummary`](crate::execution::ProfileSummary) shows what calls waited for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Waits {

@@ -58,6 +58,13 @@ fn no_arm(branch: &Branch, value: &Value) -> Failure {
     const SHOWN: usize = 16;
     const LONGEST: usize = 100;
     let text = |value: &Value| shorten(&format!("{value:?}"), LONGEST);
+    if branch.as_condition().is_some() {
+        let message = format!(
+            "the condition is `{}`, which is neither true nor false: compare it with something",
+            text(value)
+        );
+        return Failure::new(ErrorKind::NoMatch, message);
+    }
     let known = branch.arms.iter().take(SHOWN).map(|arm| text(&arm.when));
     let known = known.collect::<Vec<_>>().join("`, `");
     let rest = if branch.arms.len() > SHOWN {
