@@ -2,6 +2,7 @@
 
 use crate::execution::{Budget, Cancellation, ExecutionSettings, Pipeline, Remaining, Spent};
 use crate::graph::Operation;
+use crate::optimization::Reasoner;
 
 /// The settings that hold for everything inside of an optimization: a meter, which
 /// counts and bounds nothing, its budget, and the journal of what it optimizes.
@@ -122,7 +123,7 @@ pub(super) fn calls_left(budget: &Budget, meter: &Budget) -> Option<u64> {
 pub(super) struct CallsPerExample {
     /// Those of the graph, if every node runs once: a map runs some more often, and
     /// losses may call models, too.
-    pub(super) nodes: u64,
+    nodes: u64,
     /// What was measured: so many calls for so many examples.
     measured: Option<(u64, u64)>,
 }
@@ -141,6 +142,12 @@ impl CallsPerExample {
     pub(super) fn measured(self, meter: &Budget, examples: usize) -> Self {
         let measured = (examples > 0).then(|| (taken(meter).calls, examples as u64));
         Self { measured, ..self }
+    }
+
+    /// What a backward pass asks `reasoner` of so many examples, at most but for what runs
+    /// several times.
+    pub(super) fn of_attributions(&self, examples: usize, reasoner: Option<&Reasoner>) -> u64 {
+        reasoner.map_or(0, |_| self.nodes.saturating_mul(examples as u64))
     }
 
     /// What `examples` take, about.

@@ -49,7 +49,15 @@ pub async fn evaluate<I: Data, O: Data>(
     let pipeline = pipeline.untyped();
     if loss.takes_batches() {
         let judging = async {
-            let results = pipeline.run_batch(dataset.inputs()).await;
+            let mut results = pipeline.run_batch(dataset.inputs()).await;
+            for result in &mut results {
+                let example = &dataset.examples()[result.index];
+                if result.output.is_err()
+                    && let Some(error) = misfit(&pipeline, example)
+                {
+                    result.output = Err(error);
+                }
+            }
             Evaluation::of_results(dataset, results, loss).await
         };
         let judged = settings.scope(judging.boxed()).await;
@@ -258,11 +266,17 @@ async fn judge(
         let verdict = loss.evaluate(&sample).await;
         return scored.with_verdict(verdict);
     }
-    // Of what the pipeline can't take, it can't make anything.
-    let input = serde_json::Value::from(&example.input);
-    if let Err(mismatch) = pipeline.graph().input().check(&input) {
-        let message = format!("the input does not fit the pipeline: {mismatch}");
-        scored.output = Err(ExecutionError::new(ErrorKind::InvalidInput, message));
+    if let Some(error) = misfit(pipeline, example) {
+        scored.output = Err(error);
     }
     scored.without_output()
+}
+
+/// Why a failure is no fault of the pipeline: of what it can't take, it can't make
+/// anything.
+fn misfit(pipeline: &Pipeline, example: &Example) -> Option<ExecutionError> {
+    let input = serde_json::Value::from(&example.input);
+    let mismatch = pipeline.graph().input().check(&input).err()?;
+    let message = format!("the input does not fit the pipeline: {mismatch}");
+    Some(ExecutionError::new(ErrorKind::InvalidInput, message))
 }

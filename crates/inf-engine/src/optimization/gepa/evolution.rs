@@ -178,10 +178,7 @@ impl<'e> Evolution<'e> {
         let parameters = self.pool.candidates[0].texts.iter().count() as u64;
         // A proposal, its repair, and the rules before it.
         let proposal = 2 + u64::from(self.gepa.proposer.is_in_two_calls);
-        let attributions = match self.gepa.reasoner {
-            Some(_) => batch as u64 * self.calls.nodes,
-            None => 0,
-        };
+        let attributions = self.calls.of_attributions(batch, self.gepa.reasoner);
         // Parent and child on the minibatch.
         let slot = 2 * self.calls.for_examples(batch) + parameters * proposal + attributions;
         // Wide rounds are quick, and their children know nothing of each other: with few
@@ -224,12 +221,25 @@ impl<'e> Evolution<'e> {
         self.validate(better).await;
     }
 
+    /// Whether less than a third of the calls is left. What others of the front lead to
+    /// would come too late: then all children are of the best.
+    fn is_late(&self) -> bool {
+        let taken = planning::taken(self.meter).calls;
+        let is_late = |left: u64| left < taken.saturating_add(left) / 3;
+        self.calls_left().is_some_and(is_late)
+    }
+
     /// Parents and minibatches for the slots of a round.
     fn choose(&mut self, width: usize) -> Vec<(usize, Vec<usize>)> {
         let (seed, round) = (self.gepa.seed, self.round as u64);
+        let is_late = self.is_late();
         let mut slots = Vec::with_capacity(width);
         for slot in 0..width {
-            let parent = self.pool.parent(&mut random(seed, round, slot as u64));
+            let parent = if is_late {
+                self.pool.best()
+            } else {
+                self.pool.parent(&mut random(seed, round, slot as u64))
+            };
             let training = self.gepa.training;
             let each = training.len().div_ceil(self.gepa.minibatch).max(1) as u64;
             let batches = training.minibatches(self.gepa.minibatch, seed, self.batches / each);
@@ -350,7 +360,9 @@ impl<'e> Evolution<'e> {
             is_tried[place] = true;
         }
         let mut tried = is_tried.into_iter();
-        better.retain(|_| tried.next().unwrap_or(false));
+        let untried = better.extract_if(.., |_| !tried.next().unwrap_or(false));
+        let untried: Vec<_> = untried.collect();
+        self.reject(&untried);
         let asked = |better: &[(f64, Slot)], places: std::ops::Range<usize>| -> Vec<_> {
             let slots = better.iter();
             slots
@@ -367,13 +379,19 @@ impl<'e> Evolution<'e> {
         let (promising, others): (Vec<_>, Vec<_>) = better
             .into_iter()
             .partition(|(_, slot)| self.is_promising(slot, third));
-        for (_, slot) in &others {
-            self.note_rejected(slot);
-        }
+        self.reject(&others);
         let better = promising;
         self.measured.measure_twice(&asked(&better, 0..count)).await;
         for (_, slot) in better {
             self.add(slot.child.texts, vec![slot.parent]);
+        }
+    }
+
+    /// Counts children that were better on their minibatch and become no candidates.
+    fn reject(&mut self, children: &[(f64, Slot)]) {
+        self.rejected += children.len();
+        for (_, slot) in children {
+            self.note_rejected(slot);
         }
     }
 

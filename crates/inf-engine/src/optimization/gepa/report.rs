@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::document::counted;
 use crate::execution::{Overlay, Spent};
 use crate::optimization::training::told;
 use crate::optimization::{StopReason, TextChange};
@@ -52,7 +53,9 @@ pub struct GepaReport {
     pub changes: Vec<TextChange>,
     /// Rounds, each of which waits for the one before.
     pub rounds: usize,
-    /// Children that were no better than their parents on their minibatch.
+    /// Children that were tried and became no candidate: no better than their parents on
+    /// their minibatch, worse on the first validation examples, or more than there were
+    /// calls for.
     pub rejected: usize,
     /// How many questions the reasoner of the backward pass had no answer to; feedback went
     /// on as it was there.
@@ -71,7 +74,7 @@ pub struct GepaReport {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct GepaRound {
-    /// The round, from 0.
+    /// The round, from 0, and in the text from 1.
     pub round: usize,
     /// The children that it could have, of which some are dropped before they are run.
     pub width: usize,
@@ -94,7 +97,8 @@ impl fmt::Display for GepaRound {
         } = self;
         write!(
             formatter,
-            "{round:>3}  {width} slots, {candidates} candidates, best {score:.3}, {} calls",
+            "{:>3}  {width} slots, {candidates} candidates, best {score:.3}, {} calls",
+            round + 1,
             spent.calls
         )
     }
@@ -138,8 +142,10 @@ impl fmt::Display for GepaReport {
         writeln!(formatter, "spent    {}", told(self.spent))?;
         writeln!(
             formatter,
-            "ended    after {} rounds, {} rejected children: {}",
-            self.rounds, self.rejected, self.stopped
+            "ended    after {} with {}: {}",
+            counted(self.rounds as u64, "round"),
+            counted(self.rejected as u64, "rejection"),
+            self.stopped
         )?;
         if self.unanswered > 0 {
             writeln!(

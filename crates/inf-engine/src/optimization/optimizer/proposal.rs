@@ -128,7 +128,8 @@ impl Proposer {
 
     /// Why `text` is not worth trying.
     fn problem(&self, asked: &Asked<'_>, text: &str) -> Option<String> {
-        if asked.settled.contains(&text) {
+        let is_settled = |settled: &&str| settled.trim() == text.trim();
+        if asked.settled.iter().any(is_settled) {
             return Some("it was tried, and was worse".to_owned());
         }
         let Asked {

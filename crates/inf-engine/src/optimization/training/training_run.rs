@@ -215,7 +215,9 @@ impl<'r> TrainingRun<'r> {
         let Some(budget) = &self.trainer.budget else {
             return true;
         };
-        let needed = 2 * self.calls.for_examples(examples) + 1;
+        let attributions = self.calls.of_attributions(examples, self.trainer.reasoner);
+        // The optimizer asks once, at least.
+        let needed = 2 * self.calls.for_examples(examples) + attributions + 1;
         planning::calls_left(budget, self.meter).is_none_or(|left| left >= needed)
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use inf_engine::clients::{ClientError, ClientErrorKind, Retry};
 use inf_engine::execution::{Budget, ErrorKind};
 use inf_engine::optimization::{
-    Comparison, CompositeLoss, Dataset, Evaluation, Example, LlmJudge, MatchLoss, RankingLoss,
-    Reasoner, Scored, evaluate,
+    Comparison, CompositeLoss, Dataset, Evaluation, Example, LlmJudge, Loss, LossFuture, MatchLoss,
+    RankingLoss, Reasoner, Sample, Scored, evaluate,
 };
 use inf_engine::prelude::*;
 use insta::assert_snapshot;
@@ -196,6 +196,19 @@ async fn two_evaluations_are_compared_in_pairs() {
     );
 }
 
+/// A loss that is asked about all outputs at once.
+struct AllAtOnce(MatchLoss);
+
+impl Loss for AllAtOnce {
+    fn evaluate<'a>(&'a self, sample: &'a Sample) -> LossFuture<'a> {
+        self.0.evaluate(sample)
+    }
+
+    fn takes_batches(&self) -> bool {
+        true
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_input_that_is_none_has_no_score() {
     let graph = InferenceGraph::from_text(
@@ -210,14 +223,17 @@ async fn an_input_that_is_none_has_no_score() {
         .map(|input| Example::new(Value::from(input)).expecting("?"))
         .into_iter()
         .collect();
-    let evaluation = evaluate(&pipeline, &dataset, &MatchLoss::exact()).await;
-    let scores: Vec<Option<f64>> = evaluation.examples.iter().map(Scored::score).collect();
-    assert_eq!(scores, [Some(0.0), None]);
-    let why = evaluation.examples[1].why_unscored().unwrap();
-    assert!(
-        why.starts_with("the input does not fit the pipeline: "),
-        "{why}"
-    );
+    let one_by_one: &dyn Loss = &MatchLoss::exact();
+    for loss in [one_by_one, &AllAtOnce(MatchLoss::exact())] {
+        let evaluation = evaluate(&pipeline, &dataset, loss).await;
+        let scores: Vec<Option<f64>> = evaluation.examples.iter().map(Scored::score).collect();
+        assert_eq!(scores, [Some(0.0), None]);
+        let why = evaluation.examples[1].why_unscored().unwrap();
+        assert!(
+            why.starts_with("the input does not fit the pipeline: "),
+            "{why}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

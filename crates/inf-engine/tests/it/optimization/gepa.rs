@@ -82,8 +82,8 @@ async fn the_same_seed_gives_the_same_candidates_at_any_concurrency() {
         // What is asked for first is not there first.
         task.student.make_uneven();
         task.proposer.make_uneven();
-        let budget = Budget::calls(900);
-        let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget)).await;
+        let budget = Budget::calls(6_000);
+        let report = evolve(&task, seed, |gepa| gepa.with_budget(&budget).with_rounds(8)).await;
         (report.to_string(), report.candidates, report.elapsed)
     };
     let (one, many, other) = (told(1, 5).await, told(64, 5).await, told(64, 6).await);
@@ -209,9 +209,11 @@ async fn what_a_round_may_take_is_set_against_tokens_too() {
         let told = told.lock().unwrap();
         told.clone()
     };
-    let calls = widths(Budget::calls(1_500)).await;
-    assert_eq!((calls[0], calls.len()), (3, 3));
-    assert_eq!(widths(Budget::tokens(3_000)).await, calls);
+    let calls = widths(Budget::calls(6_000)).await;
+    assert_eq!(calls, [1, 2, 3]);
+    assert_eq!(widths(Budget::tokens(12_000)).await, calls);
+    let few = widths(Budget::calls(1_400)).await;
+    assert_eq!(few, [1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,7 +127,7 @@ async fn evolve(task: &Smooth, budget: Budget, journal: &Journal) -> GepaReport 
 
 #[tokio::test(start_paused = true)]
 async fn an_evolution_that_was_cut_off_comes_to_the_same() {
-    let budget = || Budget::calls(900);
+    let budget = || Budget::calls(600);
     let whole = task();
     let expected = evolve(&whole, budget(), &Journal::in_memory(100_000)).await;
     assert_eq!(expected.stopped, StopReason::Budget);

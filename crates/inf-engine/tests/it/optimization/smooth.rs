@@ -14,11 +14,11 @@ use super::model::{Model, resources_at};
 const RULES: usize = 8;
 
 /// The seeds of the tests that are about all of them: ten, or, where others are
-/// wanted, twenty from `OPTIMIZATION_SEED` on.
+/// wanted, twenty from `OPTIMIZATION_SEED` on, or as many as `OPTIMIZATION_SEEDS` says.
 pub(super) fn seeds() -> std::ops::Range<u64> {
-    let first = std::env::var("OPTIMIZATION_SEED").ok();
-    match first.and_then(|seed| seed.parse::<u64>().ok()) {
-        Some(first) => first..first + 20,
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    match number("OPTIMIZATION_SEED") {
+        Some(first) => first..first + number("OPTIMIZATION_SEEDS").unwrap_or(20),
         None => 200..210,
     }
 }
