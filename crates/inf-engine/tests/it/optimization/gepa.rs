@@ -12,7 +12,9 @@ use inf_engine::prelude::*;
 use serde_json::json;
 
 use super::model::{Model, resources};
-use super::smooth::{BLANK, Proposes, Smooth, items, loss, perfect, seeds, smooth, smooth_at};
+use super::smooth::{
+    BLANK, Proposes, Smooth, check_qualities, items, loss, perfect, seeds, smooth, smooth_at,
+};
 use super::trap::trap;
 
 async fn evolve(task: &Smooth, seed: u64, change: impl FnOnce(Gepa<'_>) -> Gepa<'_>) -> GepaReport {
@@ -37,8 +39,7 @@ async fn the_smooth_task_is_solved_within_its_budget_with_every_seed() {
         assert_eq!(report.spent.calls, task.calls() as u64);
         qualities.push(task.quality());
     }
-    let worst = qualities.iter().copied().fold(1.0, f64::min);
-    assert!(worst >= 0.93, "{qualities:?}");
+    check_qualities(&qualities);
     assert!(merged > 0);
 }
 
@@ -71,6 +72,7 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
         climbed += usize::from(task.is_solved());
     }
     let seeds = seeds().count();
+    println!("trap task: {evolved} of {seeds} seeds solved, {climbed} of {CLIMBERS} by climbing");
     assert!(10 * evolved >= 9 * seeds, "{evolved} of {seeds}");
     assert!(climbed <= 1, "{climbed} of {CLIMBERS}");
 }

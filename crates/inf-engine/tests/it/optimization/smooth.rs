@@ -23,6 +23,21 @@ pub(super) fn seeds() -> std::ops::Range<u64> {
     }
 }
 
+/// Checks how good the texts are that every seed ended with. The optimum is 0.95, and of
+/// 4,000 items as many are lapses give or take.
+pub(super) fn check_qualities(qualities: &[f64]) {
+    let below: Vec<f64> = { qualities.iter().copied() }
+        .filter(|quality| *quality < 0.93)
+        .collect();
+    let count = u32::try_from(qualities.len()).unwrap();
+    let mean = qualities.iter().sum::<f64>() / f64::from(count);
+    println!(
+        "smooth task: mean {mean:.3}, {} of {count} seeds below 0.93",
+        below.len()
+    );
+    assert!(below.is_empty(), "{below:?} of {count} seeds");
+}
+
 #[derive(Module)]
 pub(super) struct TwoSteps {
     first: LlmInference,
