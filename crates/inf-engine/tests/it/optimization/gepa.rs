@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::model::{Model, resources};
 use super::smooth::{
-    BLANK, Proposes, Smooth, check_qualities, items, loss, perfect, seeds, smooth, smooth_at,
+    BLANK, Proposes, Smooth, check_qualities, items, loss, perfect, say, seeds, smooth, smooth_at,
 };
 use super::trap::trap;
 
@@ -72,7 +72,9 @@ async fn a_pool_finds_the_way_out_of_a_trap_that_a_climber_does_not() {
         climbed += usize::from(task.is_solved());
     }
     let seeds = seeds().count();
-    println!("trap task: {evolved} of {seeds} seeds solved, {climbed} of {CLIMBERS} by climbing");
+    say(&format!(
+        "trap task: {evolved} of {seeds} seeds solved, {climbed} of {CLIMBERS} by climbing"
+    ));
     assert!(10 * evolved >= 9 * seeds, "{evolved} of {seeds}");
     assert!(climbed <= 1, "{climbed} of {CLIMBERS}");
 }
