@@ -74,13 +74,15 @@ pub(crate) fn execute(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     } else {
         report.to_string()
     };
-    super::print(&text)?;
+    let printed = super::print(&text);
+    // What was paid for is kept even if nobody can be told.
     if let (Some(path), Some(file)) = (&arguments.output, output)
         && let Err(error) = write_lines(file, &evaluation)
     {
         tell(format_args!("error: {}", cannot_write(path, &error)));
         return Ok(Exit::SomeFailed);
     }
+    printed?;
     Ok(if is_interrupted {
         Exit::Interrupted
     } else if evaluation.is_cut_short() {

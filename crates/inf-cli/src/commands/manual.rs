@@ -76,7 +76,7 @@ fn collect<'c>(command: &'c Command, pages: &mut Vec<&'c Command>) {
     }
 }
 
-/// A command under the name with which it is typed.
+/// The name under which a command is typed.
 fn qualified(command: &Command) -> String {
     command
         .get_bin_name()
@@ -121,6 +121,9 @@ fn synopsis(command: &Command) -> String {
         let name = word
             .trim_start_matches(['<', '['])
             .trim_end_matches(['>', ']', '.']);
+        if name.is_empty() {
+            return word.to_owned();
+        }
         let is_value = name.len() < word.len();
         let styled = format!("\\f{}{name}\\fR", if is_value { 'I' } else { 'B' });
         word.replace(name, &styled).replace('-', "\\-")

@@ -17,7 +17,8 @@ pub(super) struct NewFolder {
 impl NewFolder {
     /// `None` if there is something already; to be asked before the journal is opened.
     pub(super) fn unless_there(folder: &Path) -> Option<Self> {
-        if folder.exists() {
+        // What can't be looked at may be there.
+        if folder.try_exists().unwrap_or(true) {
             return None;
         }
         let above = folder.ancestors().skip(1);
@@ -35,9 +36,16 @@ impl NewFolder {
     }
 }
 
+/// Whether there is more than the first line, which says what it is: another run may have
+/// begun and ended one in between.
+fn has_records(folder: &Path) -> bool {
+    let [journal, ..] = journal_files(folder);
+    fs::read_to_string(journal).is_ok_and(|text| text.lines().nth(1).is_some())
+}
+
 impl Drop for NewFolder {
     fn drop(&mut self) {
-        if self.folder.as_os_str().is_empty() {
+        if self.folder.as_os_str().is_empty() || has_records(&self.folder) {
             return;
         }
         // What can't be removed stays, and so does a folder with anything else in it.

@@ -50,7 +50,7 @@ pub(crate) fn execute(arguments: &RunArguments) -> Result<Exit, CommandError> {
         let last_words = if arguments.checkpoint_dir.is_some() {
             "stopped at once: what was in flight was given up; the same command goes on with what was not finished"
         } else {
-            "stopped at once: what was in flight was given up; results that were written are whole"
+            "stopped at once: what was in flight was given up; results that were written stay"
         };
         let is_silent = arguments.quiet || arguments.json;
         let (asks, interrupt) = on_interrupt((!is_silent).then_some(last_words))?;
@@ -157,8 +157,15 @@ fn prepare(arguments: &RunArguments) -> Result<Prepared, CommandError> {
         opened.map_err(|error| error.to_string())
     });
     let journal = keep(&mut problems, journal.transpose()).flatten();
-    // Taken away before the journal is closed, so that no other run has opened it by then.
-    let new_folder = new_folder;
+    // Taken away before the journal is closed, so that no other run has opened it by then; what
+    // could not be opened is somebody else's.
+    let new_folder = match new_folder {
+        Some(folder) if journal.is_none() => {
+            folder.keep();
+            None
+        }
+        own => own,
+    };
     if let Place::File(output) = &arguments.output {
         keep(&mut problems, check_file("output", output, &sources));
     }

@@ -443,7 +443,7 @@ fn help(frame: &mut Frame, palette: &Palette) {
     const TEXT: [&str; 14] = [
         "q, Ctrl-C   begin no more inputs and finish those",
         "            that have begun, for at most 10 s;",
-        "            once more: exit at once",
+        "            once more after a second: exit at once",
         "?, h, Esc   this help",
         "",
         "in flight   calls under way / the most that may be;",

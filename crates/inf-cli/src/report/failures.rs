@@ -34,13 +34,10 @@ pub(super) struct Sample {
 }
 
 /// The kinds of failures whose messages quote nothing. All others may hold what was asked or
-/// answered: those about values do, host functions may, and servers quote requests that they refuse.
-const QUOTE_NOTHING: [&str; 12] = [
+/// answered: those about values do, host functions may, and so do the words of servers.
+const QUOTE_NOTHING: [&str; 9] = [
     "unreachable",
     "timeout",
-    "authentication",
-    "rate_limited",
-    "server",
     "unknown_parameter",
     "too_many_turns",
     "budget",

@@ -78,7 +78,7 @@ fn the_second_exits_at_once_and_leaves_whole_lines() {
     let last = stderr.last().expect("a line").expect("readable");
     assert_eq!(
         last,
-        "stopped at once: what was in flight was given up; results that were written are whole"
+        "stopped at once: what was in flight was given up; results that were written stay"
     );
     let written = workplace.read("results.jsonl");
     assert!(written.is_empty() || written.ends_with('\n'));

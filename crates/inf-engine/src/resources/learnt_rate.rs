@@ -211,15 +211,11 @@ impl LearntRate {
         pacing.feedback += (took - pacing.feedback) / 4.0;
         if is_latest && sent.at > pacing.reacted {
             pacing.weigh(&self.estimate, sent.cost, self.usual_tokens);
-            let unit = match pacing.counted {
-                Counted::Requests => 1.0,
-                Counted::Tokens => self.usual_tokens.max(1.0),
-            };
-            pacing.learn(&mut self.estimate, unit, sent.at, is_told);
             let (cost, unit) = match pacing.counted {
                 Counted::Requests => (1.0, 1.0),
                 Counted::Tokens => (sent.cost.tokens, self.usual_tokens.max(1.0)),
             };
+            pacing.learn(&mut self.estimate, unit, sent.at, is_told);
             self.rested += pacing.rest(now, asked, cost, unit);
         } else if let Some(asked) = asked {
             // Of the same volley: how long to wait is all that it says.

@@ -211,7 +211,7 @@ impl Pacing {
         }
         if is_disturbed && self.unrest >= 2.0 {
             // Who has most gives most: that is what makes shares equal.
-            self.rate *= 0.9;
+            self.rate = (0.9 * self.rate).max(0.001);
         }
         self.is_climbing = false;
         self.climb = 1.0;
@@ -310,8 +310,8 @@ impl Pacing {
         // A rest of its own choice costs nothing that looking more rarely would save.
         let lost = if asked.is_some() { beyond } else { 0.0 };
         self.lost += (lost - self.lost) / 4.0;
-        self.rest_ends = now + wait;
         self.wait(now, wait);
+        self.rest_ends = self.next;
         beyond
     }
 

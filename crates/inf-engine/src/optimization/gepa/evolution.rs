@@ -222,7 +222,8 @@ impl<'e> Evolution<'e> {
     }
 
     /// Whether less than a third of the calls is left. What others of the front lead to
-    /// would come too late: then all children are of the best.
+    /// would come too late: then all children are of the best. One that is better is rare
+    /// by then, so that several of one parent are no waste.
     fn is_late(&self) -> bool {
         let taken = planning::taken(self.meter).calls;
         let is_late = |left: u64| left < taken.saturating_add(left) / 3;

@@ -97,9 +97,11 @@ impl fmt::Display for GepaRound {
         } = self;
         write!(
             formatter,
-            "{:>3}  {width} slots, {candidates} candidates, best {score:.3}, {} calls",
+            "{:>3}  {}, {}, best {score:.3}, {}",
             round + 1,
-            spent.calls
+            counted(*width as u64, "slot"),
+            counted(*candidates as u64, "candidate"),
+            counted(spent.calls, "call"),
         )
     }
 }

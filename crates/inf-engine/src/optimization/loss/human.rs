@@ -126,21 +126,22 @@ const TIMES: usize = 3;
 fn read(answer: &str) -> Option<Feedback> {
     let answer = answer.trim();
     let words = || Some(Feedback::new(FeedbackType::Human, answer)).filter(|_| !answer.is_empty());
-    let is_numeric = |c: char| c.is_ascii_digit() || ".+-".contains(c);
-    let (number, rest) = answer.split_at(answer.find(|c| !is_numeric(c)).unwrap_or(answer.len()));
+    let unsigned = answer.trim_start_matches(['+', '-']);
+    let digits = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let sign = answer.len() - unsigned.len();
+    let (number, rest) = answer.split_at(sign + digits.unwrap_or(unsigned.len()));
     let Ok(number) = number.trim_end_matches('.').parse::<f64>() else {
         return words();
     };
     let of_ten = rest.trim_start().strip_prefix('/');
     let of_ten = of_ten.and_then(|rest| rest.trim_start().strip_prefix("10"));
-    let rest = of_ten
-        .unwrap_or(rest)
-        .trim_start_matches([':', ';', ',', ')', '.']);
-    if rest.trim_start().starts_with(['/', '%']) || rest.starts_with(|c: char| c.is_ascii_digit()) {
-        return None; // `3/5`, `70 %`, `7,5`, `7/100`
-    }
-    if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+    if of_ten.is_none() && rest.starts_with(char::is_alphabetic) {
         return words(); // `3rd sentence`
+    }
+    let rest = of_ten.unwrap_or(rest);
+    let rest = rest.trim_start_matches([':', ';', ',', ')', '.', '!', '-', '–']);
+    if rest.trim_start().starts_with(['/', '%']) || rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return None; // `3/5`, `70 %`, `7,5`, `7/100`, `8-9`
     }
     let is_score = (0.0..=10.0).contains(&number);
     is_score.then(|| Feedback::new(FeedbackType::Human, rest.trim()).with_score(number / 10.0))
@@ -216,6 +217,9 @@ mod tests {
         check("7/10 too long", Some(0.7), "too long");
         check("7.5 / 10: too long", Some(0.75), "too long");
         check("7.", Some(0.7), "");
+        check("10/10!", Some(1.0), "");
+        check("7-too long", Some(0.7), "too long");
+        check("7:too long", Some(0.7), "too long");
         check("too long", None, "too long");
         check("- too long", None, "- too long");
         check("3rd sentence is wrong", None, "3rd sentence is wrong");
@@ -227,6 +231,7 @@ mod tests {
             "3/5",
             "7/100",
             "7,5",
+            "8-9",
             "\n",
         ] {
             assert_eq!(read(nothing), None, "{nothing}");
